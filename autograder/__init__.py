@@ -1,0 +1,7 @@
+"""Auto-graded homework for deep-learning courses: `grade check hw2` trains the student's model and gives points.
+
+Two processes: the judge (trusted) runs the checks and holds what is hidden, the box (untrusted) holds the student's
+code. `autograder.box` opens with how they talk, `autograder.judge` with how a check is run and scored.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,32 @@
+"""The box: where the student's code runs. This package is the only code that touches the operating system's isolation.
+
+Theory of operation
+===================
+
+Two processes. The **judge** (this package's `client`, in the process that runs `grade` or pytest) is trusted. The
+**worker** (`worker`, a fresh Python process) holds the student's module and is not: after the student's first line has
+run, everything it says is a claim.
+
+::
+
+    judge ──── channel: one stream socket, frames both ways ────▶ worker ── imports and calls the student's module
+      ▲  ◀──────────────────────────────────────────────────────     │
+      └── output: one pipe, the worker's fd 1 and fd 2 together ◀─────┘     stdin is the null device
+
+1. `plain.spawn` makes the channel, starts the worker with a clean environment in a scratch folder of its own, and
+   returns at once: the judge goes on importing while the worker does.
+2. The judge sends `Load` with the submission's files. The worker lowers its own limits, writes the files to its scratch
+   folder, imports the module and answers `Loaded` or `Raised`.
+3. The judge sends `Get`, `Set`, `Call`, `Put`, `Release` or `Sync`, one at a time, and waits for the answer with the
+   same id. Values cross as in `protocol`: a small typed header and raw array bytes, never pickle.
+4. Objects that can't cross stay in the worker; the judge gets a `Handle` with the box's generation.
+5. Everything printed goes to the output pipe. A thread of the judge drains it, keeps the tail and counts the bytes.
+6. Whatever goes wrong (deadline, memory, flood, exit, crash, garbage) ends in one place, `client.BoxClient`: the whole
+   process tree is killed, and `BoxDied` says what the evidence is: our own clock, counters, and the exit status.
+
+Descriptors of the worker: 0 null device, 1 and 2 output pipe, one socket (the channel). Of the judge: its end of each.
+
+This backend is `process`: it guards against accidents on a student's own laptop, not against attacks. It promises that
+the judge survives, that limits end what they bound, and that no verdict can be forged through the channel; it does not
+hide the file system or the network. Sealed backends come behind the same interface.
+"""

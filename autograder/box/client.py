@@ -1,0 +1,297 @@
+"""One box as the judge sees it: requests and answers, and in the end one honest reason why it died.
+
+`BoxClient` starts a worker and gives it the submission; `request` sends one message and waits for its answer. It never
+restarts: a box that is dead stays dead, and whoever needs another makes one (autograder.judge.boxes).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograder.box import plain
+from autograder.box.channel import ChannelClosed, DeadlineExceeded
+from autograder.limits import MB, Limits
+from autograder.box.output import OutputDrain
+from autograder.box.protocol import (
+    ArrayNode,
+    ArrayReader,
+    Load,
+    Loaded,
+    ProtocolError,
+    Raised,
+    Release,
+    Reply,
+    Request,
+    Returned,
+    Sync,
+    Value,
+    decode_reply,
+)
+from autograder.results import Status
+
+_generations = itertools.count(1)
+_EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
+_SYNC_S = 2.0
+_TAIL_WAIT_S = 0.5
+_RELEASE_EVERY = 256  # handles: often enough for memory, seldom enough not to double the round trips
+
+
+@dataclass(frozen=True)
+class BoxSpec:
+    """What a box is given: the submission, and what it may use."""
+
+    files: dict[str, bytes]
+    main: str
+    frameworks: tuple[str, ...]  # those that the submission imports
+    device: str = "auto"
+    limits: Limits = field(default_factory=Limits)
+
+
+class Cause(NamedTuple):
+    """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
+
+    status: Status
+    kind: str  # wall, import_wall, cpu, memory, output, signal, exit, protocol
+    detail: str = ""  # seconds, MiB, the signal's name, the exit status
+
+
+class BoxDied(Exception):
+    """The box ended during a request, or had ended before."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(f"{cause.kind} {cause.detail}")
+        self.cause = cause
+
+
+class StudentRaised(Exception):
+    """The student's code raised an exception in the box."""
+
+    def __init__(self, raised: Raised) -> None:
+        super().__init__(f"{raised.type_name}: {raised.text}")
+        self.raised = raised
+
+
+class Answer(NamedTuple):
+    value: Value
+    reader: ArrayReader
+
+
+class BoxClient:
+    """A box from start to end.
+
+    Args:
+        spec: the submission and its limits. The worker starts, and is given the files, at once; what comes of that is
+            told by `loaded`.
+    """
+
+    isolation = plain.ISOLATION
+
+    def __init__(self, spec: BoxSpec) -> None:
+        self.generation = next(_generations)
+        self._spec = spec
+        self._ids = itertools.count(1)
+        self._cause: Cause | None = None
+        self._loaded: Loaded | None = None
+        self._load_failure: StudentRaised | None = None
+        self._forgotten: list[int] = []
+        limits = spec.limits
+        self._running = plain.spawn(threads=limits.threads, cpu_only=spec.device == "cpu")
+        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
+        self._memory = plain.MemoryWatch(
+            self._running.process.pid, limits.memory_mb * MB, self._kill_for_memory
+        )
+        self._load_id = self._send_load()
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests can be sent."""
+        return self._cause is None and self._running.process.poll() is None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the import has ended well, as far as was waited for."""
+        return self._loaded is not None
+
+    def died(self) -> BoxDied:
+        """Return the error that says why the box is dead."""
+        return BoxDied(self._cause_of_silence())
+
+    def loaded(self) -> Loaded:
+        """Wait until the submission is imported, and return what the worker says of itself.
+
+        Raises:
+            StudentRaised: the import raised; every time it is asked.
+            BoxDied: the import did not end well.
+        """
+        if self._load_failure is not None:
+            raise self._load_failure
+        if self._loaded is None:
+            self._loaded = self._wait_for_load()
+        return self._loaded
+
+    def request(
+        self,
+        make: Callable[[int], Request],
+        arrays: list[np.ndarray[Any, Any]],
+        timeout_s: float | None = None,
+    ) -> Answer:
+        """Send one message and wait for its answer.
+
+        Args:
+            make: the message, given its id.
+            arrays: its payload.
+            timeout_s: seconds for the answer; without, the limit of one call.
+
+        Raises:
+            StudentRaised: the student's code raised.
+            BoxDied: the box ended, or was ended by a limit.
+            Unsendable: the message is too large.
+        """
+        self.loaded()
+        if len(self._forgotten) >= _RELEASE_EVERY:
+            numbers, self._forgotten = self._forgotten, []
+            self._exchange(Release(id=next(self._ids), numbers=numbers), [], _SYNC_S, "wall")
+        limit_s = self._spec.limits.call_s if timeout_s is None else timeout_s
+        request_id = next(self._ids)
+        reply, reader = self._exchange(make(request_id), arrays, limit_s, "wall")
+        if isinstance(reply, Raised):
+            raise StudentRaised(reply)
+        return Answer(reply.value if isinstance(reply, Returned) else None, reader)
+
+    def forget(self, number: int) -> None:
+        """Note that a handle is no longer used; the object is released with some later request."""
+        self._forgotten.append(number)
+
+    def take_output(self) -> str:
+        """Return the tail of what the student's code printed since the last time."""
+        if not self.alive:
+            return self._output.take_all(_TAIL_WAIT_S).decode(errors="replace")
+        if self._loaded is None and self._load_failure is None:
+            return ""  # nobody has waited for the import yet: its output belongs to whoever does
+        marker = f"\0{secrets.token_hex(8)}\0"
+        try:
+            self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC_S, "wall")
+        except BoxDied:
+            return self._output.take_all(_TAIL_WAIT_S).decode(errors="replace")
+        return self._output.take(marker.encode(), _TAIL_WAIT_S).decode(errors="replace")
+
+    def close(self) -> None:
+        """End the box and everything in it. Safe to call twice."""
+        self._memory.stop()
+        if self._cause is None:
+            self._cause = Cause(Status.INTERNAL, "closed")
+        plain.end(self._running)
+
+    # --- how it goes ----------------------------------------------------------------------------------------------
+
+    def _send_load(self) -> int:
+        spec, limits, number = self._spec, self._spec.limits, next(self._ids)
+        contents = [np.frombuffer(content, dtype=np.uint8) for content in spec.files.values()]
+        message = Load(
+            id=number,
+            files=list(spec.files),
+            contents=[ArrayNode("|u1", [array.size]) for array in contents],
+            main=spec.main,
+            generation=self.generation,
+            device=spec.device,
+            threads=limits.threads,
+            memory_bytes=limits.memory_mb * MB,
+            cpu_s=limits.cpu_s,
+            file_bytes=limits.file_mb * MB,
+            frameworks=list(spec.frameworks),
+        )
+        # A worker that is dead already is found out when the answer is waited for.
+        with contextlib.suppress(ChannelClosed, DeadlineExceeded):
+            self._running.channel.send(message, contents, limits.import_s)
+        return number
+
+    def _wait_for_load(self) -> Loaded:
+        reply, _ = self._receive(self._load_id, self._spec.limits.import_s, "import_wall")
+        if isinstance(reply, Raised):
+            self._load_failure = StudentRaised(reply)
+            raise self._load_failure
+        if not isinstance(reply, Loaded):
+            raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol")))
+        return reply
+
+    def _exchange(
+        self, message: Request, arrays: list[np.ndarray[Any, Any]], limit_s: float, kind: str
+    ) -> tuple[Reply, ArrayReader]:
+        if self._cause is not None:
+            raise BoxDied(self._cause)
+        deadline = time.monotonic() + limit_s
+        try:
+            self._running.channel.send(message, arrays, limit_s)
+        except DeadlineExceeded:
+            raise BoxDied(self._kill(Cause(Status.TIMEOUT, kind, f"{limit_s:g}"))) from None
+        except ChannelClosed:
+            raise BoxDied(self._cause_of_silence()) from None
+        return self._receive(message.id, max(deadline - time.monotonic(), 0.001), kind, limit_s)
+
+    def _receive(
+        self, request_id: int, left_s: float, kind: str, limit_s: float | None = None
+    ) -> tuple[Reply, ArrayReader]:
+        try:
+            frame = self._running.channel.receive(left_s, lambda: self._running.process.poll() is None)
+            reply = decode_reply(frame.header)
+        except DeadlineExceeded:
+            raise BoxDied(self._kill(Cause(Status.TIMEOUT, kind, f"{limit_s or left_s:g}"))) from None
+        except ChannelClosed:
+            raise BoxDied(self._cause_of_silence()) from None
+        except ProtocolError as error:
+            raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol", str(error)))) from None
+        # SECURITY: an answer to another question is not an answer; the student's code can write to the channel.
+        if reply.id != request_id:
+            raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol", "an answer to no question")))
+        return reply, ArrayReader(frame.payload)
+
+    def reject(self, error: ProtocolError) -> BoxDied:
+        """End the box because a value it sent is impossible, and return what to raise."""
+        return BoxDied(self._kill(Cause(Status.CRASHED, "protocol", str(error))))
+
+    def _kill_for_output(self) -> None:
+        self._kill(Cause(Status.OUTPUT, "output", str(self._spec.limits.output_mb)))
+
+    def _kill_for_memory(self) -> None:
+        self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+
+    def _kill(self, cause: Cause) -> Cause:
+        """Kill the box; the first cause stands. Called from the judge's thread and from the two that watch."""
+        if self._cause is None:
+            self._cause = cause
+        plain.kill_tree(self._running.process)
+        return self._cause
+
+    def _cause_of_silence(self) -> Cause:
+        """The channel is closed: find out from the exit status why, unless we did it."""
+        if self._cause is not None:
+            return self._cause
+        try:
+            status = self._running.process.wait(_EXIT_WAIT_S)
+        except subprocess.TimeoutExpired:
+            return self._kill(Cause(Status.CRASHED, "protocol", "closed its channel"))
+        return self._kill(_cause_of_exit(status))
+
+
+def _cause_of_exit(status: int) -> Cause:
+    if status >= 0:
+        return Cause(Status.CRASHED, "exit", str(status))
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = str(-status)
+    if name == "SIGXCPU":
+        return Cause(Status.TIMEOUT, "cpu")
+    return Cause(Status.CRASHED, "signal", name)

@@ -1,0 +1,67 @@
+"""What the worker knows of torch and tensorflow (inside the box): seeds, threads, tensors. It never imports either.
+
+A framework counts once the student's code has imported it (`sys.modules`); hw1 needs neither. Everything here is
+called with the student's code loaded, which may have patched anything: callers treat any exception as "not available".
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import Any
+
+import numpy as np
+
+_MAX_SEED = 1 << 32  # numpy's global generator takes 32 bits
+
+
+def loaded(name: str) -> Any | None:
+    """Return the framework's module, if it has been imported completely."""
+    module = sys.modules.get(name)
+    return module if module is not None and getattr(module, "__version__", None) else None
+
+
+def version(name: str) -> str | None:
+    """Return the version of an imported framework, or None."""
+    module = loaded(name)
+    return None if module is None else str(module.__version__)
+
+
+def seed_all(seed: int) -> None:
+    """Seed every generator that training may draw from: random, numpy, torch, tensorflow and keras."""
+    seed %= _MAX_SEED
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the student's code draws from the global generator
+    if torch := loaded("torch"):
+        torch.manual_seed(seed)
+    if tensorflow := loaded("tensorflow"):
+        tensorflow.random.set_seed(seed)
+    if keras := loaded("keras"):
+        keras.utils.set_random_seed(seed)  # keras layers draw from a generator of keras' own
+
+
+def thread_count(default: int) -> int:
+    """Return how many threads the loaded framework computes with: other counts give other bits."""
+    torch = loaded("torch")
+    return int(torch.get_num_threads()) if torch else default
+
+
+def tensor_as_array(value: object) -> np.ndarray[Any, Any] | None:
+    """Return a torch or tensorflow tensor's values, or None where `value` is neither.
+
+    SECURITY: exact types for torch (a subclass is the student's code); what comes back is checked as any array is.
+    """
+    if torch := loaded("torch"):
+        if type(value) in {torch.Tensor, torch.nn.Parameter}:
+            tensor = value.detach().cpu()  # type: ignore[attr-defined]
+            if tensor.dtype == torch.bfloat16:  # numpy has no such type
+                tensor = tensor.float()
+            return _plain(tensor.resolve_conj().resolve_neg().numpy())
+    if tensorflow := loaded("tensorflow"):
+        if tensorflow.is_tensor(value) and hasattr(value, "numpy"):
+            return _plain(value.numpy())
+    return None
+
+
+def _plain(array: object) -> np.ndarray[Any, Any] | None:
+    return np.asarray(array) if isinstance(array, np.ndarray | np.generic) else None

@@ -1,0 +1,59 @@
+"""The submission becomes a module (inside the box): its files are written to the scratch folder, `main` is executed.
+
+Imported inside the box: the standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import sys
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+
+MODULE_NAME = "submission"  # fixed: a file called torch.py or 感知机.py must not choose a name in sys.modules
+
+
+def write_files(files: dict[str, bytes], folder: Path) -> None:
+    """Write the submission's files below `folder`.
+
+    Raises:
+        ValueError: a path that leaves the folder; the judge has refused those already.
+    """
+    for name, content in files.items():
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise ValueError(f"{name!r} is not below the folder")
+        target = folder.joinpath(*relative.parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def import_submission(folder: Path, main: str) -> ModuleType:
+    """Execute `main` as a module and return it.
+
+    Its folder goes to the end of sys.path: siblings can be imported, but a student's random.py does not take the place
+    of the real one.
+    """
+    path = folder / main
+    sys.path.append(str(path.parent))
+    loader = importlib.machinery.SourceFileLoader(MODULE_NAME, str(path))
+    spec = importlib.util.spec_from_loader(MODULE_NAME, loader)
+    if spec is None:
+        raise ImportError(main)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE_NAME] = module
+    alias = Path(main).stem
+    if alias not in sys.modules and alias not in sys.stdlib_module_names and importlib.util.find_spec(alias) is None:
+        sys.modules[alias] = module  # for a sibling that imports the main file: the same module, not a second one
+    loader.exec_module(module)
+    return module
+
+
+def defined_names(module: ModuleType) -> list[str]:
+    """Return the names that a near miss may be found among: what the module defines, without imported modules."""
+    return [
+        name
+        for name, value in list(vars(module).items())
+        if isinstance(name, str) and not name.startswith("__") and not isinstance(value, ModuleType)
+    ][:500]

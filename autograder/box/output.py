@@ -1,0 +1,73 @@
+"""What the student's code prints: drained all the time, counted, and only the tail kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import IO
+
+TAIL_BYTES = 16 << 10
+_CHUNK_BYTES = 64 << 10
+
+
+class OutputDrain:
+    """A thread that reads the output pipe, so that the student's code never blocks on a full one.
+
+    Args:
+        pipe: the read end.
+        max_bytes: of one check; past it `on_flood` is called, once.
+        on_flood: ends the box.
+    """
+
+    def __init__(self, pipe: IO[bytes], max_bytes: int, on_flood: Callable[[], None]) -> None:
+        self._pipe = pipe
+        self._max_bytes = max_bytes
+        self._on_flood = on_flood
+        self._changed = threading.Condition()
+        self._tail = bytearray()
+        self._count = 0
+        self._ended = False
+        self._thread = threading.Thread(target=self._drain, name="box output", daemon=True)
+        self._thread.start()
+
+    def take(self, marker: bytes, timeout_s: float) -> bytes:
+        """Return the tail of what came since the last `take`, up to `marker`, and start anew.
+
+        The marker was written after the student's output. SECURITY: the student's code may write it too, or never let
+        it through; either costs no more than the tail being cut differently, and `timeout_s`.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or marker in self._tail, timeout_s)
+            tail, found, rest = bytes(self._tail).partition(marker)
+            self._tail = bytearray(rest) if found else bytearray()
+            self._count = len(rest)
+            return tail[-TAIL_BYTES:]
+
+    def take_all(self, timeout_s: float) -> bytes:
+        """Return the tail once the box is dead: until the end of the pipe, or `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended, timeout_s)
+            tail = bytes(self._tail[-TAIL_BYTES:])
+            self._tail.clear()
+            return tail
+
+    def _drain(self) -> None:
+        while chunk := self._read():
+            with self._changed:
+                self._tail += chunk
+                # Twice the tail: a marker in the last chunk must still have its TAIL_BYTES in front of it.
+                del self._tail[: -2 * _CHUNK_BYTES]
+                flooded = self._count <= self._max_bytes < self._count + len(chunk)
+                self._count += len(chunk)
+                self._changed.notify_all()
+            if flooded:
+                self._on_flood()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _read(self) -> bytes:
+        try:
+            return self._pipe.read1(_CHUNK_BYTES)  # type: ignore[attr-defined]
+        except (OSError, ValueError):  # closed under us
+            return b""

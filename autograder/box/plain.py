@@ -1,0 +1,169 @@
+"""The `process` backend: the worker as a fresh Python process with a clean environment and limits, nowhere sealed.
+
+It works on Linux, macOS and Windows, and guards against accidents on a student's own machine: endless loops, memory,
+floods, crashes, processes left behind. It hides neither files nor the network; reports say `process`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import site
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+import psutil
+
+from autograder.box.channel import Channel, accept, offer
+
+ISOLATION = "process"
+
+# What a worker needs of the user's environment: to find libraries, the processor's quirks and devices. Nothing else:
+# tokens and paths of the judge's environment are not the student's business.
+_PASSED_ON = (
+    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "CONDA_PREFIX", "TZ",
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES",
+    "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
+)  # fmt: skip
+
+# Not `-m`: the package may be importable only by a path of the judge's (a source checkout), which must come last here,
+# after the standard library, and not first as PYTHONPATH would put it.
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.worker import main; main()"
+
+
+class Running(NamedTuple):
+    """A worker that has been started."""
+
+    process: subprocess.Popen[bytes]
+    channel: Channel
+    output: IO[bytes]
+    scratch: Path
+
+
+def spawn(*, threads: int, cpu_only: bool) -> Running:
+    """Start a worker and return at once; it is importing while the judge goes on.
+
+    Args:
+        threads: to compute with; libraries read it when they are imported.
+        cpu_only: hide GPUs from the frameworks.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="grade-box-")).resolve()
+    for folder in ("work", "home", "tmp"):
+        (scratch / folder).mkdir()
+    made = offer()
+    package_root = str(Path(__file__).resolve().parents[2])
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own argument list
+        # -P: the working directory is the student's and must not come first on sys.path.
+        [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, made.argument],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=scratch / "work",
+        env=environment(scratch, os.environ, threads=threads, cpu_only=cpu_only),
+        pass_fds=made.inherit,
+        # A session of its own: Ctrl-C in the terminal is for the judge, which then ends the box.
+        start_new_session=True,
+    )
+    stdin, output = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+    with contextlib.suppress(OSError):  # it died at once; the channel will say so
+        stdin.write(made.secret)
+        stdin.close()
+    return Running(process, accept(made), output, scratch)
+
+
+def environment(scratch: Path, ours: Mapping[str, str], *, threads: int, cpu_only: bool) -> dict[str, str]:
+    """Return the worker's whole environment."""
+    home, temporary = str(scratch / "home"), str(scratch / "tmp")
+    made = {name: ours[name] for name in _PASSED_ON if name in ours}
+    made |= dict.fromkeys(("HOME", "USERPROFILE", "MPLCONFIGDIR", "KERAS_HOME"), home)
+    made |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
+    made |= dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+         "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+        str(threads),
+    )  # fmt: skip
+    made |= {
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUSERBASE": site.getuserbase(),  # packages installed with --user are found by HOME otherwise
+        "MPLBACKEND": "Agg",
+        "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads on a busy machine make ten steps take a second
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TORCHDYNAMO_DISABLE": "1",  # torch.compile would need a C compiler; it runs eagerly instead
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    }
+    if cpu_only:
+        made["CUDA_VISIBLE_DEVICES"] = ""
+    return made
+
+
+def end(running: Running) -> None:
+    """Kill the worker with everything it has started, close what was opened, remove the scratch folder."""
+    kill_tree(running.process)
+    running.channel.close()
+    running.process.wait()
+    # Not running.output: its drain thread is reading it, and sees the end now. A daemon that escaped would keep the
+    # pipe open; the thread is a daemon thread and holds nobody up.
+    shutil.rmtree(running.scratch, ignore_errors=True)
+
+
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and all its descendants.
+
+    The worker is a child subreaper on Linux, so that daemons are found among its descendants as long as it lives.
+    """
+    tree = process_tree(process.pid)
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, 9)
+    for member in tree:
+        with contextlib.suppress(psutil.Error):
+            member.kill()
+
+
+def process_tree(pid: int) -> list[psutil.Process]:
+    """Return the process and its descendants; empty once it is gone."""
+    try:
+        root = psutil.Process(pid)
+        return [*root.children(recursive=True), root]
+    except psutil.Error:
+        return []
+
+
+class MemoryWatch:
+    """A thread that adds up the tree's memory and ends the box beyond the limit.
+
+    The worker's own rlimit misses shared memory and counts each process by itself; this counts the whole tree.
+    """
+
+    _EVERY_S = 0.2
+
+    def __init__(self, pid: int, max_bytes: int, on_excess: Callable[[], None]) -> None:
+        self._pid, self._max_bytes, self._on_excess = pid, max_bytes, on_excess
+        self._stop = threading.Event()
+        threading.Thread(target=self._watch, name="box memory", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the watch; it does not outlive the box."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._EVERY_S):
+            # RSS counts pages that forked workers share once for each: a first look only. PSS is right, and slow.
+            if self._sum("rss") > self._max_bytes and self._sum("pss") > self._max_bytes:
+                self._on_excess()
+                return
+
+    def _sum(self, what: str) -> int:
+        total = 0
+        for member in process_tree(self._pid):
+            with contextlib.suppress(psutil.Error):
+                used = member.memory_full_info() if what == "pss" else member.memory_info()
+                total += getattr(used, what, used.rss)
+        return total

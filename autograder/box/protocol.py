@@ -1,0 +1,311 @@
+"""What crosses between judge and box: frames with a typed msgspec header and raw array bytes. Never pickle.
+
+A frame is `u32 header length | u64 payload length | header | payload`, little-endian. The header is one message, a
+tagged msgspec struct with unknown fields forbidden; arrays lie one after the other in the payload, in the order in
+which their nodes appear in the header. Lengths are capped before anything is allocated; dtype, shape and byte count of
+each array are checked against each other, so a forged header can make a wrong value but never a wild read.
+
+Imported on both sides: the standard library, numpy and msgspec only.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any, NamedTuple, Union
+
+import msgspec
+import numpy as np
+
+MAX_HEADER_BYTES = 4 << 20  # a list of a few hundred thousand numbers; what is larger should be an array
+MAX_PAYLOAD_BYTES = 1 << 30  # all arrays of one message together: Fashion-MNIST's 60,000 images are 47 MB
+MAX_DEPTH = 32  # nested containers in one value
+MAX_ITEMS = 500_000  # values in one message
+MAX_NDIM = 8
+MAX_TEXT_CHARS = 20_000  # of an exception's message or a source line
+
+PREFIX = struct.Struct("<IQ")
+
+# SECURITY: object and void dtypes are absent: an object array is a list of pointers, or pickle.
+DTYPES = frozenset(
+    ["|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8", "<c8", "<c16"],
+)
+
+
+class ProtocolError(Exception):
+    """What came is not a frame of this protocol, or exceeds its bounds."""
+
+
+class Unsendable(Exception):
+    """A value of this kind can't cross; the text says which and why."""
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+class Node(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
+    """A value that plain msgpack has no type for."""
+
+
+class ListNode(Node, tag="l"):
+    items: list[Value]
+
+
+class TupleNode(Node, tag="t"):
+    items: list[Value]
+
+
+class DictNode(Node, tag="d"):
+    keys: list[Value]
+    values: list[Value]
+
+
+class BigInt(Node, tag="i"):
+    """An int beyond 64 bits, in hexadecimal: parsing decimal digits takes quadratic time."""
+
+    digits: str
+
+
+class BytesNode(Node, tag="b"):
+    raw: bytes
+
+
+class Complex(Node, tag="c"):
+    real: float
+    imag: float
+
+
+class ArrayNode(Node, tag="a"):
+    """The next `product(shape) * itemsize` bytes of the payload."""
+
+    dtype: str
+    shape: list[int]
+
+
+class ScalarNode(Node, tag="s"):
+    """A numpy scalar: it crosses as one, so that a check can tell np.bool_ from bool where it matters."""
+
+    dtype: str
+    raw: bytes
+
+
+class Handle(Node, tag="h"):
+    """An object that stays in the box: its number there and the box's generation."""
+
+    number: int
+    generation: int
+    type_name: str
+    callable: bool
+
+
+class Path(Node, tag="p"):
+    """An attribute of the student's module, by name; resolved in whichever box the call goes to."""
+
+    name: str
+
+
+Value = Union[  # noqa: UP007 - msgspec resolves this by name at run time, where `X | "Y"` fails
+    None, bool, int, float, str,
+    BytesNode, ListNode, TupleNode, DictNode, BigInt, Complex, ArrayNode, ScalarNode, Handle, Path,
+]  # fmt: skip
+
+
+# --- messages -------------------------------------------------------------------------------------------------------
+
+
+class Message(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    id: int
+
+
+class Load(Message, tag="load"):
+    """Write these files (their bytes lie in the payload, one uint8 array each) and import `main`."""
+
+    files: list[str]
+    contents: list[ArrayNode]
+    main: str
+    generation: int
+    device: str
+    threads: int
+    memory_bytes: int
+    cpu_s: int
+    file_bytes: int
+    frameworks: list[str]
+
+
+class Get(Message, tag="get"):
+    target: Handle | Path
+    name: str = ""  # empty with a Path: the module's attribute itself
+
+
+class Set(Message, tag="set"):
+    target: Handle
+    name: str
+    value: Value
+
+
+class Call(Message, tag="call"):
+    target: Handle | Path
+    args: list[Value]
+    kwargs: dict[str, Value]
+    seed: int
+
+
+class Put(Message, tag="put"):
+    """Keep this value in the box and answer with a handle to it."""
+
+    value: Value
+
+
+class Take(Message, tag="take"):
+    """Send the current value of what a handle stands for, as plain data."""
+
+    target: Handle
+
+
+class Release(Message, tag="release"):
+    numbers: list[int]
+
+
+class Sync(Message, tag="sync"):
+    """Flush the student's output and write `marker` after it, so that the judge knows that it has read all of it."""
+
+    marker: str
+
+
+Request = Load | Get | Set | Call | Put | Take | Release | Sync
+
+
+class Environment(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    python: str
+    platform: str
+    numpy: str | None
+    torch: str | None
+    tensorflow: str | None
+    threads: int
+    device: str
+    device_name: str
+
+
+class Frame(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One frame of a traceback. `student`: it lies in the submission, and `file` is relative to it."""
+
+    file: str
+    line: int
+    function: str
+    source: str
+    student: bool
+
+
+class Loaded(Message, tag="loaded"):
+    names: list[str]
+    environment: Environment
+
+
+class Returned(Message, tag="returned"):
+    value: Value
+
+
+class Raised(Message, tag="raised"):
+    """The student's code raised. `mro` names the exception's base classes, so that a subclass is recognised."""
+
+    type_name: str
+    mro: list[str]
+    text: str
+    frames: list[Frame]
+    names: list[str] = []  # what the module defines, where an attribute was missing from it
+    missing: str = ""  # the attribute that was missing, or the module that could not be imported
+    column: int = 0  # of a syntax error, from 1
+    unsendable: bool = False
+
+
+class Synced(Message, tag="synced"):
+    pass
+
+
+Reply = Loaded | Returned | Raised | Synced
+
+_encoder = msgspec.msgpack.Encoder()
+_request_decoder = msgspec.msgpack.Decoder(Request)
+_reply_decoder = msgspec.msgpack.Decoder(Reply)
+
+
+# --- frames ---------------------------------------------------------------------------------------------------------
+
+
+def encode_message(message: Message, arrays: list[np.ndarray[Any, Any]]) -> list[bytes | memoryview]:
+    """Return a frame as buffers to be written one after the other.
+
+    Raises:
+        Unsendable: larger than a frame may be.
+    """
+    header = _encoder.encode(message)
+    buffers = [memoryview(array.reshape(-1).view(np.uint8)) for array in arrays if array.nbytes]
+    payload_bytes = sum(buffer.nbytes for buffer in buffers)
+    if len(header) > MAX_HEADER_BYTES:
+        raise Unsendable(f"{len(header):,} bytes of lists, texts and numbers; an array can be larger, a list can't")
+    if payload_bytes > MAX_PAYLOAD_BYTES:
+        raise Unsendable(f"{payload_bytes:,} bytes of arrays; at most {MAX_PAYLOAD_BYTES:,} can be handed over at once")
+    return [PREFIX.pack(len(header), payload_bytes) + header, *buffers]
+
+
+class Lengths(NamedTuple):
+    header: int
+    payload: int
+
+
+def decode_prefix(prefix: bytes) -> Lengths:
+    """Return the two lengths of a frame, or raise ProtocolError where they exceed the caps."""
+    lengths = Lengths(*PREFIX.unpack(prefix))
+    # SECURITY: before allocating: 12 forged bytes must not make the judge reserve 16 EB.
+    if lengths.header > MAX_HEADER_BYTES or lengths.payload > MAX_PAYLOAD_BYTES:
+        raise ProtocolError(f"a frame of {lengths.header:,} + {lengths.payload:,} bytes is beyond the limit")
+    return lengths
+
+
+def decode_request(header: bytes) -> Request:
+    """Return the judge's message (in the box)."""
+    return _request_decoder.decode(header)
+
+
+def decode_reply(header: bytes) -> Reply:
+    """Return the box's message (in the judge).
+
+    Raises:
+        ProtocolError: not a message of this protocol.
+    """
+    try:
+        return _reply_decoder.decode(header)
+    # RecursionError: msgspec guards its own stack by it; both are what hostile bytes may cause.
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"not a message of the protocol: {str(error)[:200]}") from None
+
+
+class ArrayReader:
+    """Cuts a payload into arrays, in order, checking each node against the bytes that are left."""
+
+    def __init__(self, payload: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+        self._payload = payload
+        self._at = 0
+
+    def take(self, node: ArrayNode) -> np.ndarray[Any, Any]:
+        """Return the array of `node` as a view of the payload.
+
+        Raises:
+            ProtocolError: unknown dtype, bad shape, or not enough bytes.
+        """
+        if node.dtype not in DTYPES or len(node.shape) > MAX_NDIM or any(size < 0 for size in node.shape):
+            raise ProtocolError(f"an array of dtype {node.dtype[:20]!r} and shape {node.shape[:10]} can't be")
+        dtype = np.dtype(node.dtype)
+        size = math.prod(node.shape) * dtype.itemsize
+        if size > self._payload.nbytes - self._at:
+            raise ProtocolError("an array is longer than the payload")
+        raw = self._payload[self._at : self._at + size]
+        self._at += size
+        # A copy where the bytes lie unaligned for their type: numpy would work, but slowly, on every use.
+        aligned = raw if raw.ctypes.data % max(dtype.alignment, 1) == 0 else raw.copy()
+        return aligned.view(dtype).reshape(node.shape)
+
+    def finish(self) -> None:
+        """Raise ProtocolError where bytes are left over."""
+        if self._at != self._payload.nbytes:
+            raise ProtocolError("bytes are left over after the last array")

@@ -1,0 +1,306 @@
+"""The worker: the process that holds the student's module and answers the judge. It runs inside the box.
+
+Started as `python -m autograder.box.worker CHANNEL` with a clean environment, in the scratch folder. It imports the
+standard library, numpy and the wire codec only (a test holds it to that): the less there is in this process, the less
+there is to read or to break. It reports values and exceptions, never a verdict; those are the judge's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import platform
+import sys
+from pathlib import Path as FilePath
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from autograder.box import devices, frameworks, importing, tracebacks
+from autograder.box.channel import Channel, ChannelClosed, connect
+from autograder.box.protocol import (
+    ArrayReader,
+    Call,
+    Environment,
+    Get,
+    Handle,
+    Load,
+    Loaded,
+    Path,
+    Put,
+    Raised,
+    Release,
+    Reply,
+    Request,
+    Returned,
+    Set,
+    Sync,
+    Synced,
+    Take,
+    Unsendable,
+    Value,
+    decode_request,
+)
+from autograder.box.values import Decoder, Encoder
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_SIGKILL = 9
+
+
+class Worker:
+    """One submission, loaded once; answers one request after the other.
+
+    Args:
+        channel: to the judge.
+        folder: the scratch folder, where the submission's files go.
+    """
+
+    def __init__(self, channel: Channel, folder: FilePath) -> None:
+        self._channel = channel
+        self._folder = folder
+        self._module: ModuleType | None = None
+        self._objects: dict[int, object] = {}
+        self._next_number = 1
+        self._generation = 0
+        self._device = devices.Device(devices.CPU, devices.CPU)
+
+    def serve(self) -> None:
+        """Answer until the judge closes the channel."""
+        while True:
+            try:
+                frame = self._channel.receive()
+            except ChannelClosed:
+                return
+            request = decode_request(frame.header)
+            reader = ArrayReader(frame.payload)
+            reply, arrays = self._answer(request, Decoder(reader, self._resolve), reader)
+            _flush()
+            try:
+                self._channel.send(reply, arrays)
+            except Unsendable as error:
+                self._channel.send(_unsendable(request.id, str(error)), [])
+
+    def _answer(
+        self, request: Request, decoder: Decoder, reader: ArrayReader
+    ) -> tuple[Reply, list[np.ndarray[Any, Any]]]:
+        try:
+            if isinstance(request, Load):
+                return self._load(request, reader), []
+            if isinstance(request, Release):
+                return self._release(request), []
+            if isinstance(request, Sync):
+                return _sync(request), []
+            encoder = Encoder(self._keep)
+            node = encoder.value(self._perform(request, decoder))
+            return Returned(id=request.id, value=node), encoder.arrays
+        except Unsendable as error:
+            return _unsendable(request.id, str(error)), []
+        except _Missing as missing:
+            return missing.as_reply(request.id), []
+        # Broad on purpose: this is the box's edge. SystemExit, KeyboardInterrupt and whatever else the student's code
+        # raises is an answer, not the end of the worker.
+        except BaseException as error:  # noqa: BLE001
+            return tracebacks.describe(error, self._folder, request.id), []
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    def _load(self, request: Load, reader: ArrayReader) -> Loaded:
+        self._generation = request.generation
+        files = {
+            name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents, strict=True)
+        }
+        _limit_self(request)
+        importing.write_files(files, self._folder)
+        frameworks.seed_all(0)
+        self._module = importing.import_submission(self._folder, request.main)
+        framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
+        self._device = devices.choose(request.device, framework)
+        return Loaded(
+            id=request.id,
+            names=importing.defined_names(self._module),
+            environment=Environment(
+                python=platform.python_version(),
+                platform=platform.platform(),
+                numpy=np.__version__,
+                torch=frameworks.version("torch"),
+                tensorflow=frameworks.version("tensorflow"),
+                threads=frameworks.thread_count(request.threads),
+                device=self._device.kind,
+                device_name=self._device.name,
+            ),
+        )
+
+    def _perform(self, request: Get | Set | Call | Put | Take, decoder: Decoder) -> object:
+        match request:
+            case Get(target=target, name=name):
+                holder = self._resolve(target)
+                return self._attribute(holder, name) if name else holder
+            case Set(target=target, name=name, value=value):
+                setattr(self._resolve(target), name, decoder.value(value))
+                return None
+            case Put(value=value):
+                return self._handle(decoder.value(value))
+            case Take(target=target):
+                return self._resolve(target)
+            case Call():
+                return self._call(request, decoder)
+
+    def _call(self, request: Call, decoder: Decoder) -> object:
+        function = self._resolve(request.target)
+        args = [decoder.value(node) for node in request.args]
+        kwargs = {name: decoder.value(node) for name, node in request.kwargs.items()}
+        self._fit_to_signature(function, kwargs)
+        # Seeding must not fail a call because the student's code has replaced one of the generators.
+        with contextlib.suppress(Exception):
+            frameworks.seed_all(request.seed)
+        return function(*args, **kwargs)  # type: ignore[operator]
+
+    def _fit_to_signature(self, function: object, kwargs: dict[str, object]) -> None:
+        """Drop `seed` where the function has no such parameter; add `device` where it has one."""
+        try:
+            parameters = inspect.signature(function).parameters  # type: ignore[arg-type]
+        except (TypeError, ValueError):  # a builtin without a signature
+            parameters = {}  # type: ignore[assignment]
+        takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+        if "seed" not in parameters and not takes_any:
+            kwargs.pop("seed", None)
+        if "device" in parameters:
+            kwargs.setdefault("device", self._device.argument)
+
+    def _release(self, request: Release) -> Returned:
+        for number in request.numbers:
+            self._objects.pop(number, None)
+        return Returned(id=request.id, value=None)
+
+    # --- objects --------------------------------------------------------------------------------------------------
+
+    def _resolve(self, target: Handle | Path) -> Any:
+        if isinstance(target, Handle):
+            return self._objects[target.number]
+        return self._attribute(self._module, target.name)
+
+    def _attribute(self, holder: object, name: str) -> object:
+        try:
+            return getattr(holder, name)
+        except AttributeError:
+            if hasattr(type(holder), name):  # a property of the student's that raised by itself
+                raise
+            names = importing.defined_names(holder) if isinstance(holder, ModuleType) else _names_of(holder)
+            raise _Missing(name, names) from None
+
+    def _keep(self, value: object) -> Value | np.ndarray[Any, Any]:
+        if isinstance(value, Handle):
+            return value
+        array = frameworks.tensor_as_array(value)
+        return self._handle(value) if array is None else array
+
+    def _handle(self, value: object) -> Handle:
+        number = self._next_number
+        self._next_number += 1
+        self._objects[number] = value
+        return Handle(number, self._generation, type(value).__name__[:200], callable(value))
+
+
+class _Missing(Exception):
+    """The student's module or object has no such attribute."""
+
+    def __init__(self, name: str, names: list[str]) -> None:
+        super().__init__(name)
+        self.name, self.names = name, names
+
+    def as_reply(self, request_id: int) -> Raised:
+        return Raised(
+            id=request_id,
+            type_name="AttributeError",
+            mro=["AttributeError", "Exception"],
+            text=self.name,
+            frames=[],
+            names=self.names,
+            missing=self.name,
+        )
+
+
+def _names_of(holder: object) -> list[str]:
+    try:
+        return [name for name in dir(holder) if not name.startswith("__")][:500]
+    except Exception:  # noqa: BLE001 - __dir__ is the student's code
+        return []
+
+
+def _unsendable(request_id: int, text: str) -> Raised:
+    return Raised(id=request_id, type_name="TypeError", mro=["TypeError"], text=text, frames=[], unsendable=True)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # The student's code may have closed or replaced it.
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def _sync(request: Sync) -> Synced:
+    _flush()
+    with contextlib.suppress(OSError):
+        os.write(1, request.marker.encode())
+    return Synced(id=request.id)
+
+
+def _limit_self(request: Load) -> None:
+    """Lower this process's own limits, where the platform has them (not on Windows).
+
+    A first line only: the judge watches the memory of the whole tree as well, and ends what exceeds it.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_FSIZE, request.file_bytes)
+    _lower(resource.RLIMIT_CPU, request.cpu_s)
+    # DATA, not AS: torch and tensorflow reserve address space in tens of GB. Not beside a GPU: CUDA maps its memory.
+    if sys.platform == "linux" and not FilePath("/dev/nvidiactl").exists():
+        _lower(resource.RLIMIT_DATA, request.memory_bytes)
+
+
+def _lower(kind: int, value: int) -> None:
+    import resource
+
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses some of them
+        resource.setrlimit(kind, (value, value))
+
+
+def _tie_to_judge() -> None:
+    """Die with the judge, also when it is killed, and adopt what the student's code leaves behind (Linux).
+
+    The signal comes when the *thread* that started this process ends, so the judge starts boxes from its main thread.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def main() -> None:
+    """Take up the channel and serve."""
+    argument = sys.argv.pop()  # the student's code sees an argv without it
+    secret = sys.stdin.buffer.read()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    _tie_to_judge()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    Worker(connect(argument, secret), FilePath.cwd()).serve()
+    # Not sys.exit: threads and atexit functions of the student's code must not keep the process.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

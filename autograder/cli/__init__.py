@@ -1,0 +1,81 @@
+"""The command `grade`. Every command parses, calls one function of the package, and prints what came of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+from autograder.errors import GradeError
+from autograder.messages import detect_language, set_language, text
+
+INTERRUPTED = 130
+INTERNAL = 3
+
+
+def main() -> NoReturn:
+    """Run `grade` and end the process with its exit code (DESIGN §8)."""
+    arguments = sys.argv[1:]
+    # Before the commands are imported: their help texts are taken from the catalogue as they are defined.
+    set_language(detect_language(arguments))
+    _make_output_safe()
+    _interrupt_on_sigterm()
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    import click
+
+    from autograder.cli.app import grade
+
+    try:
+        result = grade.main(args=arguments, prog_name="grade", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print(f"\n{text('cli.interrupted')}", file=sys.stderr)
+        return INTERRUPTED
+    except GradeError as error:
+        _show_error(error, as_json="--json" in arguments)
+        return error.exit_code
+    except BrokenPipeError:  # `grade … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last edge: people get a sentence, staff the traceback on request
+        print(text("cli.internal", problem=f"{type(error).__name__}: {error}"), file=sys.stderr)
+        if {"--verbose", "-v"} & set(arguments):
+            traceback.print_exc()
+        return INTERNAL
+    return result if isinstance(result, int) else 0
+
+
+def _show_error(error: GradeError, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}},
+                         ensure_ascii=False))  # fmt: skip
+        return
+    print(text("cli.error", message=error.message), file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+
+
+def _make_output_safe() -> None:
+    """A GBK or ASCII console can't show every character: replace those rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _interrupt_on_sigterm() -> None:
+    """End by SIGTERM as by Ctrl-C: boxes are closed on the way out."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)

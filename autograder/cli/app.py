@@ -1,0 +1,50 @@
+"""The click group `grade`. Commands are imported when they are used: `grade --help` needs none of them."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from autograder import __version__
+from autograder.cli.options import lang_option
+from autograder.messages import text
+
+# Command → module that defines it as a click command of the same name.
+_COMMANDS = {
+    "check": "autograder.cli.student",
+    "validate": "autograder.cli.author",
+    "new": "autograder.cli.author",
+    "release": "autograder.cli.author",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules that are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by the catalogue's short texts, importing none."""
+        with formatter.section(text("cli.commands")):
+            formatter.write_dl([(name, text(f"cli.{name}.short")) for name in _COMMANDS])
+
+
+@click.group(
+    cls=LazyGroup,
+    help=text("cli.help"),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="grade", help=text("cli.version"))
+@lang_option
+def grade() -> None:
+    """Group of all commands; its help text is the catalogue's."""

@@ -1,0 +1,89 @@
+"""Commands for authors of assignments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from autograder.cli.options import json_option, lang_option
+from autograder.errors import UsageError
+from autograder.messages import text
+
+if TYPE_CHECKING:
+    from autograder.course import LoadedAssignment
+
+
+def _assignments(assignment: str | None) -> list[LoadedAssignment]:
+    from autograder.course import find_course
+
+    course = find_course(Path.cwd())
+    return [course.assignment(one) for one in ([assignment] if assignment else course.assignment_folders())]
+
+
+@click.command("validate", help=text("cli.validate.help"))
+@click.argument("assignment", required=False, metavar=f"[{text('cli.metavar.assignment')}]")
+@click.option("--all", "every", is_flag=True, help=text("cli.validate.all"))
+@click.option("--jobs", type=click.IntRange(min=1), help=text("cli.validate.jobs"))
+@json_option
+@lang_option
+def validate(*, assignment: str | None, every: bool, jobs: int | None, as_json: bool) -> int:
+    """Prove one assignment or all of them."""
+    from autograder.report.validation import progress_bar, print_validation
+    from autograder.validate import validate as run
+
+    if bool(assignment) == every:
+        raise UsageError(text("usage.all_or_one"))
+    with progress_bar(enabled=not as_json) as tell:
+        validation = run(_assignments(assignment), workers=jobs, tell=tell)
+    if as_json:
+        click.echo(json.dumps(asdict(validation), ensure_ascii=False, indent=2))
+    else:
+        print_validation(validation)
+    return 1 if validation.problems else 0
+
+
+@click.command("release", help=text("cli.release.help"))
+@click.argument("assignment", required=False, metavar=f"[{text('cli.metavar.assignment')}]")
+@click.option("--write", is_flag=True, help=text("cli.release.write"))
+@click.option("--check", "compare", is_flag=True, help=text("cli.release.check"))
+@lang_option
+def release(*, assignment: str | None, write: bool, compare: bool) -> int:
+    """Write the stubs, or say which are stale."""
+    from autograder.release import StubState, release_stubs
+
+    if write == compare:
+        raise UsageError(text("usage.write_or_check"))
+    stubs = [stub for one in _assignments(assignment) for stub in release_stubs(one, write=write)]
+    for stub in stubs:
+        click.echo(text(f"release.{stub.state.value}", file=f"{stub.path.parent.name}/{stub.path.name}"))
+    return 1 if any(stub.state is StubState.STALE for stub in stubs) else 0
+
+
+def _framework_option(command: Callable[..., int]) -> Callable[..., int]:
+    return click.option(
+        "--framework", "frameworks", multiple=True, type=click.Choice(["torch", "tensorflow"]),
+        help=text("cli.new.framework"),
+    )(command)  # fmt: skip
+
+
+@click.command("new", help=text("cli.new.help"))
+@click.argument("assignment", metavar=text("cli.metavar.assignment"))
+@click.option("--title", required=True, help=text("cli.new.title"))
+@click.option("--title-zh", help=text("cli.new.title_zh"))
+@_framework_option
+@lang_option
+def new(*, assignment: str, title: str, title_zh: str | None, frameworks: tuple[str, ...]) -> int:
+    """Make the skeleton of an assignment."""
+    from autograder.course import find_course
+    from autograder.new import make_assignment
+
+    course = find_course(Path.cwd())
+    for path in make_assignment(course, assignment, title=title, title_zh=title_zh, frameworks=frameworks):
+        click.echo(text("new.file", path=path.relative_to(course.folder)))
+    click.echo(text("new.made", id=assignment))
+    return 0

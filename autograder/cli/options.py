@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from autograder.messages import LANGUAGES, text
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def lang_option(command: Command) -> Command:
+    """Add `--lang`. Its value is read before click runs (messages.detect_language); here it is only allowed."""
+    return click.option("--lang", type=click.Choice(LANGUAGES), expose_value=False, help=text("cli.option.lang"))(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`: one JSON document on stdout and nothing else."""
+    return click.option("--json", "as_json", is_flag=True, help=text("cli.option.json"))(command)

@@ -1,0 +1,305 @@
+"""course.yml and assignment.yml as frozen models, loaded once. Every error names file, line, key and what was expected."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from autograder import yaml_file
+from autograder.limits import Limits
+from autograder.errors import ConfigError, UsageError
+from autograder.messages import Text, text
+from autograder.score import Thresholds
+
+COURSE_FILE = "course.yml"
+ASSIGNMENT_FILE = "assignment.yml"
+FRAMEWORKS = ("torch", "tensorflow")
+
+Framework = Literal["torch", "tensorflow"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+        raise ValueError(text("config.bad_id", id=value))
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(text("config.bad_zone", zone=value)) from None
+    return value
+
+
+def _moment(value: object) -> object:
+    """YAML reads 2026-10-12 as a date; a deadline needs an hour."""
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError(text("config.bad_due", came=value))
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+
+
+class AssignmentEntry(_Model):
+    """One assignment in course.yml."""
+
+    id: Identifier
+    due: Annotated[datetime, BeforeValidator(_moment)] | None = Field(
+        None, description="without an offset, in the course's time zone"
+    )
+    weight: float = Field(1, ge=0, description="its share of the course's grade")
+
+
+class Course(_Model):
+    """course.yml: the course, its assignments, defaults for limits."""
+
+    id: Identifier
+    title: Text
+    timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="an IANA name: Asia/Shanghai")
+    limits: Limits = Limits()
+    assignments: tuple[AssignmentEntry, ...] = ()
+
+    def due(self, assignment_id: str) -> datetime | None:
+        """Return the due date with its time zone, or None where there is none."""
+        for entry in self.assignments:
+            if entry.id == assignment_id and entry.due is not None:
+                return entry.due if entry.due.tzinfo else entry.due.replace(tzinfo=ZoneInfo(self.timezone))
+        return None
+
+
+class Points(_Model):
+    """What a task is worth."""
+
+    public: float = Field(0, ge=0)
+    hidden: float = Field(0, ge=0)
+
+
+class Task(_Model):
+    """A numbered part of an assignment."""
+
+    id: str
+    title: Text
+    points: Points
+
+
+class CheckText(_Model):
+    """What assignment.yml adds to a check; the English sentence is the check's docstring."""
+
+    zh: str | None = None
+    hint: Text | None = None
+
+
+class Metric(_Model):
+    """A metric's thresholds: `full` earns every point, `zero` none (DESIGN §6)."""
+
+    better: Literal["higher", "lower"]
+    full: float
+    zero: float
+    scale: Literal["linear", "log"] = "linear"
+    statistic: Literal["median"] = "median"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if (self.full > self.zero) != (self.better == "higher") or self.full == self.zero:
+            raise ValueError(text("config.thresholds_order", better=self.better, full=self.full, zero=self.zero))
+        if self.scale == "log" and min(self.full, self.zero) <= 0:
+            raise ValueError(text("config.thresholds_log"))
+        return self
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The thresholds as scoring takes them."""
+        return Thresholds(self.better, self.full, self.zero, self.scale)
+
+
+class Entry(_Model):
+    """The file that students hand in, and what it must define."""
+
+    file: str = Field(pattern=r"^[^/\\]+\.py$")
+    names: tuple[str, ...] = Field(min_length=1)
+    trainings: tuple[str, ...] = Field((), description="functions that train: memoised, isolated in hidden checks")
+
+
+class Assignment(_Model):
+    """assignment.yml: what is asked for and what it is worth."""
+
+    id: Identifier
+    title: Text
+    points: float = Field(gt=0)
+    frameworks: tuple[Framework, ...] = Field((), description="those the student may choose from")
+    entry: Entry
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    checks: dict[str, CheckText] = {}
+    metrics: dict[str, Metric] = {}
+    limits: dict[str, float] = Field({}, description="overrides course.yml's limits, key by key")
+    reference_s: dict[Framework, float] = Field({}, description="seconds of one reference training")
+
+    @model_validator(mode="after")
+    def _points_add_up(self) -> Self:
+        total = sum(task.points.public + task.points.hidden for task in self.tasks)
+        if abs(total - self.points) > 1e-9:
+            raise ValueError(text("config.points_sum", total=f"{total:g}", points=f"{self.points:g}"))
+        ids = [task.id for task in self.tasks]
+        if len(set(ids)) < len(ids):
+            raise ValueError(text("config.task_twice", ids=", ".join(ids)))
+        return self
+
+    def task(self, task_id: str) -> Task | None:
+        """Return the task of that id."""
+        return next((task for task in self.tasks if task.id == task_id), None)
+
+    @property
+    def hidden_points(self) -> float:
+        """What the hidden checks are worth."""
+        return sum(task.points.hidden for task in self.tasks)
+
+
+class LoadedAssignment(BaseModel):
+    """An assignment with where it lies and the limits in force."""
+
+    model_config = ConfigDict(frozen=True)
+
+    spec: Assignment
+    folder: Path
+    solutions: Path
+    limits: Limits
+
+    @property
+    def id(self) -> str:
+        """The assignment's id."""
+        return self.spec.id
+
+    @property
+    def tests(self) -> Path:
+        """The folder of the public checks."""
+        return self.folder / "tests"
+
+    @property
+    def hidden(self) -> Path:
+        """The folder of the hidden checks; students don't have it."""
+        return self.folder / "hidden"
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether hidden checks lie here."""
+        return any(self.hidden.glob("test_*.py"))
+
+    @property
+    def stub_names(self) -> tuple[str, ...]:
+        """File names of the stubs: mlp_torch.py and mlp_tensorflow.py, or perceptron.py."""
+        stem = Path(self.spec.entry.file).stem
+        return tuple(f"{stem}_{name}.py" for name in self.spec.frameworks) or (self.spec.entry.file,)
+
+    @cached_property
+    def checks_sha256(self) -> str:
+        """A hash over assignment.yml and every check file: what a score was measured with."""
+        digest = hashlib.sha256()
+        for path in [self.folder / ASSIGNMENT_FILE, *sorted(self.tests.rglob("*.py")), *sorted(self.hidden.rglob("*.py"))]:
+            digest.update(path.relative_to(self.folder).as_posix().encode() + b"\0")
+            # Line ends differ between checkouts of the same file.
+            digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+        return digest.hexdigest()
+
+
+class LoadedCourse(BaseModel):
+    """A course with its folder."""
+
+    model_config = ConfigDict(frozen=True)
+
+    spec: Course
+    folder: Path
+
+    def assignment_folders(self) -> dict[str, Path]:
+        """Return the folders of the assignments by id, in order of their names."""
+        return {
+            path.parent.name.split("_")[0]: path.parent
+            for path in sorted((self.folder / "assignments").glob(f"*/{ASSIGNMENT_FILE}"))
+        }
+
+    def assignment(self, assignment_id: str) -> LoadedAssignment:
+        """Load one assignment.
+
+        Raises:
+            UsageError: no such assignment; offers the nearest.
+            ConfigError: its assignment.yml is wrong.
+        """
+        folders = self.assignment_folders()
+        folder = folders.get(assignment_id)
+        if folder is None:
+            raise unknown_assignment(assignment_id, list(folders))
+        return load_assignment(folder, self)
+
+
+def unknown_assignment(assignment_id: str, known: list[str]) -> UsageError:
+    """Return the error for an assignment that is not there, with the nearest that is."""
+    close = difflib.get_close_matches(assignment_id.lower(), known, n=1, cutoff=0.5)
+    hint = text("hint.did_you_mean", name=close[0]) if close else text("usage.known_assignments", ids=", ".join(known))
+    return UsageError(text("usage.unknown_assignment", id=assignment_id), hint=hint)
+
+
+def find_course(start: Path) -> LoadedCourse:
+    """Load the course.yml in `start` or the nearest folder above it.
+
+    Raises:
+        UsageError: there is none.
+        ConfigError: it is wrong.
+    """
+    for folder in (start, *start.parents):
+        if (folder / COURSE_FILE).is_file():
+            return load_course(folder)
+    raise UsageError(text("usage.no_course", folder=start), hint=text("usage.no_course_hint"))
+
+
+def load_course(folder: Path) -> LoadedCourse:
+    """Load folder/course.yml."""
+    return LoadedCourse(spec=yaml_file.validate(yaml_file.read(folder / COURSE_FILE), Course), folder=folder)
+
+
+def load_assignment(folder: Path, course: LoadedCourse | None) -> LoadedAssignment:
+    """Load folder/assignment.yml, with the course's limits where there is a course.
+
+    Raises:
+        ConfigError: something in it is wrong.
+    """
+    file = yaml_file.read(folder / ASSIGNMENT_FILE)
+    spec = yaml_file.validate(file, Assignment)
+    expected = folder.name.split("_")[0]
+    if spec.id != expected:
+        raise file.error(("id",), text("config.id_is_not_folder", id=spec.id, folder=folder.name, expected=expected))
+    root = course.folder if course else folder.parent.parent
+    return LoadedAssignment(
+        spec=spec,
+        folder=folder,
+        solutions=root / "solutions" / folder.name,
+        limits=_limits(file, spec, course.spec.limits if course else Limits()),
+    )
+
+
+def _limits(file: yaml_file.YamlFile, spec: Assignment, default: Limits) -> Limits:
+    """Return the course's limits with the assignment's put over them, key by key."""
+
+    class _Overridden(BaseModel):
+        limits: Limits
+
+    merged = file._replace(content={"limits": default.model_dump() | spec.limits})
+    return yaml_file.validate(merged, _Overridden).limits
+
+
+def find_assignment_of(path: Path) -> Path | None:
+    """Return the assignment folder that `path` lies in, or None."""
+    return next((folder for folder in path.parents if (folder / ASSIGNMENT_FILE).is_file()), None)

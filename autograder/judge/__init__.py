@@ -1,0 +1,50 @@
+"""The judge: runs an assignment's checks against a submission in the box, and measures what comes back.
+
+Theory of operation
+===================
+
+The judge is the trusted side: the process that runs `grade check`, or pytest with this package's plugin. It holds the
+hidden inputs, the labels, the thresholds and the scores; the student's code never runs in it.
+
+1. `attempt.run_attempt` (or pytest itself) makes a `session.JudgeSession`: assignment, submission, options, boxes.
+2. `plugin` collects the checks, reads each one's `points` marker (`marker`), compares the sums with assignment.yml.
+3. A check gets the fixture `submission`, a proxy (`proxy`). Each use is a request to a box; `boxes` decides which one:
+   all public checks share a box, a hidden check and each hidden training has its own, a dead box is replaced.
+4. What the check raises, or doesn't, becomes a verdict (`verdict`): whose fault, which status, what to tell whom.
+5. Metrics become points by `autograder.score`, from thresholds in assignment.yml.
+
+Who trusts whom: a check trusts the judge; nobody trusts values that came out of a box before `as_array`, `as_number` or
+`as_int` (`expectations`) has made plain numbers of them.
+
+Check files import what they need from here. Names are loaded on first use: pytest imports this package in every project
+of an environment that has it installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autograder.judge.expectations import CheckFailed as CheckFailed
+    from autograder.judge.expectations import as_array as as_array
+    from autograder.judge.expectations import as_int as as_int
+    from autograder.judge.expectations import as_label as as_label
+    from autograder.judge.expectations import as_number as as_number
+    from autograder.judge.expectations import both as both
+    from autograder.judge.expectations import expect as expect
+    from autograder.judge.expectations import show as show
+    from autograder.judge.proxy import boxed as boxed
+    from autograder.judge.proxy import fresh as fresh
+    from autograder.judge.proxy import unboxed as unboxed
+
+_HOME = {
+    **dict.fromkeys(("CheckFailed", "as_array", "as_int", "as_label", "as_number", "both", "expect", "show"), "expectations"),
+    **dict.fromkeys(("boxed", "fresh", "unboxed"), "proxy"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"autograder.judge.{_HOME[name]}"), name)
+    raise AttributeError(name)

@@ -1,0 +1,230 @@
+"""One attempt: an assignment's checks run against one submission, and the report of it.
+
+    open_session ──▶ run_checks (pytest, in this process) ──▶ build_report
+
+The box is started by the first step and imports the student's framework while this process imports pytest.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autograder import __version__
+from autograder.box.client import BoxClient
+from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
+from autograder.errors import ConfigError, InternalError, UsageError
+from autograder.judge.session import AttemptOptions, JudgeSession
+from autograder.judge.verdict import verdict_of
+from autograder.messages import text
+from autograder.results import CheckResult, Environment, MetricResult, Report
+from autograder.score import attempt_status
+from autograder.submission import Submission, find
+
+_CONFIG = Path(__file__).with_name("checks.ini")
+# Built-in plugins that a grading run has no use for; each costs start-up time, some write files.
+_UNUSED = ("terminal", "cacheprovider", "stepwise", "doctest", "unittest", "junitxml", "pastebin", "setuponly",
+           "setupplan", "faulthandler", "warnings", "nose", "logging", "debugging", "recwarn", "subtests")  # fmt: skip
+
+
+def run_attempt(assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> Report:
+    """Check one submission.
+
+    Raises:
+        UsageError: a framework or device that is not there, no such task.
+        ConfigError: the checks or assignment.yml are wrong.
+        KeyboardInterrupt: interrupted; no box is left.
+    """
+    started, began = datetime.now(UTC), time.monotonic()
+    require_frameworks(submission)
+    _require_tasks(assignment, options.tasks)
+    session = JudgeSession(assignment, submission, options)
+    try:
+        _require_device(session)
+        run_checks(session)
+        return build_report(session, started, time.monotonic() - began)
+    finally:
+        session.boxes.close()
+
+
+def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> JudgeSession:
+    """Open a session for an assignment's folder (plain pytest runs)."""
+    try:
+        course: LoadedCourse | None = find_course(folder)
+    except UsageError:
+        course = None  # an assignment's folder by itself
+    assignment = load_assignment(folder, course)
+    submission = find(assignment, given, Path.cwd())
+    require_frameworks(submission)
+    return JudgeSession(assignment, submission, options)
+
+
+# --- before ---------------------------------------------------------------------------------------------------------
+
+
+def require_frameworks(submission: Submission) -> None:
+    """Raise UsageError where the submission imports a framework that is not installed. Nothing is imported for it."""
+    for framework in submission.frameworks:
+        if importlib.util.find_spec(framework) is None:
+            raise UsageError(
+                text("usage.no_framework", framework=framework, file=submission.name),
+                hint=text("usage.no_framework_hint", python=sys.executable, extra=framework),
+            )
+
+
+def _require_tasks(assignment: LoadedAssignment, tasks: tuple[str, ...]) -> None:
+    known = [task.id for task in assignment.spec.tasks]
+    for task in tasks:
+        if not any(one == task or one.startswith(f"{task}.") for one in known):
+            raise UsageError(
+                text("usage.unknown_task", task=task, id=assignment.id),
+                hint=text("usage.known_tasks", tasks=", ".join(known)),
+            )
+
+
+def _require_device(session: JudgeSession) -> None:
+    """Raise UsageError where the device asked for is not there. The cpu always is; otherwise the box has to be asked."""
+    wanted = session.options.device
+    if wanted in {"auto", "cpu"}:
+        return
+    loaded = session.boxes.try_load()
+    if loaded is not None and loaded.environment.device != wanted:
+        framework = session.submission.framework() or "python"
+        raise UsageError(
+            text("usage.no_device", device=wanted, framework=framework), hint=text("usage.no_device_hint")
+        )
+
+
+# --- the run --------------------------------------------------------------------------------------------------------
+
+
+def run_checks(session: JudgeSession) -> None:
+    """Run the checks by pytest, in this process.
+
+    Raises:
+        ConfigError: a check file can't be imported, or a marker is wrong.
+        KeyboardInterrupt: interrupted.
+    """
+    import pytest
+
+    from autograder.judge import plugin
+
+    assignment = session.assignment
+    folders = [assignment.tests, *([assignment.hidden] if session.options.hidden else [])]
+    broken: list[str] = []
+
+    class _Managed:
+        """Puts the session where the plugin looks for it, and notes check files that can't be collected."""
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_configure(self, config: pytest.Config) -> None:
+            config.stash[plugin.SESSIONS] = {assignment.folder: session}
+            config.stash[plugin.MANAGED] = True
+
+        def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+            if report.failed:
+                broken.append(report.longreprtext)
+
+    arguments = [
+        *(str(folder) for folder in folders if folder.is_dir()),
+        "-c", str(_CONFIG), "--rootdir", str(assignment.folder), "--import-mode=importlib", "--capture=sys",
+        *(f"-pno:{name}" for name in _UNUSED),
+    ]  # fmt: skip
+    with _clean_pytest_environment(), _forgetting_modules(assignment.folder):
+        status = pytest.main(arguments, plugins=[plugin, _Managed()])
+    if session.error is not None:
+        raise session.error
+    if broken:
+        raise ConfigError(text("check.cannot_collect", problem=broken[0]), file=assignment.folder)
+    if status == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        raise InternalError(text("check.pytest_failed", status=status))
+    if not session.results:
+        raise UsageError(text("usage.no_checks", id=assignment.id), hint=text("usage.no_checks_hint"))
+
+
+@contextmanager
+def _clean_pytest_environment() -> Iterator[None]:
+    """Keep the user's pytest options and installed plugins out of grading."""
+    saved = {name: os.environ.pop(name, None) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    saved["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        for name, value in saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _forgetting_modules(folder: Path) -> Iterator[None]:
+    """Forget the check files' modules afterwards: pytest would take another assignment's of the same name for them."""
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if (file and Path(file).is_relative_to(folder)) or name in {"tests", "hidden"}:
+                del sys.modules[name]
+
+
+# --- the report -----------------------------------------------------------------------------------------------------
+
+
+def build_report(session: JudgeSession, started: datetime, duration_s: float) -> Report:
+    """Return the report of a session whose checks have been run."""
+    assignment, submission, boxes = session.assignment, session.submission, session.boxes
+    checks = tuple(session.results.values())
+    ran_hidden = any(check.hidden for check in checks)
+    loaded = boxes.loaded.environment if boxes.loaded else None
+    return Report(
+        assignment=assignment.id,
+        submission=submission.name,
+        submission_sha256=submission.sha256,
+        score=sum(check.score for check in checks),
+        max_points=sum(check.max_points for check in checks),
+        status=attempt_status(checks),
+        message=_load_message(session),
+        isolation=BoxClient.isolation,
+        device=loaded.device if loaded else "cpu",
+        device_name=loaded.device_name if loaded else "",
+        framework=submission.framework(),
+        started_at=started.isoformat(timespec="seconds"),
+        duration_s=duration_s,
+        checks=checks,
+        metrics=_all_metrics(checks),
+        hidden_points_not_run=0.0 if ran_hidden else assignment.spec.hidden_points,
+        environment=Environment(
+            python=loaded.python if loaded else platform.python_version(),
+            numpy=loaded.numpy if loaded else None,
+            torch=loaded.torch if loaded else None,
+            tensorflow=loaded.tensorflow if loaded else None,
+            platform=loaded.platform if loaded else platform.platform(),
+            threads=loaded.threads if loaded else assignment.limits.threads,
+        ),
+        seeds=session.seeds,
+        autograder_version=__version__,
+        checks_sha256=assignment.checks_sha256,
+    )
+
+
+def _load_message(session: JudgeSession) -> str:
+    failure = session.boxes.load_failure
+    return verdict_of(failure, session.submission, "").message if failure else ""
+
+
+def _all_metrics(checks: tuple[CheckResult, ...]) -> dict[str, MetricResult]:
+    return {name: metric for check in checks for name, metric in check.metrics.items()}
+

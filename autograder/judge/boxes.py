@@ -1,0 +1,313 @@
+"""Which box a request goes to, and what is remembered: one instance an attempt.
+
+All public checks share one box. A hidden check has a box of its own, and each hidden training another, which serves
+nothing else once it has seen hidden inputs: code that has seen one check's inputs could answer the next from memory. A
+dead box is replaced for the next check. Trainings are memoised by what was called with which arguments; a recorded
+timeout is replayed for the other checks that need the training, not suffered again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised
+from autograder.box.protocol import (
+    Call,
+    Get,
+    Handle,
+    Loaded,
+    Path,
+    ProtocolError,
+    Put,
+    Request,
+    Set,
+    Take,
+    Unsendable,
+    Value,
+    encode_message,
+)
+from autograder.box.values import Decoder, Encoder
+from autograder.judge.listener import Listener
+from autograder.judge.proxy import Core, RemoteObject, core_of, remotes_in
+from autograder.results import Status
+
+_MAX_RUNS = 2  # of one training: after a restart it is run again once
+_DEFAULT_SEED = 0
+
+Failure = BoxDied | StudentRaised
+
+
+class CheckMistake(Exception):
+    """The check uses the submission in a way that can't work: the author's fault, shown as `internal`."""
+
+
+@dataclass(frozen=True)
+class _Training:
+    """A memoised call: its value or how it failed, and the box that holds what it made."""
+
+    box: BoxClient
+    runs: int
+    value: object = None
+    failure: Failure | None = None
+
+
+class Boxes:
+    """The boxes of one attempt.
+
+    Args:
+        spec: the submission and its limits.
+        trainings: names of functions whose calls are memoised.
+        listener: told what is going on.
+    """
+
+    def __init__(self, spec: BoxSpec, trainings: Sequence[str], listener: Listener) -> None:
+        self._spec = spec
+        self._trainings = frozenset(trainings)
+        self._listener = listener
+        self._open: list[BoxClient] = []
+        self._memo: dict[str, _Training] = {}
+        self._hidden = False
+        self._hidden_next = False
+        self._shared_used = False
+        self._own: BoxClient | None = None  # of the hidden check that is running
+        self._used: dict[int, BoxClient] = {}  # by the check that is running
+        self._deadline = time.monotonic() + spec.limits.attempt_s
+        self.load_failure: Failure | None = None
+        self.loaded: Loaded | None = None
+        self._spare: BoxClient | None = None
+        # Started at once: it imports while the judge imports pytest and collects.
+        self._shared: BoxClient | None = self._start()
+
+    # --- the check that is running ----------------------------------------------------------------------------------
+
+    def begin_check(self, *, hidden: bool, hidden_next: bool) -> None:
+        """Prepare for a check.
+
+        Args:
+            hidden: it is a hidden one.
+            hidden_next: a hidden one comes after it, for which a box can start already.
+        """
+        self._hidden, self._hidden_next, self._own, self._used = hidden, hidden_next, None, {}
+        if hidden and self._shared is not None and not self._shared_used:
+            self._spare, self._shared = self._shared, None  # only hidden checks are run: as good as new
+        if hidden_next and self._spare is None:
+            self._spare = self._start()
+
+    def end_check(self) -> str:
+        """Close what belonged to the check alone, and return the tail of what the student's code printed in it."""
+        tail = "".join(box.take_output() for box in self._used.values())
+        if self._own is not None:
+            self._close(self._own)
+        return tail
+
+    def try_load(self) -> Loaded | None:
+        """Wait until the submission is imported, and return what its box says of itself; None where that failed."""
+        try:
+            self._wait_until_loaded(self._shared or self._home())
+        except (BoxDied, StudentRaised):
+            return None
+        return self.loaded
+
+    def close(self) -> None:
+        """End every box."""
+        for box in list(self._open):
+            self._close(box)
+
+    # --- what proxies ask for ---------------------------------------------------------------------------------------
+
+    def get_global(self, name: str) -> object:
+        """Return an attribute of the student's module."""
+        box = self._home()
+        return self._ask(box, lambda number: Get(id=number, target=Path(name)), path=name)
+
+    def get(self, core: Core, name: str) -> object:
+        """Return an attribute of an object in the box."""
+        box = self._home() if core.path else core.box
+        return self._ask(box, lambda number: Get(id=number, target=core.target, name=name))
+
+    def set(self, core: Core, name: str, value: object) -> None:
+        """Set an attribute of an object in the box."""
+        encoder = self._encoder(core.box)
+        node = encoder.value(value)
+        self._ask(core.box, lambda number: Set(id=number, target=core.handle, name=name, value=node), encoder)
+
+    def put(self, value: object) -> RemoteObject:
+        """Put a value into the box of this check."""
+        box = self._home()
+        encoder = self._encoder(box)
+        node = encoder.value(value)
+        remote = self._ask(box, lambda number: Put(id=number, value=node), encoder)
+        if not isinstance(remote, RemoteObject):
+            raise BoxDied(Cause(Status.CRASHED, "protocol", "no handle for a value that was put"))
+        return remote
+
+    def take(self, core: Core) -> object:
+        """Return the current value of what a handle stands for."""
+        return self._ask(core.box, lambda number: Take(id=number, target=core.handle))
+
+    def call(self, core: Core, args: tuple[object, ...], kwargs: dict[str, object], *, memo: bool = True) -> object:
+        """Call a function of the student's in the box that its arguments live in; trainings by their own rules."""
+        home = self._box_of([core, *remotes_in(args), *remotes_in(kwargs)])
+        if core.path not in self._trainings:
+            return self._call_in(home or self._home(), core, args, kwargs)
+        if home is not None or not memo:
+            return self._call_in(home or self._box_for_training(), core, args, kwargs)
+        return self._train(core, args, kwargs)
+
+    # --- trainings --------------------------------------------------------------------------------------------------
+
+    def _train(self, core: Core, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        key = self._key(core.path, args, kwargs)
+        known = self._memo.get(key)
+        if known is not None:
+            self._used[known.box.generation] = known.box
+            if known.failure is not None:
+                raise known.failure
+            if known.box.alive or not remotes_in(known.value):
+                return known.value
+            if known.runs >= _MAX_RUNS:
+                raise known.box.died()
+        runs = known.runs + 1 if known else 1
+        box = self._box_for_training()
+        try:
+            value = self._call_in(box, core, args, kwargs)
+        except (BoxDied, StudentRaised) as failure:
+            self._memo[key] = _Training(box, runs, failure=failure)
+            raise
+        self._memo[key] = _Training(box, runs, value)
+        return value
+
+    def _key(self, name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
+        """A hash of the call. Public and hidden trainings never share: a public box must not see hidden inputs."""
+        encoder = self._encoder(None)
+        call = self._call_message(0, Path(name), encoder, args, kwargs)
+        digest = hashlib.blake2b(b"hidden" if self._hidden else b"public", digest_size=16)
+        for buffer in encode_message(call, encoder.arrays):
+            digest.update(buffer)
+        return digest.hexdigest()
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def _call_in(self, box: BoxClient, core: Core, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        seed = kwargs.get("seed")
+        self._listener.calling(core.path or core.handle.type_name, seed if isinstance(seed, int) else None)
+        encoder = self._encoder(box)
+        call = self._call_message(0, core.target, encoder, args, kwargs)
+        return self._ask(
+            box,
+            lambda number: Call(id=number, target=call.target, args=call.args, kwargs=call.kwargs, seed=call.seed),
+            encoder,
+        )
+
+    @staticmethod
+    def _call_message(
+        number: int, target: Handle | Path, encoder: Encoder, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> Call:
+        seed = kwargs.get("seed")
+        return Call(
+            id=number,
+            target=target,
+            args=[encoder.value(value) for value in args],
+            kwargs={name: encoder.value(value) for name, value in kwargs.items()},
+            seed=seed if isinstance(seed, int) else _DEFAULT_SEED,
+        )
+
+    def _ask(
+        self,
+        box: BoxClient,
+        make: Callable[[int], Request],
+        encoder: Encoder | None = None,
+        path: str = "",
+    ) -> object:
+        self._used[box.generation] = box
+        self._wait_until_loaded(box)
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise BoxDied(Cause(Status.TIMEOUT, "attempt", f"{self._spec.limits.attempt_s:g}"))
+        answer = box.request(make, encoder.arrays if encoder else [], min(left_s, self._spec.limits.call_s))
+        return self._decode(box, answer, path)
+
+    def _decode(self, box: BoxClient, answer: Answer, path: str) -> object:
+        def resolve(node: Handle | Path) -> object:
+            # SECURITY: a box can only name objects of its own.
+            if isinstance(node, Path) or node.generation != box.generation:
+                raise ProtocolError("a handle to an object of another box")
+            return RemoteObject(Core(self, box, node, path if node.callable else ""))
+
+        try:
+            value = Decoder(answer.reader, resolve).value(answer.value)
+            answer.reader.finish()
+        except ProtocolError as error:
+            raise box.reject(error) from None
+        return value
+
+    def _encoder(self, box: BoxClient | None) -> Encoder:
+        def keep(value: object) -> Value:
+            if not isinstance(value, RemoteObject):
+                return _refuse(value)
+            core = core_of(value)
+            if core.path:
+                return Path(core.path)
+            if core.box is not box:
+                raise CheckMistake(f"{value!r} lives in another box than the one that is called")
+            return core.handle
+
+        return Encoder(keep)
+
+    # --- which box --------------------------------------------------------------------------------------------------
+
+    def _box_of(self, cores: Sequence[Core]) -> BoxClient | None:
+        """Return the box that the objects live in; None where all are attributes of the module, which any box has."""
+        found = {core.box.generation: core.box for core in cores if not core.path}
+        if len(found) > 1:
+            raise CheckMistake("objects of two boxes can't go into one call")
+        return next(iter(found.values()), None)
+
+    def _home(self) -> BoxClient:
+        """Return the box of the check that is running."""
+        if self._hidden:
+            if self._own is None or not self._own.alive:
+                self._own = self._take_spare()
+            return self._own
+        if self._shared is None or not self._shared.alive:
+            self._shared = self._start()
+        self._shared_used = True
+        return self._shared
+
+    def _box_for_training(self) -> BoxClient:
+        return self._take_spare() if self._hidden else self._home()
+
+    def _take_spare(self) -> BoxClient:
+        """Return a new box: the one started ahead, where there is one, and start the next one ahead."""
+        box = self._spare if self._spare is not None and self._spare.alive else self._start()
+        self._spare = self._start() if self._hidden_next else None
+        return box
+
+    def _start(self) -> BoxClient:
+        box = BoxClient(self._spec)
+        self._open.append(box)
+        return box
+
+    def _close(self, box: BoxClient) -> None:
+        box.close()
+        self._open.remove(box)
+
+    def _wait_until_loaded(self, box: BoxClient) -> None:
+        """Wait for the import. How it failed once stands for every box: it would cost as much each time."""
+        if self.load_failure is not None:
+            raise self.load_failure
+        if not box.is_loaded:
+            self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
+        try:
+            self.loaded = box.loaded()
+        except (BoxDied, StudentRaised) as failure:
+            self.load_failure = failure
+            raise
+
+
+def _refuse(value: Any) -> Value:
+    raise Unsendable(f"a check can't send {type(value).__name__} objects to the box")

@@ -1,0 +1,31 @@
+"""`grade check`: from what the user typed to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autograder.course import find_course
+from autograder.errors import UsageError
+from autograder.judge.attempt import run_attempt
+from autograder.judge.session import AttemptOptions
+from autograder.messages import text
+from autograder.results import Report
+from autograder.submission import find
+
+
+def check_submission(assignment_id: str, given: Path | None, cwd: Path, options: AttemptOptions) -> Report:
+    """Find course, assignment and submission, and run the checks.
+
+    Args:
+        assignment_id: "hw2".
+        given: a file, notebook or folder; None looks in the usual places.
+        cwd: where the user is.
+        options: how to run.
+
+    Raises:
+        GradeError: something is not there or wrong; says what and what to do.
+    """
+    assignment = find_course(cwd).assignment(assignment_id)
+    if options.hidden and not assignment.has_hidden:
+        raise UsageError(text("usage.no_hidden", id=assignment.id), hint=text("usage.no_hidden_hint"))
+    return run_attempt(assignment, find(assignment, given, cwd), options)

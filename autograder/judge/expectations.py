@@ -1,0 +1,139 @@
+"""What checks say things with: expectations whose failure a student can read, and conversions that tolerate anything.
+
+A value from the box may be whatever the student's function returned. `as_array` and its siblings make plain numbers of
+it or fail the check with what came; a check that calculated with the raw value would raise, and that is our fault.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autograder.judge.proxy import RemoteObject, type_name
+from autograder.messages import Text, text
+
+_SHOWN_CHARS = 100
+_SHOWN_ITEMS = 6
+
+
+class CheckFailed(AssertionError):
+    """A check's expectation does not hold. The texts are for the student."""
+
+    def __init__(self, expected: str, came: str, hint: str = "") -> None:
+        super().__init__(text("check.expected_came", expected=expected, came=came))
+        self.expected, self.came, self.hint = expected, came, hint
+
+
+def both(en: str, zh: str) -> Text:
+    """Return a text in both languages."""
+    return Text(en, zh)
+
+
+def expect(ok: object, *, expected: str | Text, came: str | Text, hint: str | Text | None = None) -> None:
+    """Fail the check unless `ok`.
+
+    Args:
+        ok: a plain bool; anything else than True (a NaN comparison, an array) fails.
+        expected: what should have been.
+        came: what was; `show(value)` makes a short text of a value.
+        hint: one concrete thing to try; without it the check's hint in assignment.yml is used.
+    """
+    # `is True`, not truth: an array or a handle would be true, or raise, whatever it holds.
+    if ok is True or (isinstance(ok, np.bool_) and bool(ok)):
+        return
+    raise CheckFailed(str(expected), str(came), "" if hint is None else str(hint))
+
+
+def show(value: object) -> str:
+    """Return a short text of a value from the box."""
+    if isinstance(value, np.ndarray):
+        return _show_array(value)
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, list | tuple) and len(value) > _SHOWN_ITEMS:
+        return text("show.list", type=type(value).__name__, count=len(value), items=_items(value))
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
+
+
+def _items(values: Any) -> str:
+    return ", ".join(show(item) for item in values[:3])
+
+
+def _show_array(array: np.ndarray[Any, Any]) -> str:
+    if array.size <= _SHOWN_ITEMS:
+        return text("show.small_array", values=array.tolist(), shape=array.shape)
+    return text("show.array", shape=array.shape, dtype=array.dtype, values=_items(array.reshape(-1).tolist()))
+
+
+def as_array(
+    value: object, *, what: str, shape: tuple[int, ...] | None = None, size: int | None = None
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return a value from the box as a new float64 array, or fail the check with what came.
+
+    Args:
+        value: an array, a number, or (nested) lists of numbers.
+        what: what it is, for the message: "predict(model, x)".
+        shape: exactly this shape.
+        size: n: accepts [n] and [n, 1], and returns [n].
+    """
+    plain = _plain_array(value)
+    if plain.dtype.kind not in "biuf":
+        raise CheckFailed(text("expect.numbers", what=what), _came(value))
+    array = plain.astype(np.float64)
+    if size is not None:
+        if array.shape not in {(size,), (size, 1)}:
+            raise CheckFailed(text("expect.size", what=what, size=size), text("expect.came_shape", shape=array.shape))
+        array = array.reshape(size)
+    if shape is not None and array.shape != shape:
+        raise CheckFailed(
+            text("expect.shape", what=what, shape=shape), text("expect.came_shape", shape=array.shape)
+        )
+    return array
+
+
+def as_number(value: object, *, what: str) -> float:
+    """Return a number from the box (Python's, numpy's, an array of one) as a float, or fail the check."""
+    array = _plain_array(value)
+    if array.dtype.kind not in "biuf" or array.size != 1 or isinstance(value, list | tuple):
+        raise CheckFailed(text("expect.number", what=what), _came(value))
+    return float(array.reshape(-1)[0])
+
+
+def as_int(value: object, *, what: str) -> int:
+    """Return a whole number from the box (1, True, np.int64(1), 1.0) as an int, or fail the check."""
+    number = as_number(value, what=what)
+    if not math.isfinite(number) or number != int(number):
+        raise CheckFailed(text("expect.int", what=what), _came(value))
+    return int(number)
+
+
+def as_label(value: object, *, what: str) -> int:
+    """Return a class label from the box as an int, or fail the check; 0 and 1 may come as bools or floats."""
+    return as_int(value, what=what)
+
+
+def _plain_array(value: object) -> np.ndarray[Any, Any]:
+    """Return the value as an array of whatever kind; an array of objects where it is not one of numbers."""
+    if _holds_handle(value):
+        return np.asarray(None)
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, RecursionError, OverflowError):  # rows of different lengths, a huge int
+        return np.asarray(None)
+
+
+def _holds_handle(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_holds_handle(item) for item in value)
+    return isinstance(value, RemoteObject)
+
+
+def _came(value: object) -> str:
+    if value is None:
+        return text("expect.came_none")
+    if isinstance(value, RemoteObject):
+        return text("expect.came_object", type=type_name(value))
+    return show(value)

@@ -1,0 +1,21 @@
+"""What the judge tells while it works, for a progress line. The default listener is silent."""
+
+from __future__ import annotations
+
+from autograder.results import CheckResult
+
+
+class Listener:
+    """Called by the judge as an attempt goes on; override what is of interest."""
+
+    def loading(self, framework: str | None) -> None:
+        """The submission is being imported, and its framework with it."""
+
+    def check_started(self, title: str, number: int, total: int) -> None:
+        """A check begins: the `number`-th of `total`."""
+
+    def calling(self, name: str, seed: int | None) -> None:
+        """A function of the student's is called."""
+
+    def check_finished(self, result: CheckResult) -> None:
+        """A check has ended."""

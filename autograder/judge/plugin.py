@@ -1,0 +1,221 @@
+"""The pytest plugin: checks are pytest functions, and this gives them points.
+
+It does nothing outside an assignment (a folder with assignment.yml): it is loaded in every project of an environment
+that has autograder installed, so everything it needs is imported when the first check is found.
+
+Works in two ways. `grade check` puts a prepared session into `config.stash[SESSIONS]` and reads the results from it;
+plain `pytest assignments/hw2_mlp/tests --submission mlp.py` makes the session here and prints the score at the end.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    import numpy as np
+
+    from autograder.judge.marker import CheckSpec
+    from autograder.judge.proxy import Submission
+    from autograder.judge.session import JudgeSession
+    from autograder.results import CheckResult
+
+SESSIONS = pytest.StashKey["dict[Path, JudgeSession]"]()  # by the assignment's folder
+CHECK = pytest.StashKey["CheckSpec"]()
+SESSION = pytest.StashKey["JudgeSession"]()
+MANAGED = pytest.StashKey[bool]()  # `grade` runs this pytest, and shows errors itself
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of plain pytest runs. English: pytest's own help is."""
+    group = parser.getgroup("autograder", "graded homework (autograder)")
+    group.addoption("--submission", metavar="PATH", help="the file, notebook or folder to check")
+    group.addoption("--grade-device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or mps")
+    group.addoption("--grade-full", action="store_true", help="train with all seeds, as a class run does")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "points(n, task, needs): what a check is worth, for which task (autograder)")
+
+
+# --- collection -----------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Read the markers of the checks among `items`, drop those not asked for, put hidden ones last."""
+    by_folder: dict[Path, list[pytest.Function]] = {}
+    for item in items:
+        folder = _assignment_folder(item.path)
+        if folder is not None and isinstance(item, pytest.Function):
+            by_folder.setdefault(folder, []).append(item)
+    if not by_folder:
+        return
+    from autograder.errors import GradeError
+
+    wanted: list[pytest.Item] = [item for item in items if _assignment_folder(item.path) is None]
+    for folder, checks in by_folder.items():
+        try:
+            wanted += _prepare(checks, _session_of(config, folder))
+        except GradeError as error:
+            if not config.stash.get(MANAGED, False):
+                raise pytest.UsageError(f"{error.message}\n{error.hint or ''}") from None
+            config.stash[SESSIONS][folder].error = error
+    items[:] = wanted
+
+
+def _assignment_folder(path: Path) -> Path | None:
+    """Return the assignment that a file of checks belongs to: <folder>/tests/… or <folder>/hidden/…"""
+    for parent in path.parents:
+        if parent.name in {"tests", "hidden"} and (parent.parent / "assignment.yml").is_file():
+            return parent.parent
+    return None
+
+
+
+def _session_of(config: pytest.Config, folder: Path) -> JudgeSession:
+    sessions = config.stash.setdefault(SESSIONS, {})
+    if folder not in sessions:
+        from autograder.judge.attempt import open_session
+        from autograder.judge.session import AttemptOptions
+
+        given = config.getoption("--submission")
+        options = AttemptOptions(
+            hidden=True, full=bool(config.getoption("--grade-full")), device=str(config.getoption("--grade-device"))
+        )
+        sessions[folder] = open_session(folder, Path(given) if given else None, options)
+    return sessions[folder]
+
+
+def _prepare(items: list[pytest.Function], session: JudgeSession) -> list[pytest.Function]:
+    """Read and compare all checks, then keep those asked for, public ones first."""
+    from autograder.judge.marker import compare_with_assignment, read_check
+
+    for item in items:
+        item.stash[CHECK] = read_check(item, session.assignment)
+        item.stash[SESSION] = session
+    if _complete(items, session):
+        hidden = any(item.stash[CHECK].hidden for item in items)
+        compare_with_assignment([item.stash[CHECK] for item in items], session.assignment, with_hidden=hidden)
+    kept = [item for item in items if session.wants(item.stash[CHECK])]
+    kept.sort(key=lambda item: item.stash[CHECK].hidden)
+    session.total = len(kept)
+    return kept
+
+
+def _complete(items: list[pytest.Function], session: JudgeSession) -> bool:
+    """Whether all checks of the folders at hand were collected: not where pytest was given one file or one name."""
+    config = items[0].config
+    if config.stash.get(MANAGED, False):
+        return True
+    asked = {Path(str(argument)).resolve() for argument in config.args}
+    folder = session.assignment.folder.resolve()
+    return bool(asked & {folder, folder / "tests", *folder.parents}) and not config.getoption("keyword")
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Tell the session which check begins."""
+    if CHECK in item.stash:
+        upcoming = nextitem.stash.get(CHECK, None) if nextitem is not None else None
+        item.stash[SESSION].begin(item.stash[CHECK], hidden_next=upcoming is not None and upcoming.hidden)
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a check whose needs are not met, before its fixtures cost anything."""
+    if CHECK in item.stash:
+        reason = item.stash[SESSION].unmet_need(item.stash[CHECK])
+        if reason:
+            pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a check's result of what it raised. An error in a fixture is judged as one in the check."""
+    report = yield
+    ended = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
+    if CHECK in item.stash and ended:
+        error = call.excinfo.value if call.excinfo else None
+        skipped = str(error) if isinstance(error, pytest.skip.Exception) else ""
+        result = item.stash[SESSION].finish(item.stash[CHECK], error, skipped=skipped)
+        _tell_pytest(report, result)
+    return report
+
+
+def _tell_pytest(report: pytest.TestReport, result: CheckResult) -> None:
+    """Let plain pytest show what the student reads, and count partial credit as not passed."""
+    if report.outcome == "skipped" or result.status == "passed":
+        return
+    report.outcome = "failed"
+    lines = [f"{result.score:g} / {result.max_points:g}", result.message]
+    lines += [f"{name} = {metric.value:g}" for name, metric in result.metrics.items()]
+    lines += [result.expected, result.came, *result.frames, result.hint]
+    report.longrepr = "\n".join(line for line in lines if line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print each assignment's score (plain pytest runs)."""
+    for session in config.stash.get(SESSIONS, {}).values():
+        results = session.results.values()
+        score, most = sum(result.score for result in results), sum(result.max_points for result in results)
+        terminalreporter.write_line(f"{session.assignment.id}: {score:.1f} / {most:g}", bold=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the boxes."""
+    for session in config.stash.get(SESSIONS, {}).values():
+        session.boxes.close()
+
+
+# --- fixtures -------------------------------------------------------------------------------------------------------
+
+
+def _running(request: pytest.FixtureRequest) -> JudgeSession:
+    session = request.node.stash.get(SESSION, None)
+    if session is None:
+        raise pytest.UsageError(f"the fixture {request.fixturename!r} is for checks in an assignment's tests/ or hidden/")
+    return session
+
+
+@pytest.fixture
+def submission(request: pytest.FixtureRequest) -> Submission:
+    """The student's module in the box."""
+    from autograder.judge.proxy import Submission
+
+    return Submission(_running(request).boxes)
+
+
+@pytest.fixture
+def metric(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
+    """Record a measured value: metric("nmse", value), once a seed."""
+    return _running(request).record
+
+
+@pytest.fixture
+def seeds(request: pytest.FixtureRequest) -> tuple[int, ...]:
+    """The seeds to train with: the first, or with --full all of assignment.yml."""
+    return _running(request).seeds
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """A numpy generator, seeded by the check's name: each check draws the same numbers every time."""
+    import zlib
+
+    import numpy
+
+    return numpy.random.default_rng(zlib.crc32(request.node.name.encode()))

@@ -1,0 +1,132 @@
+"""What a check holds of the student's module: proxies whose every use is a request to the box.
+
+`submission.f` is always the student's attribute `f`. So that nothing of ours is in the way, proxies have no public
+attributes of their own; what the judge wants to know of one it asks by the functions below. Dunders are local: pytest
+and numpy probe `__array__`, `__eq__`, `__bool__` and the like on everything they see, and the student's code must not
+be run, let alone believed, by that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from autograder.box.protocol import Handle, Path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autograder.box.client import BoxClient
+    from autograder.judge.boxes import Boxes
+
+
+class Core:
+    """What a proxy stands for. A path is resolved in whichever box a call goes to; a handle lives in one box.
+
+    Args:
+        boxes: of the attempt.
+        box: the one that the object lives in.
+        handle: its number there.
+        path: the module's attribute it is, where it is one that can be called.
+    """
+
+    __slots__ = ("box", "boxes", "handle", "path")
+
+    def __init__(self, boxes: Boxes, box: BoxClient, handle: Handle, path: str = "") -> None:
+        self.boxes, self.box, self.handle, self.path = boxes, box, handle, path
+
+    @property
+    def target(self) -> Handle | Path:
+        """How a request names it."""
+        return Path(self.path) if self.path else self.handle
+
+    def __del__(self) -> None:
+        self.box.forget(self.handle.number)
+
+
+class RemoteObject:
+    """An object of the student's that stays in the box: an instance, a function, a class, a module-level callable."""
+
+    __slots__ = ("__core",)
+    __core: Core
+
+    def __init__(self, core: Core) -> None:
+        object.__setattr__(self, "_RemoteObject__core", core)
+
+    def __getattr__(self, name: str) -> Any:
+        if _is_dunder(name):
+            raise AttributeError(name)
+        return self.__core.boxes.get(self.__core, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self.__core.boxes.set(self.__core, name, value)
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        return self.__core.boxes.call(self.__core, args, kwargs)
+
+    def __repr__(self) -> str:
+        core = self.__core
+        return f"<{core.path or core.handle.type_name} in the box>"
+
+
+class Submission:
+    """The student's module in the box."""
+
+    __slots__ = ("__boxes",)
+    __boxes: Boxes
+
+    def __init__(self, boxes: Boxes) -> None:
+        object.__setattr__(self, "_Submission__boxes", boxes)
+
+    def __getattr__(self, name: str) -> Any:
+        if _is_dunder(name):
+            raise AttributeError(name)
+        return self.__boxes.get_global(name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a check can't set submission.{name}: all public checks share the student's module")
+
+    def __repr__(self) -> str:
+        return "<the submission>"
+
+
+def core_of(remote: RemoteObject) -> Core:
+    """Return what a proxy stands for."""
+    return cast("Core", object.__getattribute__(remote, "_RemoteObject__core"))
+
+
+def type_name(remote: RemoteObject) -> str:
+    """Return the name of the object's class, as the box tells it."""
+    return core_of(remote).handle.type_name
+
+
+def remotes_in(value: object) -> list[Core]:
+    """Return what the proxies inside a value (lists, tuples, dicts) stand for."""
+    if isinstance(value, RemoteObject):
+        return [core_of(value)]
+    if isinstance(value, list | tuple):
+        return [core for item in value for core in remotes_in(item)]
+    if isinstance(value, dict):
+        return [core for item in value.values() for core in remotes_in(item)]
+    return []
+
+
+def fresh(function: RemoteObject) -> Callable[..., Any]:
+    """Return the student's function without the memo: each call really trains."""
+    core = core_of(function)
+    return lambda *args, **kwargs: core.boxes.call(core, args, kwargs, memo=False)
+
+
+def boxed(submission: Submission, value: object) -> RemoteObject:
+    """Put a value into the box and return a handle to it: what the student's code does to it can be seen by `unboxed`."""
+    boxes = cast("Boxes", object.__getattribute__(submission, "_Submission__boxes"))
+    return boxes.put(value)
+
+
+def unboxed(remote: RemoteObject) -> Any:
+    """Return a copy of a boxed value as it is now."""
+    core = core_of(remote)
+    return core.boxes.take(core)
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")

@@ -1,0 +1,140 @@
+"""One attempt's state while its checks run: boxes, the check that is running, results so far. No pytest in here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from autograder.box.client import BoxSpec
+from autograder.course import LoadedAssignment
+from autograder.errors import GradeError
+from autograder.judge.boxes import Boxes, CheckMistake
+from autograder.judge.listener import Listener
+from autograder.judge.marker import CheckSpec
+from autograder.judge.verdict import Verdict, verdict_of
+from autograder.messages import text
+from autograder.results import CheckResult, MetricResult, Status
+from autograder.score import graded_status, median_of_seeds, score_metric
+from autograder.submission import Submission
+
+
+@dataclass(frozen=True)
+class AttemptOptions:
+    """How an attempt is run."""
+
+    hidden: bool = False
+    full: bool = False  # all seeds, as the class run does
+    device: str = "auto"
+    tasks: tuple[str, ...] = ()  # only these; empty: all
+    checks: tuple[str, ...] = ()  # only these functions; empty: all
+    listener: Listener = field(default_factory=Listener)
+
+
+class JudgeSession:
+    """Runs nothing by itself: the plugin tells it which check begins and what it raised.
+
+    Args:
+        assignment: what is checked.
+        submission: what was handed in.
+        options: how.
+    """
+
+    def __init__(self, assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> None:
+        self.assignment, self.submission, self.options = assignment, submission, options
+        self.seeds = assignment.spec.seeds if options.full else assignment.spec.seeds[:1]
+        self.results: dict[str, CheckResult] = {}  # by the function's name
+        self.error: GradeError | None = None  # why no check could be run
+        self.total = 0
+        self._recorded: dict[str, list[float]] = {}
+        self._began = 0.0
+        self.boxes = Boxes(
+            BoxSpec(
+                files=submission.files,
+                main=submission.main,
+                frameworks=submission.frameworks,
+                device=options.device,
+                limits=assignment.limits,
+            ),
+            assignment.spec.entry.trainings,
+            options.listener,
+        )
+
+    def wants(self, check: CheckSpec) -> bool:
+        """Whether the options ask for this check."""
+        options = self.options
+        return (
+            (not options.tasks or any(check.task == task or check.task.startswith(f"{task}.") for task in options.tasks))
+            and (not options.checks or check.name in options.checks or check.name.split("[")[0] in options.checks)
+        )  # fmt: skip
+
+    def begin(self, check: CheckSpec, *, hidden_next: bool) -> None:
+        """A check begins."""
+        self._began = time.monotonic()
+        self._recorded = {}
+        self.options.listener.check_started(str(check.title), len(self.results) + 1, self.total)
+        self.boxes.begin_check(hidden=check.hidden, hidden_next=hidden_next)
+
+    def unmet_need(self, check: CheckSpec) -> str:
+        """Return why the check says nothing now: an earlier one that it needs failed. Empty where none did."""
+        for name in check.needs:
+            needed = self.results.get(name)
+            if needed is not None and needed.status not in {Status.PASSED, Status.PARTIAL}:
+                return text("check.skipped", needed=needed.title)
+        return ""
+
+    def record(self, name: str, value: float) -> None:
+        """Record one value of a metric of the running check.
+
+        Raises:
+            CheckMistake: the check has another graded metric already.
+        """
+        self._recorded.setdefault(name, []).append(float(value))
+        graded = [known for known in self._recorded if known in self.assignment.spec.metrics]
+        if len(graded) > 1:
+            raise CheckMistake(f"a check has one graded metric; this one has {' and '.join(graded)}")
+
+    def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
+        """A check has ended: with an exception, with None, or it was skipped for a reason."""
+        tail = self.boxes.end_check()
+        if skipped:
+            verdict = Verdict(Status.SKIPPED, skipped)
+        else:
+            verdict = verdict_of(error, self.submission, check.hint)
+        result = self._result(check, verdict, tail)
+        self.results[check.name] = result
+        self.options.listener.check_finished(result)
+        return result
+
+    def _result(self, check: CheckSpec, verdict: Verdict, tail: str) -> CheckResult:
+        earns = verdict.status is Status.PASSED
+        metrics = {name: self._metric(name, values, check.points, earns) for name, values in self._recorded.items()}
+        graded = next((metric for metric in metrics.values() if metric.max_points > 0), None)
+        score = (graded.score if graded else check.points) if earns else 0.0
+        status = graded_status(score, check.points) if earns else verdict.status
+        hint = verdict.hint
+        if earns and status is not Status.PASSED:
+            hint = check.hint
+        return CheckResult(
+            id=check.id,
+            task=check.task,
+            title=str(check.title),
+            status=status,
+            score=score,
+            max_points=check.points,
+            hidden=check.hidden,
+            message=verdict.message,
+            expected=verdict.expected,
+            came=verdict.came,
+            hint=hint,
+            frames=verdict.frames,
+            staff_note=verdict.staff_note,
+            metrics=metrics,
+            duration_s=time.monotonic() - self._began,
+            stdout_tail=tail,
+        )
+
+    def _metric(self, name: str, values: list[float], points: float, earns: bool) -> MetricResult:  # noqa: FBT001
+        declared = self.assignment.spec.metrics.get(name)
+        if declared is None:
+            return MetricResult(value=median_of_seeds(values, "lower"), values=tuple(values))
+        return score_metric(values, declared.thresholds, points if earns else 0.0)

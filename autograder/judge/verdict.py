@@ -1,0 +1,157 @@
+"""Whose fault: what a check raised becomes a status and words for the student.
+
+Three sources. The check's own expectations (`CheckFailed`, a plain assert): the student's answer is wrong. What came
+from the box (`StudentRaised`, `BoxDied`): the student's code went wrong. Anything else is the check's or ours, and
+`internal`: it must never look like the student's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import traceback
+from dataclasses import dataclass
+
+from autograder.box.client import BoxDied, Cause, StudentRaised
+from autograder.box.protocol import Raised
+from autograder.judge.expectations import CheckFailed
+from autograder.judge.hints import hint_for
+from autograder.messages import text
+from autograder.results import Status
+from autograder.submission import Submission
+
+_SHOWN_CHARS = 400
+_ALLOCATION_FAILED = ("DefaultCPUAllocator", "CUDA out of memory", "OOM when allocating")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a check ended, in words."""
+
+    status: Status
+    message: str = ""
+    expected: str = ""
+    came: str = ""
+    hint: str = ""
+    frames: tuple[str, ...] = ()
+    staff_note: str = ""
+
+
+PASSED = Verdict(Status.PASSED)
+
+
+def verdict_of(error: BaseException | None, submission: Submission, hint: str) -> Verdict:
+    """Return the verdict on what a check raised; None where it raised nothing.
+
+    Args:
+        error: the exception.
+        submission: to tell the student's files and lines.
+        hint: the check's own, used where its expectation failed.
+    """
+    match error:
+        case None:
+            return PASSED
+        case CheckFailed():
+            return Verdict(Status.FAILED, text("check.failed"), error.expected, error.came, error.hint or hint)
+        case StudentRaised():
+            return _of_exception(error.raised, submission)
+        case BoxDied():
+            return _of_death(error.cause)
+        case AssertionError():
+            return Verdict(Status.FAILED, _assertion_text(error), hint=hint)
+        case _:
+            return internal(error)
+
+
+def internal(error: BaseException) -> Verdict:
+    """Return the verdict where the check, or the judge, went wrong by itself."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
+    note = "".join(traceback.format_list(frames)) + "".join(traceback.format_exception_only(error))
+    return Verdict(Status.INTERNAL, text("check.internal", problem=_one_line(f"{type(error).__name__}: {error}")),
+                   staff_note=note)  # fmt: skip
+
+
+def _is_library(filename: str) -> bool:
+    return "site-packages" in filename or "dist-packages" in filename
+
+
+def _assertion_text(error: AssertionError) -> str:
+    """Return what a plain assert says: pytest's explanation without its introspection lines."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith("+ ")]
+    return _one_line(" · ".join(kept[:4])) if kept else text("check.failed")
+
+
+def _of_exception(raised: Raised, submission: Submission) -> Verdict:
+    frames = tuple(
+        f"{submission.place(frame.file, frame.line)}"
+        + (f" {text('report.in_function', name=frame.function)}" if frame.function not in {"", "<module>"} else "")
+        + (f": {frame.source.strip()}" if frame.source else "")
+        for frame in raised.frames
+        if frame.student
+    )
+    note = _staff_note(raised)
+    if "NotImplementedError" in raised.mro:
+        what = f": {_one_line(raised.text)}" if raised.text else ""
+        return Verdict(Status.FAILED, text("check.not_implemented") + what, staff_note=note)
+    if raised.unsendable:
+        return Verdict(Status.FAILED, text("check.unsendable", problem=_one_line(raised.text)), staff_note=note)
+    if raised.type_name == "AttributeError" and raised.missing:
+        return _of_missing_name(raised, submission)
+    if "MemoryError" in raised.mro or any(sign in raised.text for sign in _ALLOCATION_FAILED):
+        return Verdict(Status.MEMORY, text("check.memory_error"), hint=text("hint.memory"), frames=frames,
+                       staff_note=note)  # fmt: skip
+    if "SystemExit" in raised.mro:
+        return Verdict(Status.CRASHED, text("check.system_exit"), hint=text("hint.system_exit"), frames=frames,
+                       staff_note=note)  # fmt: skip
+    if "SyntaxError" in raised.mro:
+        return _of_syntax_error(raised, submission, note)
+    said = f"{raised.type_name}: {raised.text}" if raised.text else raised.type_name
+    return Verdict(Status.ERROR, _one_line(said), hint=hint_for(raised), frames=frames, staff_note=note)
+
+
+def _of_missing_name(raised: Raised, submission: Submission) -> Verdict:
+    name = raised.missing
+    close = difflib.get_close_matches(name, raised.names, n=1) or [
+        known for known in raised.names if known.lower() == name.lower()
+    ]
+    hint = text("hint.near_name", found=close[0], name=name) if close else text("hint.define_name", name=name)
+    return Verdict(Status.FAILED, text("check.missing_name", name=name, file=submission.name), hint=hint)
+
+
+def _of_syntax_error(raised: Raised, submission: Submission, note: str) -> Verdict:
+    place = raised.frames[0] if raised.frames else None
+    frames: tuple[str, ...] = ()
+    if place is not None:
+        # The caret under the column, as Python shows it; tabs would move it.
+        source = place.source.expandtabs()
+        caret = " " * max(raised.column - 1, 0) + "^"
+        frames = (submission.place(place.file, place.line), source, caret) if source else ()
+    where = submission.place(place.file, place.line) if place else submission.name
+    message = text("check.syntax_error", where=where, problem=_one_line(raised.text))
+    return Verdict(Status.ERROR, message, hint=hint_for(raised), frames=frames, staff_note=note)
+
+
+def _of_death(cause: Cause) -> Verdict:
+    """Words for each way in which a box ends; the evidence is the cause's, nothing is taken from the box."""
+    if cause.status is Status.INTERNAL:
+        return Verdict(Status.INTERNAL, text("check.internal", problem=f"{cause.kind} {cause.detail}"))
+    if cause.kind == "exit":
+        return Verdict(cause.status, text("died.exit", status=cause.detail), hint=text("hint.system_exit"))
+    if cause.kind == "signal":
+        key = "died.killed" if cause.detail == "SIGKILL" else "died.signal"
+        return Verdict(cause.status, text(key, signal=cause.detail), hint=text("hint.crashed"))
+    hints = {"wall": "hint.timeout", "import_wall": "hint.import_timeout", "cpu": "hint.timeout",
+             "memory": "hint.memory", "output": "hint.output"}  # fmt: skip
+    hint = text(hints[cause.kind]) if cause.kind in hints else ""
+    return Verdict(cause.status, text(f"died.{cause.kind}", limit=cause.detail), hint=hint, staff_note=cause.detail)
+
+
+def _staff_note(raised: Raised) -> str:
+    frames = [f"  {frame.file}:{frame.line} in {frame.function}" for frame in raised.frames]
+    return "\n".join([*frames, f"{raised.type_name}: {raised.text}"])
+
+
+def _one_line(said: str) -> str:
+    line = " ".join(said.split())
+    return line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}…"
+

@@ -1,0 +1,27 @@
+"""What an attempt may use. Defaults with their reasons; course.yml and assignment.yml may say otherwise."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MB = 1 << 20
+
+
+class Limits(BaseModel):
+    """Limits of one box. A limit ends the box it was set for, never the judge."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    import_s: float = Field(60, gt=0, description="seconds for importing the submission, with its framework")
+    call_s: float = Field(60, gt=0, description="seconds for one call; no training call should have less than 60")
+    attempt_s: float = Field(900, gt=0, description="seconds for the whole attempt")
+    memory_mb: int = Field(4096, ge=256, description="memory of the whole process tree, in MiB; tensorflow needs 600")
+    # A flood ends the call only here: an honest `print` at every step of a long training is a few MB.
+    output_mb: int = Field(256, ge=1, description="what one check may print, in MiB")
+    file_mb: int = Field(1024, ge=1, description="the largest file that may be written, in MiB")
+    threads: int = Field(2, ge=1, le=64, description="threads to compute with; other counts give other bits")
+
+    @property
+    def cpu_s(self) -> int:
+        """CPU seconds of one process: all threads busy for the whole attempt."""
+        return int(self.attempt_s * self.threads) + 1

@@ -1,0 +1,72 @@
+"""A notebook's code cells as one module, in order, with the lines of each cell known.
+
+IPython's own syntax is no error: magics and shell lines become comments, so that line numbers stay what they are.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import NamedTuple
+
+from autograder.errors import UsageError
+from autograder.messages import text
+from autograder.submission import CellStart
+
+_MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
+_ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
+# Cell magics whose body is Python that runs here; the body of any other (%%bash, %%html, …) is not Python.
+_PYTHON_CELL_MAGICS = frozenset(["time", "timeit", "capture", "prun", "python", "python3"])
+
+
+class NotebookModule(NamedTuple):
+    """A notebook as Python source."""
+
+    source: str
+    cells: tuple[CellStart, ...]
+
+
+def notebook_to_module(content: bytes, name: str) -> NotebookModule:
+    """Return the notebook's code cells as one module.
+
+    Raises:
+        UsageError: the file is not a notebook, or has no code cell.
+    """
+    lines: list[str] = []
+    cells: list[CellStart] = []
+    for source in _code_cells(content, name):
+        cells.append(CellStart(len(lines) + 1, len(cells) + 1))
+        lines += _without_magics(source)
+    if not any(line.strip() for line in lines):
+        raise UsageError(text("usage.empty_notebook", file=name), hint=text("usage.empty_file_hint"))
+    return NotebookModule("\n".join(lines) + "\n", tuple(cells))
+
+
+def _code_cells(content: bytes, name: str) -> list[str]:
+    import nbformat
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a missing cell id is of no interest here
+            notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
+        return [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    # Broad: nbformat raises whatever its validators and json come upon in a damaged file.
+    except Exception as error:  # noqa: BLE001
+        raise UsageError(text("usage.bad_notebook", file=name, problem=type(error).__name__)) from None
+
+
+def _without_magics(source: str) -> list[str]:
+    lines = source.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    if first.startswith("%%"):
+        magic = first[2:].split()[0] if first[2:].split() else ""
+        if magic not in _PYTHON_CELL_MAGICS:
+            return [f"# {line}" for line in lines]
+    return [_without_magic(line) for line in lines]
+
+
+def _without_magic(line: str) -> str:
+    if _MAGIC_LINE.match(line):
+        indent = line[: len(line) - len(line.lstrip())]
+        return f"{indent}pass  # {line.strip()}"
+    return _ASSIGNED_MAGIC.sub(r"\g<1>None", line)

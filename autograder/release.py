@@ -1,0 +1,109 @@
+"""Stubs from solutions: what students write is cut out, everything else stays as it is.
+
+    # BEGIN SOLUTION (Task 2.1: fit)          # BEGIN SOLUTION (Task 2.1: fit)
+    …                                   ──▶   raise NotImplementedError("Task 2.1: fit")
+    # END SOLUTION                            # END SOLUTION
+
+A region at the left margin (an import, a constant) becomes a comment: raising there would keep the file from being
+imported, and every check would say so.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from autograder.course import LoadedAssignment
+from autograder.errors import ConfigError
+from autograder.messages import text
+
+_BEGIN = re.compile(r"^(?P<indent>[ \t]*)# BEGIN SOLUTION(?: \((?P<label>.*)\))?[ \t]*$")
+_END = re.compile(r"^[ \t]*# END SOLUTION[ \t]*$")
+
+
+class StubState(StrEnum):
+    """How a stub stands to its solution."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    WRITTEN = "written"
+
+
+class Stub(NamedTuple):
+    """A stub that was compared or written."""
+
+    path: Path
+    state: StubState
+
+
+def make_stub(solution: str, name: Path) -> str:
+    """Return the stub of a solution's source.
+
+    Args:
+        solution: the source, with its regions marked.
+        name: for errors.
+
+    Raises:
+        ConfigError: no region, or one that is not closed.
+    """
+    lines: list[str] = []
+    began = regions = 0
+    for number, line in enumerate(solution.splitlines(), start=1):
+        begin = _BEGIN.match(line)
+        if begin and began:
+            raise ConfigError(text("release.unclosed"), file=name, line=began)
+        if begin:
+            began, regions = number, regions + 1
+            lines += [line, begin["indent"] + _placeholder(begin["indent"], begin["label"] or "your code")]
+        elif _END.match(line):
+            if not began:
+                raise ConfigError(text("release.unopened"), file=name, line=number)
+            began = 0
+            lines.append(line)
+        elif not began:
+            lines.append(line)
+    if began:
+        raise ConfigError(text("release.unclosed"), file=name, line=began)
+    if not regions:
+        raise ConfigError(text("release.no_region"), file=name)
+    return "\n".join(lines) + "\n"
+
+
+def _placeholder(indent: str, label: str) -> str:
+    if not indent:
+        return f"# {label}: your code goes here"  # generated code, the same in every language
+    quoted = label.replace("\\", "\\\\").replace('"', '\\"')
+    return f'raise NotImplementedError("{quoted}")'
+
+
+def stubs(assignment: LoadedAssignment) -> dict[Path, str]:
+    """Return what each stub of an assignment should read, by its path.
+
+    Raises:
+        ConfigError: a solution is missing or has no regions.
+    """
+    made: dict[Path, str] = {}
+    for name in assignment.stub_names:
+        solution = assignment.solutions / name
+        if not solution.is_file():
+            raise ConfigError(text("validate.no_solution", file=name), file=assignment.solutions)
+        made[assignment.folder / name] = make_stub(solution.read_text(encoding="utf-8"), solution)
+    return made
+
+
+def release_stubs(assignment: LoadedAssignment, *, write: bool) -> list[Stub]:
+    """Compare an assignment's stubs with its solutions, and write those that are stale.
+
+    Args:
+        assignment: whose stubs.
+        write: write them; else only say which are stale.
+    """
+    done = []
+    for path, wanted in stubs(assignment).items():
+        fresh = path.is_file() and path.read_text(encoding="utf-8") == wanted
+        if not fresh and write:
+            path.write_text(wanted, encoding="utf-8", newline="\n")
+        done.append(Stub(path, StubState.FRESH if fresh else StubState.WRITTEN if write else StubState.STALE))
+    return done

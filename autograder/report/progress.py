@@ -1,0 +1,81 @@
+"""The live line while checks run: what is being done and for how long. On a terminal only; it goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from autograder.judge.listener import Listener
+from autograder.messages import text
+from autograder.results import CheckResult
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+@contextmanager
+def progress(*, enabled: bool) -> Iterator[Listener]:
+    """Show a live line while the block runs, and give the listener that feeds it.
+
+    Args:
+        enabled: off for `--json`; a pipe gets none either.
+    """
+    if not enabled or not sys.stderr.isatty():
+        yield Listener()
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    # The real stderr: pytest puts its own in place of sys.stderr while checks run.
+    console = Console(file=sys.stderr)
+    line = ProgressLine(console)
+    with Live(line, console=console, transient=True, refresh_per_second=8):
+        yield line
+
+
+class ProgressLine(Listener):
+    """One line: which check of how many, what it is doing, seconds."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.spinner import Spinner
+
+        # Braille dots can't be shown by a GBK or ASCII console.
+        name = "dots" if (console.encoding or "").lower().startswith("utf") else "line"
+        self._spinner = Spinner(name, style="cyan")
+        self._check = ""
+        self._doing = text("progress.starting")
+        self._since = time.monotonic()
+
+    def __rich__(self) -> RenderableType:
+        """Render the line as it is now."""
+        from rich.markup import escape
+
+        elapsed = f"{time.monotonic() - self._since:4.1f} s"
+        parts = [part for part in (self._check, self._doing) if part]
+        self._spinner.update(text=f"[dim]{elapsed}[/] {escape(' · '.join(parts))}")
+        return self._spinner
+
+    def _now(self, doing: str) -> None:
+        self._doing, self._since = doing, time.monotonic()
+
+    def loading(self, framework: str | None) -> None:
+        """The submission is being imported."""
+        self._now(text("progress.loading", what=framework) if framework else text("progress.importing"))
+
+    def check_started(self, title: str, number: int, total: int) -> None:
+        """A check begins."""
+        self._check = text("progress.check", number=number, total=total, title=title)
+        self._now("")
+
+    def calling(self, name: str, seed: int | None) -> None:
+        """A function of the student's is called; one that returns at once is not worth a flicker."""
+        doing = text("progress.calling", name=name) if seed is None else text("progress.training", name=name, seed=seed)
+        if doing != self._doing:
+            self._now(doing)
+
+    def check_finished(self, result: CheckResult) -> None:
+        """A check has ended."""
+        self._now("")

@@ -1,0 +1,191 @@
+"""The report in a terminal: one line a check, under a failed one what was expected, what came, what to try."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from autograder.messages import text
+from autograder.results import CheckResult, MetricResult, Report, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_WIDTH = 100  # columns at most: longer lines are hard to read on a wide terminal
+_TAIL_LINES = 8  # of the student's output under a failed check; all that was kept with --verbose
+
+_STYLES = {Status.PASSED: "green", Status.PARTIAL: "yellow", Status.SKIPPED: "dim"}
+# The first that the console's encoding has: GBK knows √ and ×, but not ✓ and ✗.
+_MARKS = {Status.PASSED: "✓√+", Status.PARTIAL: "◐◇~", Status.SKIPPED: "–-"}
+_FAILED_MARKS = "✗×x"
+
+
+def exit_code(report: Report) -> int:
+    """Return what `grade check` ends with: 0 where every check passed in full, 3 where any is internal, else 1."""
+    if any(check.status is Status.INTERNAL for check in report.checks):
+        return 3
+    return 0 if all(check.status is Status.PASSED for check in report.checks) else 1
+
+
+def print_report(report: Report, *, verbose: bool = False, console: Console | None = None) -> None:
+    """Print a report.
+
+    Args:
+        report: to be printed.
+        verbose: with library frames, all output that was kept, and the environment.
+        console: for tests; stdout otherwise.
+    """
+    made = console or _stdout()
+    made.print(Group(*_parts(report, made.encoding or "utf-8", verbose=verbose)))
+
+
+def _stdout() -> Console:
+    console = Console(file=sys.stdout, highlight=False)
+    # Piped, rich would wrap at 80 columns.
+    return Console(file=sys.stdout, highlight=False, width=min(console.width, _WIDTH) if console.is_terminal else _WIDTH)
+
+
+def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[RenderableType]:
+    yield _head(report)
+    if report.message:
+        yield from _nothing_ran(report)
+    else:
+        for task in dict.fromkeys(check.task for check in report.checks):
+            yield from _task([check for check in report.checks if check.task == task], encoding, verbose=verbose)
+    yield ""
+    yield _score(report)
+    if report.hidden_points_not_run:
+        yield Text(text("report.hidden_not_run", points=_points(report.hidden_points_not_run)), style="dim")
+    if verbose:
+        yield from _environment(report)
+
+
+def _head(report: Report) -> Text:
+    environment = report.environment
+    version = {"torch": environment.torch, "tensorflow": environment.tensorflow}.get(report.framework or "")
+    framework = f"{report.framework} {version or ''}".strip() if report.framework else f"python {environment.python}"
+    device = f"{report.device} ({report.device_name})" if report.device_name else report.device
+    line = Text()
+    line.append(report.assignment, style="bold")
+    line.append(f"  {report.submission}  ")
+    line.append(text("report.where", framework=framework, device=device, isolation=report.isolation), style="dim")
+    return line
+
+
+def _nothing_ran(report: Report) -> Iterator[RenderableType]:
+    """One failure kept every check from running: say it once."""
+    check = report.checks[0]
+    yield ""
+    yield Text(report.message, style="red")
+    yield from _details(check, skip_message=True)
+
+
+def _task(checks: Sequence[CheckResult], encoding: str, *, verbose: bool) -> Iterator[RenderableType]:
+    yield ""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        style = _STYLES.get(check.status, "red")
+        mark = _mark(check.status, encoding)
+        points = f"{_points(check.score)}/{_points(check.max_points)}"
+        title = Text(check.title)
+        if check.hidden:
+            title.append(f"  {text('report.hidden')}", style="dim")
+        if check.status not in {Status.PASSED, Status.PARTIAL, Status.FAILED}:
+            title.append(f"  {text(f'status.{check.status.value}')}", style=style)
+        table.add_row(Text(mark, style=style), Text(points, style=style), Group(title, *_below(check, verbose=verbose)))
+    yield Text(text("report.task", task=checks[0].task), style="bold")
+    yield table
+
+
+def _below(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
+    for name, metric in check.metrics.items():
+        yield Text(_metric(name, metric), style="dim" if check.status is Status.PASSED else "")
+    if check.status is not Status.PASSED:
+        yield from _details(check)
+        yield from _output(check, verbose=verbose)
+    if verbose and check.staff_note and check.status is not Status.PASSED:
+        yield Text(check.staff_note, style="dim")
+
+
+def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[RenderableType]:
+    rows = Table.grid(padding=(0, 1))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(overflow="fold")
+    if check.expected:
+        rows.add_row(text("report.expected"), Text(check.expected))
+        rows.add_row(text("report.came"), Text(check.came))
+    elif check.message and not skip_message:
+        rows.add_row("", Text(check.message))
+    for frame in check.frames:
+        rows.add_row("", Text(frame, style="cyan"))
+    if check.hint:
+        rows.add_row(text("report.try"), Text(check.hint))
+    if rows.row_count:
+        yield rows
+
+
+def _output(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
+    lines = check.stdout_tail.rstrip().splitlines()
+    if not lines:
+        return
+    kept = lines if verbose else lines[-_TAIL_LINES:]
+    yield Text(text("report.output", shown=len(kept)), style="dim")
+    # Control characters of the student's output must not reach the terminal: they could repaint it.
+    plain = "\n".join("".join(char if char.isprintable() else " " for char in line) for line in kept)
+    yield Padding(Text(plain, style="dim"), (0, 0, 0, 2))
+
+
+def _metric(name: str, metric: MetricResult) -> str:
+    value = f"{metric.value:.3g}"
+    if len(metric.values) > 1:
+        value = text("report.median", value=value, values=", ".join(f"{one:.3g}" for one in metric.values))
+    if metric.full is None or metric.zero is None:
+        return text("report.metric_plain", name=name, value=value)
+    key = "report.metric_lower" if metric.better == "lower" else "report.metric_higher"
+    return text(key, name=name, value=value, full=f"{metric.full:g}", zero=f"{metric.zero:g}")
+
+
+def _score(report: Report) -> Text:
+    style = "green" if report.status is Status.PASSED else "yellow" if report.score else "red"
+    line = Text(text("report.score", score=_points(report.score), most=_points(report.max_points)), style=f"bold {style}")
+    line.append(f"  {text(f'status.{report.status.value}')}  ", style=style)
+    line.append(text("report.duration", seconds=f"{report.duration_s:.1f}"), style="dim")
+    return line
+
+
+def _environment(report: Report) -> Iterator[RenderableType]:
+    environment = report.environment
+    yield ""
+    yield Text(
+        text("report.environment", python=environment.python, numpy=environment.numpy, platform=environment.platform,
+             threads=environment.threads, seeds=", ".join(map(str, report.seeds)),
+             checks=report.checks_sha256[:12], submission=report.submission_sha256[:12]),
+        style="dim",
+    )  # fmt: skip
+
+
+def _points(points: float) -> str:
+    """Round for showing only, and never up to a whole that was not reached."""
+    if points == int(points):
+        return str(int(points))
+    shown = f"{points:.1f}"
+    return f"{points:.3f}" if float(shown) == round(points) else shown
+
+
+def _mark(status: Status, encoding: str) -> str:
+    for mark in _MARKS.get(status, _FAILED_MARKS):
+        try:
+            mark.encode(encoding)
+        except (UnicodeEncodeError, LookupError):
+            continue
+        return mark
+    return "*"

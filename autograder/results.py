@@ -1,0 +1,121 @@
+"""What a check, a metric and an attempt came to: the report that every output is made from.
+
+The lowest layer. `Report` is published as JSON (`grade check --json`, schema in autograder/schema/report.schema.json);
+raw metric values are kept, so that a changed threshold re-scores an attempt without running anything.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """How a check, or a whole attempt, ended (DESIGN §5). `internal` is our fault and never scores."""
+
+    PASSED = "passed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT = "output"
+    CRASHED = "crashed"
+    FORBIDDEN = "forbidden"
+    SKIPPED = "skipped"
+    INTERNAL = "internal"
+
+
+class _Model(BaseModel):
+    # NaN and inf are written as strings: bare NaN is not JSON, and null would lose which of them it was.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class MetricResult(_Model):
+    """One measured value with its thresholds and what it earned."""
+
+    value: float = Field(description="the median over the seeds; NaN counts as the worst value")
+    values: tuple[float, ...] = Field(description="one raw value a seed, as measured")
+    better: Literal["higher", "lower"] = "lower"
+    full: float | None = Field(None, description="the value that earns all points; none: shown, not graded")
+    zero: float | None = Field(None, description="the value that earns nothing")
+    scale: Literal["linear", "log"] = "linear"
+    score: float = Field(0.0, ge=0, description="points earned")
+    max_points: float = Field(0.0, ge=0, description="points worth")
+
+
+class CheckResult(_Model):
+    """One check: what it was worth, what it earned, and what the student reads about it."""
+
+    id: str = Field(description="test_file::test_name")
+    task: str
+    title: str = Field(description="the check's sentence, in the report's language")
+    status: Status
+    score: float = Field(ge=0)
+    max_points: float = Field(ge=0)
+    hidden: bool
+    message: str = Field("", description="what happened, in plain words; empty where it passed")
+    expected: str = ""
+    came: str = ""
+    hint: str = Field("", description="one concrete thing to try")
+    frames: tuple[str, ...] = Field((), description="the student's own frames, innermost last")
+    staff_note: str = Field("", description="for staff only: a full traceback, a hidden check's error text")
+    metrics: dict[str, MetricResult] = {}
+    duration_s: float = Field(0.0, ge=0)
+    stdout_tail: str = Field("", description="the end of what the student's code printed in this check")
+
+
+class Environment(_Model):
+    """Where the student's code ran. What the box says of itself is a claim, not evidence."""
+
+    python: str = ""
+    numpy: str | None = None
+    torch: str | None = None
+    tensorflow: str | None = None
+    platform: str = ""
+    threads: int = 0
+
+
+class Report(_Model):
+    """One attempt. `score` and `max_points` cover the checks that were run."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    assignment: str
+    submission: str = Field(description="the file's name, without its folder")
+    submission_sha256: str
+    score: float = Field(ge=0)
+    max_points: float = Field(ge=0)
+    status: Status
+    message: str = Field("", description="what kept every check from running, where something did")
+    isolation: Literal["namespaces", "bwrap", "restricted", "process"]
+    device: str
+    device_name: str = ""
+    framework: str | None
+    started_at: str = Field(description="ISO 8601 with time zone")
+    duration_s: float = Field(ge=0)
+    checks: tuple[CheckResult, ...]
+    metrics: dict[str, MetricResult] = {}
+    hidden_points_not_run: float = Field(0.0, description="worth of the hidden checks that were not run here")
+    environment: Environment
+    seeds: tuple[int, ...]
+    autograder_version: str
+    checks_sha256: str
+
+    def redacted(self) -> Report:
+        """Return the report as a student may see it.
+
+        Error text and output of the student's own code under a hidden check can carry hidden inputs
+        (`raise ValueError(str(x))`), so everything but the sentence, the status and the points goes.
+        """
+        return self.model_copy(update={"checks": tuple(_without_secrets(check) for check in self.checks)})
+
+
+def _without_secrets(check: CheckResult) -> CheckResult:
+    update: dict[str, object] = {"staff_note": ""}
+    if check.hidden:
+        update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": ""}
+    return check.model_copy(update=update)

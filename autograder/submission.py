@@ -1,0 +1,277 @@
+"""What a student hands in: found, read within caps, decoded; a notebook becomes a module. Nothing is executed here.
+
+A `Submission` is immutable: files by relative path, the main one, and a hash over both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from autograder.course import FRAMEWORKS, LoadedAssignment
+from autograder.errors import UsageError
+from autograder.messages import text
+
+MAX_FILE_BYTES = 20 << 20  # source files and small model files; datasets are not handed in
+MAX_TOTAL_BYTES = 100 << 20
+MAX_FILES = 500
+_SKIPPED_FOLDERS = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages"])
+_ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 takes in GBK and GB2312, which Chinese editors on Windows write
+
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+_DEFINITION = r"^(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*[:=]"
+# What each import makes of the framework: keras 3 computes with tensorflow unless told otherwise.
+_FRAMEWORK_OF_IMPORT = {"torch": "torch", "tensorflow": "tensorflow", "keras": "tensorflow"}
+
+
+class CellStart(NamedTuple):
+    """Where a notebook's code cell begins in the module that was made of it."""
+
+    line: int  # of the module, from 1
+    cell: int  # among the code cells, from 1
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Files handed in."""
+
+    main: str
+    files: dict[str, bytes]
+    name: str  # of the file as the student knows it
+    cells: tuple[CellStart, ...] = field(default=())  # of a notebook
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash over the names and bytes of all files."""
+        digest = hashlib.sha256()
+        for name, content in sorted(self.files.items()):
+            digest.update(f"{name}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
+
+    @cached_property
+    def source(self) -> str:
+        """The main file's text."""
+        return decode(self.files[self.main])
+
+    @cached_property
+    def frameworks(self) -> tuple[str, ...]:
+        """Which frameworks the files import, by their import lines, main file first.
+
+        Lines are searched, not parsed: this runs in the judge, and a parser can be made to overflow its stack.
+        """
+        order = [self.source, *(decode(content) for name, content in self.files.items() if name.endswith(".py"))]
+        found = (_FRAMEWORK_OF_IMPORT.get(match) for source in order for match in _IMPORT.findall(source))
+        return tuple(dict.fromkeys(name for name in found if name))
+
+    def framework(self) -> str | None:
+        """The framework that the submission computes with; None where it imports none."""
+        return next((name for name in self.frameworks if name in FRAMEWORKS), None)
+
+    def place(self, file: str, line: int) -> str:
+        """Return a line of the module as the student knows it: `mlp.py:12`, or `mlp.ipynb, cell 3, line 2`."""
+        if file != self.main or not self.cells:
+            return f"{self.name if file == self.main else file}:{line}"
+        start = self.cells[max(bisect_right([cell.line for cell in self.cells], line) - 1, 0)]
+        return text("report.cell_line", file=self.name, cell=start.cell, line=line - start.line + 1)
+
+
+def decode(content: bytes) -> str:
+    """Return source text: UTF-8 with or without BOM, else GB18030, else with replacements. Line ends become \\n."""
+    for encoding in _ENCODINGS:
+        try:
+            return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError:
+            continue
+    return content.decode("utf-8", errors="replace")
+
+
+def find(assignment: LoadedAssignment, given: Path | None, cwd: Path) -> Submission:
+    """Find and read what is to be checked.
+
+    Args:
+        assignment: says which file is expected.
+        given: a file, notebook or folder; None looks in the working directory and the assignment's own folder.
+        cwd: the working directory.
+
+    Raises:
+        UsageError: nothing there, several candidates, empty, too large.
+    """
+    if given is None:
+        return read_file(_only(_in_usual_places(assignment, cwd), assignment, cwd), cwd)
+    path = given if given.is_absolute() else cwd / given
+    if path.is_dir():
+        return _read_folder(path, assignment)
+    if not path.is_file():
+        raise UsageError(text("usage.no_file", file=given), hint=_near_file(path, assignment))
+    return read_file(path, cwd)
+
+
+def read_file(path: Path, cwd: Path | None = None) -> Submission:
+    """Read one .py or .ipynb file, with the siblings that it imports."""
+    if path.suffix not in {".py", ".ipynb"}:
+        raise UsageError(text("usage.not_python", file=_shown(path, cwd)), hint=text("usage.not_python_hint"))
+    content = _read(path)
+    if not content.strip():
+        raise UsageError(text("usage.empty_file", file=_shown(path, cwd)), hint=text("usage.empty_file_hint"))
+    siblings = _imported_siblings(path, decode(content))
+    return _assemble(path.name, {path.name: content, **siblings})
+
+
+def _assemble(main: str, files: dict[str, bytes]) -> Submission:
+    """Make a Submission of files as they were handed in: a notebook becomes a module, sources become UTF-8."""
+    if main.endswith(".ipynb"):
+        from autograder.notebook_source import notebook_to_module
+
+        module = notebook_to_module(files[main], main)
+        name = f"{main.removesuffix('.ipynb')}.py"
+        others = {other: content for other, content in files.items() if other not in {main, name}}
+        return Submission(name, {name: module.source.encode(), **_as_utf8(others)}, main, module.cells)
+    return Submission(main, _as_utf8(files), main)
+
+
+def _as_utf8(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Python reads source as UTF-8: a GBK comment would be a syntax error that no student understands."""
+    return {
+        name: _without_coding_line(decode(content)).encode() if name.endswith(".py") else content
+        for name, content in files.items()
+    }
+
+
+def _without_coding_line(source: str) -> str:
+    """Blank a `# -*- coding: gbk -*-` line: the text is UTF-8 by now."""
+    head, newline, rest = source.partition("\n")
+    second, second_newline, tail = rest.partition("\n")
+    coding = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+.*$")
+    return coding.sub("#", head) + newline + coding.sub("#", second) + second_newline + tail
+
+
+def _read(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise UsageError(text("usage.file_too_large", file=path.name, size=size >> 20, limit=MAX_FILE_BYTES >> 20))
+    return path.read_bytes()
+
+
+def _imported_siblings(path: Path, source: str) -> dict[str, bytes]:
+    """Return the .py files beside `path` that it imports, and those that they import."""
+    found: dict[str, bytes] = {}
+    waiting = [source]
+    while waiting:
+        for name in _IMPORT.findall(waiting.pop()):
+            sibling = path.with_name(f"{name}.py")
+            if sibling.name not in found and sibling != path and sibling.is_file() and len(found) < MAX_FILES:
+                found[sibling.name] = _read(sibling)
+                waiting.append(decode(found[sibling.name]))
+    return found
+
+
+# --- where to look --------------------------------------------------------------------------------------------------
+
+
+def _candidates_in(folder: Path, assignment: LoadedAssignment) -> list[Path]:
+    """Return the files of the expected names in `folder`: mlp.py, mlp_torch.py, mlp.ipynb, …"""
+    stems = dict.fromkeys(Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names))
+    paths = (folder / f"{stem}{suffix}" for stem in stems for suffix in (".py", ".ipynb"))
+    return [path for path in paths if path.is_file()]
+
+
+def _in_usual_places(assignment: LoadedAssignment, cwd: Path) -> list[Path]:
+    """Look where students work: here, ./hw2/, the assignment's own folder. The first place that has any counts."""
+    for folder in dict.fromkeys((cwd, cwd / assignment.id, cwd / assignment.folder.name, assignment.folder)):
+        if found := _candidates_in(folder, assignment):
+            return found
+    return []
+
+
+def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
+    """Return the one file meant: of several, the one that is no longer the untouched stub."""
+    if not found:
+        file = assignment.spec.entry.file
+        raise UsageError(
+            text("usage.nothing_here", id=assignment.id, file=file),
+            hint=text("usage.nothing_here_hint", id=assignment.id, file=file),
+        )
+    worked_on = [path for path in found if not _is_stub(path)] or found
+    if len(worked_on) > 1:
+        raise UsageError(
+            text("usage.several", files=", ".join(_shown(path, cwd) for path in worked_on)),
+            hint=text("usage.several_hint", id=assignment.id, file=_shown(worked_on[0], cwd)),
+        )
+    return worked_on[0]
+
+
+def _is_stub(path: Path) -> bool:
+    """Whether a file still raises for every task: what tells an untouched stub from the one being worked on."""
+    if path.suffix != ".py":
+        return False
+    source = decode(path.read_bytes())
+    return source.count("# BEGIN SOLUTION") == source.count("raise NotImplementedError(") > 0
+
+
+def _read_folder(folder: Path, assignment: LoadedAssignment) -> Submission:
+    """Read a folder handed in as one: every file within the caps, the main one found by name, else by what it defines."""
+    files: dict[str, bytes] = {}
+    total = 0
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if any(part in _SKIPPED_FOLDERS or part.startswith(".") for part in relative.parts):
+            continue
+        if path.is_symlink() or not path.is_file():  # a link could lead anywhere
+            continue
+        content = _read(path)
+        total += len(content)
+        if len(files) >= MAX_FILES or total > MAX_TOTAL_BYTES:
+            raise UsageError(text("usage.folder_too_large", folder=folder.name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20))
+        files[relative.as_posix()] = content
+    main = _main_of(files, assignment, folder)
+    # The main file's own folder becomes the root, so that it can import its siblings.
+    root = PurePosixPath(main).parent
+    inside = {
+        PurePosixPath(name).relative_to(root).as_posix(): content
+        for name, content in files.items()
+        if PurePosixPath(name).is_relative_to(root)
+    }
+    return _assemble(PurePosixPath(main).name, inside)
+
+
+def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: Path) -> str:
+    code = [name for name in files if name.endswith((".py", ".ipynb"))]
+    stems = {Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names)}
+    by_name = [name for name in code if PurePosixPath(name).stem in stems]
+    for candidates in (by_name, code, _defining(files, code, assignment.spec.entry.names)):
+        if len(candidates) == 1:
+            return candidates[0]
+        worked_on = [name for name in candidates if not _is_stub(folder / name)]
+        if candidates is by_name and len(worked_on) == 1:
+            return worked_on[0]
+    if not code:
+        raise UsageError(text("usage.folder_without_code", folder=folder.name, file=assignment.spec.entry.file))
+    raise UsageError(
+        text("usage.several", files=", ".join(by_name or code)),
+        hint=text("usage.several_hint", id=assignment.id, file=f"{folder.name}/{(by_name or code)[0]}"),
+    )
+
+
+def _defining(files: dict[str, bytes], code: list[str], names: tuple[str, ...]) -> list[str]:
+    """Return the files that define most of the names that the assignment asks for."""
+    counts = {
+        file: sum(bool(re.search(_DEFINITION.format(name=re.escape(name)), decode(files[file]), re.MULTILINE)) for name in names)
+        for file in code
+    }
+    most = max(counts.values(), default=0)
+    return [file for file, count in counts.items() if count == most > 0]
+
+
+def _near_file(path: Path, assignment: LoadedAssignment) -> str:
+    if path.parent.is_dir() and (found := _candidates_in(path.parent, assignment)):
+        return text("hint.did_you_mean", name=found[0].name)
+    return text("usage.no_file_hint", file=assignment.spec.entry.file)
+
+
+def _shown(path: Path, cwd: Path | None) -> str:
+    return str(path.relative_to(cwd)) if cwd and path.is_relative_to(cwd) else str(path)

@@ -1,0 +1,256 @@
+"""`grade validate`: an assignment proves itself.
+
+Every solution scores full on public and hidden checks with all seeds, the untouched stub scores nothing and says that it
+is not implemented yet, and every wrong answer fails the checks that are named for it and stays within its score.
+
+    plan ──▶ attempts, one per core ──▶ judge each ──▶ Outcome (its problems; none: as expected)
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from autograder import yaml_file
+from autograder.course import Framework, LoadedAssignment
+from autograder.errors import GradeError
+from autograder.judge.attempt import run_attempt
+from autograder.judge.session import AttemptOptions
+from autograder.messages import Language, Text, language, set_language, text
+from autograder.release import StubState, release_stubs
+from autograder.results import CheckResult, Report, Status
+from autograder.submission import read_file
+
+EXPECT_FILE = "expect.yml"
+MIN_WRONG = 8  # wrong answers an assignment should have: fewer leave checks that nothing has ever failed
+_TOLERANCE = 1e-6  # points; scores are sums of floats
+
+
+def _range(value: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= value[0] <= value[1]:
+        raise ValueError(text("config.score_range"))
+    return value
+
+
+class Expect(BaseModel):
+    """expect.yml: what a wrong answer must come to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    framework: Framework | None = None
+    why: Text
+    fails: tuple[str, ...]
+    may_fail: tuple[str, ...] = ()
+    score: Annotated[tuple[float, float], AfterValidator(_range)]
+    run: Literal["fails", "all"] = "fails"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt to be made, and what is expected of it."""
+
+    assignment: LoadedAssignment
+    kind: Literal["solution", "stub", "wrong"]
+    file: Path
+    expect: Expect | None = None
+
+    @property
+    def title(self) -> str:
+        """What the table calls it."""
+        if self.kind == "wrong":
+            return text("validate.wrong", name=self.file.parent.name)
+        return f"{text(f'validate.{self.kind}')} {self.file.name}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attempt came to."""
+
+    assignment: str
+    title: str
+    score: float = 0.0
+    max_points: float = 0.0
+    duration_s: float = 0.0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What validating came to."""
+
+    outcomes: tuple[Outcome, ...]
+    duration_s: float
+    problems: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "problems", sum(len(outcome.problems) for outcome in self.outcomes))
+
+
+# --- plan -----------------------------------------------------------------------------------------------------------
+
+
+def plan(assignment: LoadedAssignment) -> tuple[list[Job], list[Outcome]]:
+    """Return the attempts that prove an assignment, and the problems that can be seen without any."""
+    jobs: list[Job] = []
+    seen: list[Outcome] = []
+    for name in assignment.stub_names:
+        jobs.append(Job(assignment, "solution", assignment.solutions / name))
+        jobs.append(Job(assignment, "stub", assignment.folder / name))
+    for stub in release_stubs(assignment, write=False):
+        if stub.state is StubState.STALE:
+            problem = text("validate.stub_stale", file=stub.path.name)
+            seen.append(Outcome(assignment.id, stub.path.name, problems=(problem,)))
+    wrong = sorted((assignment.solutions / "wrong").glob(f"*/{EXPECT_FILE}"))
+    if len(wrong) < MIN_WRONG:
+        problem = text("validate.few_wrong", count=len(wrong), least=MIN_WRONG)
+        seen.append(Outcome(assignment.id, "wrong/", problems=(problem,)))
+    for path in wrong:
+        files = [file for file in sorted(path.parent.iterdir()) if file.suffix in {".py", ".ipynb"}]
+        if len(files) != 1:
+            seen.append(Outcome(assignment.id, path.parent.name, problems=(text("validate.one_file"),)))
+            continue
+        jobs.append(Job(assignment, "wrong", files[0], yaml_file.validate(yaml_file.read(path), Expect)))
+    return jobs, seen
+
+
+# --- run ------------------------------------------------------------------------------------------------------------
+
+
+def run_job(job: Job) -> Outcome:
+    """Make one attempt and compare it with what is expected. Errors become problems: the others go on."""
+    began = time.monotonic()
+    try:
+        report = run_attempt(job.assignment, read_file(job.file), _options(job))
+        problems = tuple(_judge(job, report))
+        score, most = report.score, report.max_points
+    except (GradeError, OSError) as error:
+        problems, score, most = (text("validate.failed", problem=error),), 0.0, 0.0
+    return Outcome(job.assignment.id, job.title, score, most, time.monotonic() - began, problems)
+
+
+def _options(job: Job) -> AttemptOptions:
+    """Solutions run as a class run does; what must fail needs one seed, and only the checks that decide it."""
+    only = job.expect.fails if job.expect is not None and job.expect.run == "fails" else ()
+    return AttemptOptions(hidden=job.assignment.has_hidden, full=job.kind == "solution", checks=only)
+
+
+def _judge(job: Job, report: Report) -> Iterator[str]:
+    if job.kind == "solution":
+        yield from _judge_solution(job, report)
+    elif job.kind == "stub":
+        yield from _judge_stub(report)
+    elif job.expect is not None:
+        yield from _judge_wrong(job.expect, job.assignment.spec.points, report)
+
+
+def _judge_solution(job: Job, report: Report) -> Iterator[str]:
+    short = [check for check in report.checks if check.status is not Status.PASSED]
+    if short or abs(report.score - job.assignment.spec.points) > _TOLERANCE:
+        checks = "; ".join(f"{check.id} {check.message or check.status} {check.came}".strip() for check in short)
+        yield text("validate.not_full", score=f"{report.score:g}", most=f"{job.assignment.spec.points:g}", checks=checks)
+    for name in job.assignment.spec.metrics:
+        if name not in report.metrics:
+            yield text("validate.metric_unused", name=name)
+
+
+def _judge_stub(report: Report) -> Iterator[str]:
+    if report.score > 0:
+        yield text("validate.stub_scores", score=f"{report.score:g}")
+    said = text("check.not_implemented")
+    for check in report.checks:
+        if check.status is not Status.SKIPPED and not check.message.startswith(said):
+            yield text("validate.stub_status", check=check.id, message=check.message or check.status)
+
+
+def _judge_wrong(expect: Expect, points: float, report: Report) -> Iterator[str]:
+    by_name = {check.id.split("::")[1]: check for check in report.checks}
+    for name in expect.fails:
+        if name not in by_name:
+            yield text("config.no_such_check", name=name)
+        elif not _fails(by_name[name]):
+            yield text("validate.should_fail", check=name, status=by_name[name].status)
+    low, high = expect.score
+    if expect.run == "all":
+        for name, check in by_name.items():
+            if _fails(check) and name not in {*expect.fails, *expect.may_fail}:
+                yield text("validate.should_pass", check=name, status=check.status)
+        if not low - _TOLERANCE <= report.score <= high + _TOLERANCE:
+            yield text("validate.score_range", score=f"{report.score:g}", low=f"{low:g}", high=f"{high:g}")
+    else:
+        most = points - (report.max_points - report.score)
+        if most > high + _TOLERANCE:
+            yield text("validate.upper_bound", score=f"{most:g}", high=f"{high:g}")
+
+
+def _fails(check: CheckResult) -> bool:
+    """Whether a check says that the answer is wrong. An internal error says nothing about the answer."""
+    return check.status not in {Status.PASSED, Status.INTERNAL}
+
+
+def validate(
+    assignments: list[LoadedAssignment], *, workers: int | None = None, tell: Callable[[int, int, str], None]
+) -> Validation:
+    """Prove assignments.
+
+    Args:
+        assignments: which.
+        workers: attempts at a time; None: one per core.
+        tell: called with (attempts done, attempts in all, what ended).
+
+    Raises:
+        ConfigError: an expect.yml is wrong, or a solution has no regions.
+    """
+    began = time.monotonic()
+    jobs: list[Job] = []
+    outcomes: list[Outcome] = []
+    for assignment in assignments:
+        more, seen = plan(assignment)
+        jobs += more
+        outcomes += seen
+    for done, outcome in enumerate(_run_all(jobs, workers or os.cpu_count() or 1), start=1):
+        outcomes.append(outcome)
+        tell(done, len(jobs), f"{outcome.assignment} {outcome.title}")
+    order = {(job.assignment.id, job.title): position for position, job in enumerate(jobs)}
+    outcomes.sort(key=lambda outcome: order.get((outcome.assignment, outcome.title), -1))
+    return Validation(tuple(outcomes), time.monotonic() - began)
+
+
+def _run_all(jobs: list[Job], workers: int) -> Iterator[Outcome]:
+    """Run the attempts in processes of our own: pytest can't run twice at a time in one.
+
+    Spawned, not forked: a fork would inherit this process's threads' locks.
+    """
+    # Solutions first: with all seeds they take longest, and would be waited for at the end.
+    ordered = sorted(jobs, key=lambda job: job.kind != "solution")
+    executor = ProcessPoolExecutor(
+        min(workers, len(jobs) or 1), multiprocessing.get_context("spawn"), _begin_worker, (language(),)
+    )
+    try:
+        for future in as_completed([executor.submit(run_job, job) for job in ordered]):
+            yield future.result()
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()  # SIGTERM: it closes its box, see _begin_worker
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+def _begin_worker(chosen: Language) -> None:
+    set_language(chosen)
+    # Ctrl-C goes to the whole process group; the parent answers it for all, by SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end(_signal: int, _frame: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
