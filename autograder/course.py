@@ -1,4 +1,4 @@
-"""course.yml and assignment.yml as frozen models, loaded once. Every error names file, line, key and what was expected."""
+"""course.yml and assignment.yml as frozen models, loaded once. Errors name file, line, key and what was expected."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from autograder import yaml_file
+from autograder.errors import UsageError
 from autograder.limits import Limits
-from autograder.errors import ConfigError, UsageError
 from autograder.messages import Text, text
 from autograder.score import Thresholds
 
 COURSE_FILE = "course.yml"
 ASSIGNMENT_FILE = "assignment.yml"
 FRAMEWORKS = ("torch", "tensorflow")
+POINTS_TOLERANCE = 1e-9  # sums of points such as 0.1 + 0.2
 
 Framework = Literal["torch", "tensorflow"]
 
@@ -152,7 +153,7 @@ class Assignment(_Model):
     @model_validator(mode="after")
     def _points_add_up(self) -> Self:
         total = sum(task.points.public + task.points.hidden for task in self.tasks)
-        if abs(total - self.points) > 1e-9:
+        if abs(total - self.points) > POINTS_TOLERANCE:
             raise ValueError(text("config.points_sum", total=f"{total:g}", points=f"{self.points:g}"))
         ids = [task.id for task in self.tasks]
         if len(set(ids)) < len(ids):
@@ -209,7 +210,11 @@ class LoadedAssignment(BaseModel):
     def checks_sha256(self) -> str:
         """A hash over assignment.yml and every check file: what a score was measured with."""
         digest = hashlib.sha256()
-        for path in [self.folder / ASSIGNMENT_FILE, *sorted(self.tests.rglob("*.py")), *sorted(self.hidden.rglob("*.py"))]:
+        for path in [
+            self.folder / ASSIGNMENT_FILE,
+            *sorted(self.tests.rglob("*.py")),
+            *sorted(self.hidden.rglob("*.py")),
+        ]:
             digest.update(path.relative_to(self.folder).as_posix().encode() + b"\0")
             # Line ends differ between checkouts of the same file.
             digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
@@ -248,7 +253,8 @@ class LoadedCourse(BaseModel):
 def unknown_assignment(assignment_id: str, known: list[str]) -> UsageError:
     """Return the error for an assignment that is not there, with the nearest that is."""
     close = difflib.get_close_matches(assignment_id.lower(), known, n=1, cutoff=0.5)
-    hint = text("hint.did_you_mean", name=close[0]) if close else text("usage.known_assignments", ids=", ".join(known))
+    hints = [text("hint.did_you_mean", name=close[0])] if close else []
+    hint = " ".join([*hints, text("usage.known_assignments", ids=", ".join(known))])
     return UsageError(text("usage.unknown_assignment", id=assignment_id), hint=hint)
 
 

@@ -81,7 +81,7 @@ class Submission:
 
 
 def decode(content: bytes) -> str:
-    """Return source text: UTF-8 with or without BOM, else GB18030, else with replacements. Line ends become \\n."""
+    """Return source text: UTF-8 with or without BOM, else GB18030, else with replacements. Line ends become LF."""
     for encoding in _ENCODINGS:
         try:
             return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
@@ -174,7 +174,7 @@ def _imported_siblings(path: Path, source: str) -> dict[str, bytes]:
 
 
 def _candidates_in(folder: Path, assignment: LoadedAssignment) -> list[Path]:
-    """Return the files of the expected names in `folder`: mlp.py, mlp_torch.py, mlp.ipynb, …"""
+    """Return the files of the expected names in `folder`: mlp.py, mlp_torch.py, mlp.ipynb and so on."""
     stems = dict.fromkeys(Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names))
     paths = (folder / f"{stem}{suffix}" for stem in stems for suffix in (".py", ".ipynb"))
     return [path for path in paths if path.is_file()]
@@ -214,7 +214,7 @@ def _is_stub(path: Path) -> bool:
 
 
 def _read_folder(folder: Path, assignment: LoadedAssignment) -> Submission:
-    """Read a folder handed in as one: every file within the caps, the main one found by name, else by what it defines."""
+    """Read a folder handed in: every file within the caps; the main one by its name, else by what it defines."""
     files: dict[str, bytes] = {}
     total = 0
     for path in sorted(folder.rglob("*")):
@@ -226,7 +226,9 @@ def _read_folder(folder: Path, assignment: LoadedAssignment) -> Submission:
         content = _read(path)
         total += len(content)
         if len(files) >= MAX_FILES or total > MAX_TOTAL_BYTES:
-            raise UsageError(text("usage.folder_too_large", folder=folder.name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20))
+            raise UsageError(
+                text("usage.folder_too_large", folder=folder.name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20)
+            )
         files[relative.as_posix()] = content
     main = _main_of(files, assignment, folder)
     # The main file's own folder becomes the root, so that it can import its siblings.
@@ -260,7 +262,10 @@ def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: Path
 def _defining(files: dict[str, bytes], code: list[str], names: tuple[str, ...]) -> list[str]:
     """Return the files that define most of the names that the assignment asks for."""
     counts = {
-        file: sum(bool(re.search(_DEFINITION.format(name=re.escape(name)), decode(files[file]), re.MULTILINE)) for name in names)
+        file: sum(
+            bool(re.search(_DEFINITION.format(name=re.escape(name)), decode(files[file]), re.MULTILINE))
+            for name in names
+        )
         for file in code
     }
     most = max(counts.values(), default=0)

@@ -1,7 +1,7 @@
 """`grade validate`: an assignment proves itself.
 
-Every solution scores full on public and hidden checks with all seeds, the untouched stub scores nothing and says that it
-is not implemented yet, and every wrong answer fails the checks that are named for it and stays within its score.
+Every solution scores full on public and hidden checks with all seeds, the untouched stub scores nothing and says that
+it is not implemented yet, and every wrong answer fails the checks that are named for it and stays within its score.
 
     plan ──▶ attempts, one per core ──▶ judge each ──▶ Outcome (its problems; none: as expected)
 """
@@ -156,7 +156,9 @@ def _judge_solution(job: Job, report: Report) -> Iterator[str]:
     short = [check for check in report.checks if check.status is not Status.PASSED]
     if short or abs(report.score - job.assignment.spec.points) > _TOLERANCE:
         checks = "; ".join(f"{check.id} {check.message or check.status} {check.came}".strip() for check in short)
-        yield text("validate.not_full", score=f"{report.score:g}", most=f"{job.assignment.spec.points:g}", checks=checks)
+        yield text(
+            "validate.not_full", score=f"{report.score:g}", most=f"{job.assignment.spec.points:g}", checks=checks
+        )
     for name in job.assignment.spec.metrics:
         if name not in report.metrics:
             yield text("validate.metric_unused", name=name)

@@ -103,7 +103,7 @@ def validate(file: YamlFile, model: type[Model]) -> Model:
         return model.model_validate(file.content)
     except ValidationError as error:
         # The wrong key first: a misspelt key also makes the right one missing, which would only mislead.
-        found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")[0]
+        found = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     key: Key = tuple(found["loc"])
     if found["type"] == "extra_forbidden":
         raise file.error(key, text("config.unknown_key"), hint=_near_miss(str(key[-1]), _fields_at(model, key[:-1])))

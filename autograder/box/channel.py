@@ -9,6 +9,7 @@ Imported on both sides: the standard library, numpy and the protocol only.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 import socket
@@ -35,6 +36,8 @@ class DeadlineExceeded(Exception):
 
 
 class RawFrame(NamedTuple):
+    """A frame as it came: the header's bytes, and the payload as [n] uint8."""
+
     header: bytes
     payload: np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -89,7 +92,7 @@ class Channel:
         self._fill(memoryview(header), wait)
         payload = np.empty(lengths.payload, dtype=np.uint8)
         if lengths.payload:
-            self._fill(memoryview(payload), wait)
+            self._fill(payload.data, wait)
         return RawFrame(bytes(header), payload)
 
     def _fill(self, buffer: memoryview, wait: _Wait) -> None:
@@ -113,10 +116,8 @@ class Channel:
 
     def close(self) -> None:
         """Close; a reader blocked on it, here or in a process that inherited it, wakes up."""
-        try:
+        with contextlib.suppress(OSError):  # it was never connected, or the other side has closed already
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it was never connected, or the other side has closed already
         self._socket.close()
 
 

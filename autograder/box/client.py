@@ -20,7 +20,6 @@ import numpy as np
 
 from autograder.box import plain
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
-from autograder.limits import MB, Limits
 from autograder.box.output import OutputDrain
 from autograder.box.protocol import (
     ArrayNode,
@@ -37,6 +36,7 @@ from autograder.box.protocol import (
     Value,
     decode_reply,
 )
+from autograder.limits import MB, Limits
 from autograder.results import Status
 
 _generations = itertools.count(1)
@@ -82,6 +82,8 @@ class StudentRaised(Exception):
 
 
 class Answer(NamedTuple):
+    """A value as it came, with what cuts its arrays out of the payload."""
+
     value: Value
     reader: ArrayReader
 
@@ -107,9 +109,7 @@ class BoxClient:
         limits = spec.limits
         self._running = plain.spawn(threads=limits.threads, cpu_only=spec.device == "cpu")
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
-        self._memory = plain.MemoryWatch(
-            self._running.process.pid, limits.memory_mb * MB, self._kill_for_memory
-        )
+        self._memory = plain.MemoryWatch(self._running.process.pid, limits.memory_mb * MB, self._kill_for_memory)
         self._load_id = self._send_load()
 
     # --- life -----------------------------------------------------------------------------------------------------

@@ -51,15 +51,14 @@ def tensor_as_array(value: object) -> np.ndarray[Any, Any] | None:
 
     SECURITY: exact types for torch (a subclass is the student's code); what comes back is checked as any array is.
     """
-    if torch := loaded("torch"):
-        if type(value) in {torch.Tensor, torch.nn.Parameter}:
-            tensor = value.detach().cpu()  # type: ignore[attr-defined]
-            if tensor.dtype == torch.bfloat16:  # numpy has no such type
-                tensor = tensor.float()
-            return _plain(tensor.resolve_conj().resolve_neg().numpy())
-    if tensorflow := loaded("tensorflow"):
-        if tensorflow.is_tensor(value) and hasattr(value, "numpy"):
-            return _plain(value.numpy())
+    torch, tensorflow = loaded("torch"), loaded("tensorflow")
+    if torch and type(value) in {torch.Tensor, torch.nn.Parameter}:
+        tensor = value.detach().cpu()  # type: ignore[attr-defined]
+        if tensor.dtype == torch.bfloat16:  # numpy has no such type
+            tensor = tensor.float()
+        return _plain(tensor.resolve_conj().resolve_neg().numpy())
+    if tensorflow and tensorflow.is_tensor(value) and hasattr(value, "numpy"):
+        return _plain(value.numpy())
     return None
 
 

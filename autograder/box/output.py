@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import IO
@@ -68,6 +69,6 @@ class OutputDrain:
 
     def _read(self) -> bytes:
         try:
-            return self._pipe.read1(_CHUNK_BYTES)  # type: ignore[attr-defined]
+            return os.read(self._pipe.fileno(), _CHUNK_BYTES)
         except (OSError, ValueError):  # closed under us
             return b""

@@ -58,7 +58,7 @@ def spawn(*, threads: int, cpu_only: bool) -> Running:
         (scratch / folder).mkdir()
     made = offer()
     package_root = str(Path(__file__).resolve().parents[2])
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own argument list
+    process = subprocess.Popen(
         # -P: the working directory is the student's and must not come first on sys.path.
         [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, made.argument],
         stdin=subprocess.PIPE,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Union, cast
 
 import msgspec
 import numpy as np
@@ -47,49 +47,49 @@ class Node(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=T
     """A value that plain msgpack has no type for."""
 
 
-class ListNode(Node, tag="l"):
+class ListNode(Node, frozen=True, tag="l"):
     items: list[Value]
 
 
-class TupleNode(Node, tag="t"):
+class TupleNode(Node, frozen=True, tag="t"):
     items: list[Value]
 
 
-class DictNode(Node, tag="d"):
+class DictNode(Node, frozen=True, tag="d"):
     keys: list[Value]
     values: list[Value]
 
 
-class BigInt(Node, tag="i"):
+class BigInt(Node, frozen=True, tag="i"):
     """An int beyond 64 bits, in hexadecimal: parsing decimal digits takes quadratic time."""
 
     digits: str
 
 
-class BytesNode(Node, tag="b"):
+class BytesNode(Node, frozen=True, tag="b"):
     raw: bytes
 
 
-class Complex(Node, tag="c"):
+class Complex(Node, frozen=True, tag="c"):
     real: float
     imag: float
 
 
-class ArrayNode(Node, tag="a"):
+class ArrayNode(Node, frozen=True, tag="a"):
     """The next `product(shape) * itemsize` bytes of the payload."""
 
     dtype: str
     shape: list[int]
 
 
-class ScalarNode(Node, tag="s"):
+class ScalarNode(Node, frozen=True, tag="s"):
     """A numpy scalar: it crosses as one, so that a check can tell np.bool_ from bool where it matters."""
 
     dtype: str
     raw: bytes
 
 
-class Handle(Node, tag="h"):
+class Handle(Node, frozen=True, tag="h"):
     """An object that stays in the box: its number there and the box's generation."""
 
     number: int
@@ -98,7 +98,7 @@ class Handle(Node, tag="h"):
     callable: bool
 
 
-class Path(Node, tag="p"):
+class Path(Node, frozen=True, tag="p"):
     """An attribute of the student's module, by name; resolved in whichever box the call goes to."""
 
     name: str
@@ -117,7 +117,7 @@ class Message(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     id: int
 
 
-class Load(Message, tag="load"):
+class Load(Message, frozen=True, tag="load"):
     """Write these files (their bytes lie in the payload, one uint8 array each) and import `main`."""
 
     files: list[str]
@@ -132,41 +132,41 @@ class Load(Message, tag="load"):
     frameworks: list[str]
 
 
-class Get(Message, tag="get"):
+class Get(Message, frozen=True, tag="get"):
     target: Handle | Path
     name: str = ""  # empty with a Path: the module's attribute itself
 
 
-class Set(Message, tag="set"):
+class Set(Message, frozen=True, tag="set"):
     target: Handle
     name: str
     value: Value
 
 
-class Call(Message, tag="call"):
+class Call(Message, frozen=True, tag="call"):
     target: Handle | Path
     args: list[Value]
     kwargs: dict[str, Value]
     seed: int
 
 
-class Put(Message, tag="put"):
+class Put(Message, frozen=True, tag="put"):
     """Keep this value in the box and answer with a handle to it."""
 
     value: Value
 
 
-class Take(Message, tag="take"):
+class Take(Message, frozen=True, tag="take"):
     """Send the current value of what a handle stands for, as plain data."""
 
     target: Handle
 
 
-class Release(Message, tag="release"):
+class Release(Message, frozen=True, tag="release"):
     numbers: list[int]
 
 
-class Sync(Message, tag="sync"):
+class Sync(Message, frozen=True, tag="sync"):
     """Flush the student's output and write `marker` after it, so that the judge knows that it has read all of it."""
 
     marker: str
@@ -196,16 +196,16 @@ class Frame(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     student: bool
 
 
-class Loaded(Message, tag="loaded"):
+class Loaded(Message, frozen=True, tag="loaded"):
     names: list[str]
     environment: Environment
 
 
-class Returned(Message, tag="returned"):
+class Returned(Message, frozen=True, tag="returned"):
     value: Value
 
 
-class Raised(Message, tag="raised"):
+class Raised(Message, frozen=True, tag="raised"):
     """The student's code raised. `mro` names the exception's base classes, so that a subclass is recognised."""
 
     type_name: str
@@ -218,7 +218,7 @@ class Raised(Message, tag="raised"):
     unsendable: bool = False
 
 
-class Synced(Message, tag="synced"):
+class Synced(Message, frozen=True, tag="synced"):
     pass
 
 
@@ -238,8 +238,11 @@ def encode_message(message: Message, arrays: list[np.ndarray[Any, Any]]) -> list
     Raises:
         Unsendable: larger than a frame may be.
     """
-    header = _encoder.encode(message)
-    buffers = [memoryview(array.reshape(-1).view(np.uint8)) for array in arrays if array.nbytes]
+    try:
+        header = _encoder.encode(message)
+    except (UnicodeEncodeError, RecursionError) as error:  # a lone surrogate is a str that has no UTF-8
+        raise Unsendable(f"a text or list that has no plain form ({error})") from None
+    buffers = [array.reshape(-1).view(np.uint8).data for array in arrays if array.nbytes]
     payload_bytes = sum(buffer.nbytes for buffer in buffers)
     if len(header) > MAX_HEADER_BYTES:
         raise Unsendable(f"{len(header):,} bytes of lists, texts and numbers; an array can be larger, a list can't")
@@ -264,7 +267,7 @@ def decode_prefix(prefix: bytes) -> Lengths:
 
 def decode_request(header: bytes) -> Request:
     """Return the judge's message (in the box)."""
-    return _request_decoder.decode(header)
+    return cast("Request", _request_decoder.decode(header))
 
 
 def decode_reply(header: bytes) -> Reply:
@@ -274,7 +277,7 @@ def decode_reply(header: bytes) -> Reply:
         ProtocolError: not a message of this protocol.
     """
     try:
-        return _reply_decoder.decode(header)
+        return cast("Reply", _reply_decoder.decode(header))
     # RecursionError: msgspec guards its own stack by it; both are what hostile bytes may cause.
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a message of the protocol: {str(error)[:200]}") from None

@@ -117,7 +117,7 @@ class Encoder:
 
 
 def _why_not_this_dtype(dtype: np.dtype[Any]) -> str:
-    if dtype == object:
+    if dtype.kind == "O":
         return "an array of Python objects (dtype=object): are its rows of different lengths?"
     return f"an array of dtype {dtype}; use float32, float64, an integer type or bool"
 
@@ -135,7 +135,7 @@ class Decoder:
         self._resolve = resolve
         self._count = 0
 
-    def value(self, node: Value, depth: int = 0) -> object:  # noqa: PLR0911 - one return a kind of node
+    def value(self, node: Value, depth: int = 0) -> object:  # noqa: C901, PLR0911 - one return a kind of node
         """Return the value of `node`.
 
         Raises:

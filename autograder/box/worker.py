@@ -12,6 +12,7 @@ import inspect
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from types import ModuleType
 from typing import Any
@@ -85,16 +86,17 @@ class Worker:
     def _answer(
         self, request: Request, decoder: Decoder, reader: ArrayReader
     ) -> tuple[Reply, list[np.ndarray[Any, Any]]]:
+        encoder = Encoder(self._keep)
         try:
-            if isinstance(request, Load):
-                return self._load(request, reader), []
-            if isinstance(request, Release):
-                return self._release(request), []
-            if isinstance(request, Sync):
-                return _sync(request), []
-            encoder = Encoder(self._keep)
-            node = encoder.value(self._perform(request, decoder))
-            return Returned(id=request.id, value=node), encoder.arrays
+            match request:
+                case Load():
+                    reply: Reply = self._load(request, reader)
+                case Release():
+                    reply = self._release(request)
+                case Sync():
+                    reply = _sync(request)
+                case _:
+                    reply = Returned(id=request.id, value=encoder.value(self._perform(request, decoder)))
         except Unsendable as error:
             return _unsendable(request.id, str(error)), []
         except _Missing as missing:
@@ -103,14 +105,13 @@ class Worker:
         # raises is an answer, not the end of the worker.
         except BaseException as error:  # noqa: BLE001
             return tracebacks.describe(error, self._folder, request.id), []
+        return reply, encoder.arrays
 
     # --- requests -------------------------------------------------------------------------------------------------
 
     def _load(self, request: Load, reader: ArrayReader) -> Loaded:
         self._generation = request.generation
-        files = {
-            name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents, strict=True)
-        }
+        files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents, strict=True)}
         _limit_self(request)
         importing.write_files(files, self._folder)
         frameworks.seed_all(0)
@@ -155,14 +156,13 @@ class Worker:
         # Seeding must not fail a call because the student's code has replaced one of the generators.
         with contextlib.suppress(Exception):
             frameworks.seed_all(request.seed)
-        return function(*args, **kwargs)  # type: ignore[operator]
+        return function(*args, **kwargs)
 
-    def _fit_to_signature(self, function: object, kwargs: dict[str, object]) -> None:
+    def _fit_to_signature(self, function: Any, kwargs: dict[str, object]) -> None:
         """Drop `seed` where the function has no such parameter; add `device` where it has one."""
-        try:
-            parameters = inspect.signature(function).parameters  # type: ignore[arg-type]
-        except (TypeError, ValueError):  # a builtin without a signature
-            parameters = {}  # type: ignore[assignment]
+        parameters: Mapping[str, inspect.Parameter] = {}
+        with contextlib.suppress(TypeError, ValueError):  # a builtin without a signature
+            parameters = inspect.signature(function).parameters
         takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
         if "seed" not in parameters and not takes_any:
             kwargs.pop("seed", None)

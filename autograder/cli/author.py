@@ -33,7 +33,7 @@ def _assignments(assignment: str | None) -> list[LoadedAssignment]:
 @lang_option
 def validate(*, assignment: str | None, every: bool, jobs: int | None, as_json: bool) -> int:
     """Prove one assignment or all of them."""
-    from autograder.report.validation import progress_bar, print_validation
+    from autograder.report.validation import print_validation, progress_bar
     from autograder.validate import validate as run
 
     if bool(assignment) == every:

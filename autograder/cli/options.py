@@ -14,7 +14,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def lang_option(command: Command) -> Command:
     """Add `--lang`. Its value is read before click runs (messages.detect_language); here it is only allowed."""
-    return click.option("--lang", type=click.Choice(LANGUAGES), expose_value=False, help=text("cli.option.lang"))(command)
+    return click.option("--lang", type=click.Choice(LANGUAGES), expose_value=False, help=text("cli.option.lang"))(
+        command
+    )
 
 
 def json_option(command: Command) -> Command:

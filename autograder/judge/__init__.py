@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from autograder.judge.proxy import unboxed as unboxed
 
 _HOME = {
-    **dict.fromkeys(("CheckFailed", "as_array", "as_int", "as_label", "as_number", "both", "expect", "show"), "expectations"),
+    **dict.fromkeys(
+        ("CheckFailed", "as_array", "as_int", "as_label", "as_number", "both", "expect", "show"), "expectations"
+    ),
     **dict.fromkeys(("boxed", "fresh", "unboxed"), "proxy"),
 }
 

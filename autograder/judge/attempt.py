@@ -21,7 +21,7 @@ from autograder import __version__
 from autograder.box.client import BoxClient
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import ConfigError, InternalError, UsageError
-from autograder.judge.session import AttemptOptions, JudgeSession
+from autograder.judge.session import AttemptOptions, JudgeSession, is_in_task
 from autograder.judge.verdict import verdict_of
 from autograder.messages import text
 from autograder.results import CheckResult, Environment, MetricResult, Report
@@ -82,7 +82,7 @@ def require_frameworks(submission: Submission) -> None:
 def _require_tasks(assignment: LoadedAssignment, tasks: tuple[str, ...]) -> None:
     known = [task.id for task in assignment.spec.tasks]
     for task in tasks:
-        if not any(one == task or one.startswith(f"{task}.") for one in known):
+        if not any(is_in_task(one, task) for one in known):
             raise UsageError(
                 text("usage.unknown_task", task=task, id=assignment.id),
                 hint=text("usage.known_tasks", tasks=", ".join(known)),
@@ -90,16 +90,14 @@ def _require_tasks(assignment: LoadedAssignment, tasks: tuple[str, ...]) -> None
 
 
 def _require_device(session: JudgeSession) -> None:
-    """Raise UsageError where the device asked for is not there. The cpu always is; otherwise the box has to be asked."""
+    """Raise UsageError where the device asked for is not there. The cpu always is; for others the box is asked."""
     wanted = session.options.device
     if wanted in {"auto", "cpu"}:
         return
     loaded = session.boxes.try_load()
     if loaded is not None and loaded.environment.device != wanted:
         framework = session.submission.framework() or "python"
-        raise UsageError(
-            text("usage.no_device", device=wanted, framework=framework), hint=text("usage.no_device_hint")
-        )
+        raise UsageError(text("usage.no_device", device=wanted, framework=framework), hint=text("usage.no_device_hint"))
 
 
 # --- the run --------------------------------------------------------------------------------------------------------
@@ -227,4 +225,3 @@ def _load_message(session: JudgeSession) -> str:
 
 def _all_metrics(checks: tuple[CheckResult, ...]) -> dict[str, MetricResult]:
     return {name: metric for check in checks for name, metric in check.metrics.items()}
-

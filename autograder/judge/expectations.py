@@ -81,16 +81,14 @@ def as_array(
     """
     plain = _plain_array(value)
     if plain.dtype.kind not in "biuf":
-        raise CheckFailed(text("expect.numbers", what=what), _came(value))
+        raise CheckFailed(text("expect.numbers", what=what), _came(value), _hint(value))
     array = plain.astype(np.float64)
     if size is not None:
         if array.shape not in {(size,), (size, 1)}:
             raise CheckFailed(text("expect.size", what=what, size=size), text("expect.came_shape", shape=array.shape))
         array = array.reshape(size)
     if shape is not None and array.shape != shape:
-        raise CheckFailed(
-            text("expect.shape", what=what, shape=shape), text("expect.came_shape", shape=array.shape)
-        )
+        raise CheckFailed(text("expect.shape", what=what, shape=shape), text("expect.came_shape", shape=array.shape))
     return array
 
 
@@ -129,6 +127,12 @@ def _holds_handle(value: object) -> bool:
     if isinstance(value, list | tuple):
         return any(_holds_handle(item) for item in value)
     return isinstance(value, RemoteObject)
+
+
+def _hint(value: object) -> str:
+    """Return what to try where the type alone tells it, whatever the check is about."""
+    iterators = {"map", "zip", "filter", "generator", "range", "dict_values"}
+    return text("hint.iterator") if isinstance(value, RemoteObject) and type_name(value) in iterators else ""
 
 
 def _came(value: object) -> str:

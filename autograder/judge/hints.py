@@ -45,7 +45,13 @@ _PATTERNS = _table(
 )  # fmt: skip
 
 # Where the name of the package differs from the name that is imported.
-_PACKAGES = {"sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "PyYAML", "skimage": "scikit-image"}
+_PACKAGES = {
+    "sklearn": "scikit-learn",
+    "cv2": "opencv-python",
+    "PIL": "pillow",
+    "yaml": "PyYAML",
+    "skimage": "scikit-image",
+}
 
 
 def hint_for(raised: Raised) -> str:

@@ -6,9 +6,10 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.course import LoadedAssignment
+from autograder.course import ASSIGNMENT_FILE, POINTS_TOLERANCE, LoadedAssignment
 from autograder.errors import ConfigError
 from autograder.messages import Text, text
 
@@ -90,29 +91,31 @@ def compare_with_assignment(checks: Iterable[CheckSpec], assignment: LoadedAssig
         ConfigError: points don't add up, a name twice, `needs` or `checks:` name a check that is not there.
     """
     found = list(checks)
-    file = assignment.folder / "assignment.yml"
-    names = [check.name for check in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(text("check.name_twice", name=name), file=file, key="checks")
-    for check in found:
-        for needed in check.needs:
-            if needed not in names:
-                raise ConfigError(text("check.unknown_need", name=check.name, needed=needed), file=file, key="checks")
-    if with_hidden:
-        plain = {name.split("[")[0] for name in names}
-        for name in assignment.spec.checks:
-            if name not in plain:
-                raise ConfigError(text("check.text_without_check", name=name), file=file, key=f"checks.{name}")
+    file = assignment.folder / ASSIGNMENT_FILE
+    _compare_names(found, assignment, file, with_hidden=with_hidden)
     sums: dict[tuple[str, bool], float] = defaultdict(float)
     for check in found:
         sums[check.task, check.hidden] += check.points
     for task in assignment.spec.tasks:
+        declared = {False: task.points.public, True: task.points.hidden}
         for hidden in (False, True) if with_hidden else (False,):
-            declared = task.points.hidden if hidden else task.points.public
-            if abs(declared - sums[task.id, hidden]) > 1e-9:
-                kind = "hidden" if hidden else "public"
-                problem = text("check.points_sum", task=task.id, kind=kind, declared=f"{declared:g}",
-                               found=f"{sums[task.id, hidden]:g}")  # fmt: skip
+            came = sums[task.id, hidden]
+            if abs(declared[hidden] - came) > POINTS_TOLERANCE:
+                key = "check.hidden_points_sum" if hidden else "check.public_points_sum"
+                problem = text(key, task=task.id, declared=f"{declared[hidden]:g}", found=f"{came:g}")
                 raise ConfigError(problem, file=file, key="tasks")
 
+
+def _compare_names(found: list[CheckSpec], assignment: LoadedAssignment, file: Path, *, with_hidden: bool) -> None:
+    names = [check.name for check in found]
+    for check in found:
+        if names.count(check.name) > 1:
+            raise ConfigError(text("check.name_twice", name=check.name), file=file, key="checks")
+        for needed in check.needs:
+            if needed not in names:
+                raise ConfigError(text("check.unknown_need", name=check.name, needed=needed), file=file, key="checks")
+    functions = {name.split("[")[0] for name in names}
+    # Without the hidden checks, texts about them have no check here.
+    for name in assignment.spec.checks if with_hidden else ():
+        if name not in functions:
+            raise ConfigError(text("check.text_without_check", name=name), file=file, key=f"checks.{name}")

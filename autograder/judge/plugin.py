@@ -10,7 +10,7 @@ plain `pytest assignments/hw2_mlp/tests --submission mlp.py` makes the session h
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from autograder.judge.session import JudgeSession
     from autograder.results import CheckResult
 
-SESSIONS = pytest.StashKey["dict[Path, JudgeSession]"]()  # by the assignment's folder
-CHECK = pytest.StashKey["CheckSpec"]()
-SESSION = pytest.StashKey["JudgeSession"]()
-MANAGED = pytest.StashKey[bool]()  # `grade` runs this pytest, and shows errors itself
+SESSIONS: pytest.StashKey[dict[Path, JudgeSession]] = pytest.StashKey()  # by the assignment's folder
+CHECK: pytest.StashKey[CheckSpec] = pytest.StashKey()
+SESSION: pytest.StashKey[JudgeSession] = pytest.StashKey()
+MANAGED: pytest.StashKey[bool] = pytest.StashKey()  # `grade` runs this pytest, and shows errors itself
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,12 +70,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _assignment_folder(path: Path) -> Path | None:
-    """Return the assignment that a file of checks belongs to: <folder>/tests/… or <folder>/hidden/…"""
+    """Return the assignment that a file of checks belongs to, by the folder around its tests/ or hidden/."""
     for parent in path.parents:
         if parent.name in {"tests", "hidden"} and (parent.parent / "assignment.yml").is_file():
             return parent.parent
     return None
-
 
 
 def _session_of(config: pytest.Config, folder: Path) -> JudgeSession:
@@ -122,9 +121,7 @@ def _complete(items: list[pytest.Function], session: JudgeSession) -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(
-    item: pytest.Item, nextitem: pytest.Item | None
-) -> Generator[None, object, object]:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     """Tell the session which check begins."""
     if CHECK in item.stash:
         upcoming = nextitem.stash.get(CHECK, None) if nextitem is not None else None
@@ -185,10 +182,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _running(request: pytest.FixtureRequest) -> JudgeSession:
-    session = request.node.stash.get(SESSION, None)
-    if session is None:
-        raise pytest.UsageError(f"the fixture {request.fixturename!r} is for checks in an assignment's tests/ or hidden/")
-    return session
+    if SESSION not in request.node.stash:
+        raise pytest.UsageError(
+            f"the fixture {request.fixturename!r} is for checks in an assignment's tests/ or hidden/"
+        )
+    return cast("JudgeSession", request.node.stash[SESSION])
 
 
 @pytest.fixture
@@ -201,7 +199,7 @@ def submission(request: pytest.FixtureRequest) -> Submission:
 
 @pytest.fixture
 def metric(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
-    """Record a measured value: metric("nmse", value), once a seed."""
+    """Record measured values, one a seed: `metric("nmse", value)`."""
     return _running(request).record
 
 
@@ -216,6 +214,6 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """A numpy generator, seeded by the check's name: each check draws the same numbers every time."""
     import zlib
 
-    import numpy
+    import numpy as np
 
-    return numpy.random.default_rng(zlib.crc32(request.node.name.encode()))
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))

@@ -61,6 +61,7 @@ class RemoteObject:
         self.__core.boxes.set(self.__core, name, value)
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Call it in the box."""
         return self.__core.boxes.call(self.__core, args, kwargs)
 
     def __repr__(self) -> str:
@@ -117,7 +118,7 @@ def fresh(function: RemoteObject) -> Callable[..., Any]:
 
 
 def boxed(submission: Submission, value: object) -> RemoteObject:
-    """Put a value into the box and return a handle to it: what the student's code does to it can be seen by `unboxed`."""
+    """Put a value into the box and return a handle to it; `unboxed` shows what the student's code did to it."""
     boxes = cast("Boxes", object.__getattribute__(submission, "_Submission__boxes"))
     return boxes.put(value)
 

@@ -30,6 +30,11 @@ class AttemptOptions:
     listener: Listener = field(default_factory=Listener)
 
 
+def is_in_task(task_id: str, asked: str) -> bool:
+    """Whether a task is the one asked for, or a part of it: 2.1 is in 2."""
+    return task_id == asked or task_id.startswith(f"{asked}.")
+
+
 class JudgeSession:
     """Runs nothing by itself: the plugin tells it which check begins and what it raised.
 
@@ -61,11 +66,10 @@ class JudgeSession:
 
     def wants(self, check: CheckSpec) -> bool:
         """Whether the options ask for this check."""
-        options = self.options
-        return (
-            (not options.tasks or any(check.task == task or check.task.startswith(f"{task}.") for task in options.tasks))
-            and (not options.checks or check.name in options.checks or check.name.split("[")[0] in options.checks)
-        )  # fmt: skip
+        tasks, functions = self.options.tasks, self.options.checks
+        if tasks and not any(is_in_task(check.task, task) for task in tasks):
+            return False
+        return not functions or check.name in functions or check.name.split("[")[0] in functions
 
     def begin(self, check: CheckSpec, *, hidden_next: bool) -> None:
         """A check begins."""
@@ -96,10 +100,7 @@ class JudgeSession:
     def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
         """A check has ended: with an exception, with None, or it was skipped for a reason."""
         tail = self.boxes.end_check()
-        if skipped:
-            verdict = Verdict(Status.SKIPPED, skipped)
-        else:
-            verdict = verdict_of(error, self.submission, check.hint)
+        verdict = Verdict(Status.SKIPPED, skipped) if skipped else verdict_of(error, self.submission, check.hint)
         result = self._result(check, verdict, tail)
         self.results[check.name] = result
         self.options.listener.check_finished(result)

@@ -81,7 +81,7 @@ def _assertion_text(error: AssertionError) -> str:
     return _one_line(" · ".join(kept[:4])) if kept else text("check.failed")
 
 
-def _of_exception(raised: Raised, submission: Submission) -> Verdict:
+def _of_exception(raised: Raised, submission: Submission) -> Verdict:  # noqa: PLR0911 - one return a kind
     frames = tuple(
         f"{submission.place(frame.file, frame.line)}"
         + (f" {text('report.in_function', name=frame.function)}" if frame.function not in {"", "<module>"} else "")
@@ -154,4 +154,3 @@ def _staff_note(raised: Raised) -> str:
 def _one_line(said: str) -> str:
     line = " ".join(said.split())
     return line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}…"
-

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 from autograder.messages import en, zh
 
@@ -61,7 +61,7 @@ def detect_language(argv: list[str], environ: Mapping[str, str] = os.environ) ->
     """Find the user's language: `--lang`, then GRADE_LANG, then the system's locale."""
     asked = _lang_option(argv) or environ.get("GRADE_LANG", "")
     if asked in LANGUAGES:
-        return cast("Language", asked)
+        return asked
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := environ.get(name):
             return "zh" if value.lower().startswith("zh") else "en"

@@ -76,6 +76,6 @@ class ProgressLine(Listener):
         if doing != self._doing:
             self._now(doing)
 
-    def check_finished(self, result: CheckResult) -> None:
+    def check_finished(self, result: CheckResult) -> None:  # noqa: ARG002 - the listener's signature
         """A check has ended."""
         self._now("")

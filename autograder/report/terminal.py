@@ -24,6 +24,8 @@ _STYLES = {Status.PASSED: "green", Status.PARTIAL: "yellow", Status.SKIPPED: "di
 # The first that the console's encoding has: GBK knows √ and ×, but not ✓ and ✗.
 _MARKS = {Status.PASSED: "✓√+", Status.PARTIAL: "◐◇~", Status.SKIPPED: "–-"}
 _FAILED_MARKS = "✗×x"
+# Said beside the check's sentence; what the others are is plain from the mark, or said below it.
+_NAMED = frozenset(Status) - {Status.PASSED, Status.PARTIAL, Status.FAILED, Status.SKIPPED, Status.INTERNAL}
 
 
 def exit_code(report: Report) -> int:
@@ -48,7 +50,9 @@ def print_report(report: Report, *, verbose: bool = False, console: Console | No
 def _stdout() -> Console:
     console = Console(file=sys.stdout, highlight=False)
     # Piped, rich would wrap at 80 columns.
-    return Console(file=sys.stdout, highlight=False, width=min(console.width, _WIDTH) if console.is_terminal else _WIDTH)
+    return Console(
+        file=sys.stdout, highlight=False, width=min(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    )
 
 
 def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[RenderableType]:
@@ -99,7 +103,7 @@ def _task(checks: Sequence[CheckResult], encoding: str, *, verbose: bool) -> Ite
         title = Text(check.title)
         if check.hidden:
             title.append(f"  {text('report.hidden')}", style="dim")
-        if check.status not in {Status.PASSED, Status.PARTIAL, Status.FAILED}:
+        if check.status in _NAMED:
             title.append(f"  {text(f'status.{check.status.value}')}", style=style)
         table.add_row(Text(mark, style=style), Text(points, style=style), Group(title, *_below(check, verbose=verbose)))
     yield Text(text("report.task", task=checks[0].task), style="bold")
@@ -124,9 +128,8 @@ def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[Rend
         rows.add_row(text("report.expected"), Text(check.expected))
         rows.add_row(text("report.came"), Text(check.came))
     elif check.message and not skip_message:
-        rows.add_row("", Text(check.message))
-    for frame in check.frames:
-        rows.add_row("", Text(frame, style="cyan"))
+        yield Text(check.message)
+    yield from (Text(frame, style="cyan") for frame in check.frames)
     if check.hint:
         rows.add_row(text("report.try"), Text(check.hint))
     if rows.row_count:
@@ -156,8 +159,12 @@ def _metric(name: str, metric: MetricResult) -> str:
 
 def _score(report: Report) -> Text:
     style = "green" if report.status is Status.PASSED else "yellow" if report.score else "red"
-    line = Text(text("report.score", score=_points(report.score), most=_points(report.max_points)), style=f"bold {style}")
-    line.append(f"  {text(f'status.{report.status.value}')}  ", style=style)
+    line = Text(
+        text("report.score", score=_points(report.score), most=_points(report.max_points)), style=f"bold {style}"
+    )
+    # An attempt whose failing checks all failed is `failed`, however much it earned; beside the score that would mislead.
+    shown = Status.PARTIAL if report.status is Status.FAILED and report.score else report.status
+    line.append(f"  {text(f'status.{shown.value}')}  ", style=style)
     line.append(text("report.duration", seconds=f"{report.duration_s:.1f}"), style="dim")
     return line
 
