@@ -23,7 +23,7 @@ MAX_FILES = 500
 _SKIPPED_FOLDERS = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages"])
 _ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 takes in GBK and GB2312, which Chinese editors on Windows write
 
-_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<one>[^\W\d]\w*)|import[ \t]+(?P<several>[^#\n;]+))", re.MULTILINE)
 _DEFINITION = r"^(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*[:=]"
 # What each import makes of the framework: keras 3 computes with tensorflow unless told otherwise.
 _FRAMEWORK_OF_IMPORT = {"torch": "torch", "tensorflow": "tensorflow", "keras": "tensorflow"}
@@ -60,12 +60,9 @@ class Submission:
 
     @cached_property
     def frameworks(self) -> tuple[str, ...]:
-        """Which frameworks the files import, by their import lines, main file first.
-
-        Lines are searched, not parsed: this runs in the judge, and a parser can be made to overflow its stack.
-        """
+        """Which frameworks the files import, main file first."""
         order = [self.source, *(decode(content) for name, content in self.files.items() if name.endswith(".py"))]
-        found = (_FRAMEWORK_OF_IMPORT.get(match) for source in order for match in _IMPORT.findall(source))
+        found = (_FRAMEWORK_OF_IMPORT.get(match) for source in order for match in imported_modules(source))
         return tuple(dict.fromkeys(name for name in found if name))
 
     def framework(self) -> str | None:
@@ -88,6 +85,18 @@ def decode(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
     return content.decode("utf-8", errors="replace")
+
+
+def imported_modules(source: str) -> list[str]:
+    """Return the top-level names of what a source's import lines import: torch of `import time, torch.nn as nn`.
+
+    Lines are searched, not parsed: this runs in the judge, and a parser can be made to overflow its stack.
+    """
+    found = []
+    for match in _IMPORT.finditer(source):
+        parts = [match["one"]] if match["one"] else match["several"].split(",")
+        found += [words[0].split(".")[0] for part in parts if (words := part.split())]
+    return found
 
 
 def find(assignment: LoadedAssignment, given: Path | None, cwd: Path) -> Submission:
@@ -162,7 +171,7 @@ def _imported_siblings(path: Path, source: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     waiting = [source]
     while waiting:
-        for name in _IMPORT.findall(waiting.pop()):
+        for name in imported_modules(waiting.pop()):
             sibling = path.with_name(f"{name}.py")
             if sibling.name not in found and sibling != path and sibling.is_file() and len(found) < MAX_FILES:
                 found[sibling.name] = _read(sibling)

@@ -43,6 +43,7 @@ _generations = itertools.count(1)
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
 _SYNC_S = 2.0
 _TAIL_WAIT_S = 0.5
+_WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_EVERY = 256  # handles: often enough for memory, seldom enough not to double the round trips
 
 
@@ -286,6 +287,8 @@ class BoxClient:
 
 
 def _cause_of_exit(status: int) -> Cause:
+    if status >= _WINDOWS_EXCEPTION:
+        return Cause(Status.CRASHED, "signal", hex(status))
     if status >= 0:
         return Cause(Status.CRASHED, "exit", str(status))
     try:

@@ -37,6 +37,10 @@ _PASSED_ON = (
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.worker import main; main()"
 
 
+# What start_new_session is on POSIX; the constant exists on Windows only.
+_NEW_PROCESS_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+
+
 class Running(NamedTuple):
     """A worker that has been started."""
 
@@ -69,6 +73,7 @@ def spawn(*, threads: int, cpu_only: bool) -> Running:
         pass_fds=made.inherit,
         # A session of its own: Ctrl-C in the terminal is for the judge, which then ends the box.
         start_new_session=True,
+        creationflags=_NEW_PROCESS_GROUP,
     )
     stdin, output = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
     with contextlib.suppress(OSError):  # it died at once; the channel will say so

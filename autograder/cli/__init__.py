@@ -11,7 +11,9 @@ import traceback
 from types import FrameType
 from typing import NoReturn
 
-from autograder.errors import GradeError
+import click
+
+from autograder.errors import GradeError, UsageError
 from autograder.messages import detect_language, set_language, text
 
 INTERRUPTED = 130
@@ -29,14 +31,12 @@ def main() -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    import click
-
     from autograder.cli.app import grade
 
     try:
         result = grade.main(args=arguments, prog_name="grade", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show_error(UsageError(error.format_message(), hint=_usage_of(error)), as_json="--json" in arguments)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         print(f"\n{text('cli.interrupted')}", file=sys.stderr)
@@ -53,6 +53,11 @@ def _run(arguments: list[str]) -> int:
             traceback.print_exc()
         return INTERNAL
     return result if isinstance(result, int) else 0
+
+
+def _usage_of(error: click.ClickException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return None if context is None else str(context.get_usage())
 
 
 def _show_error(error: GradeError, *, as_json: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 
 import click
 
 from autograder import __version__
 from autograder.cli.options import lang_option
+from autograder.errors import UsageError
 from autograder.messages import text
 
 # Command → module that defines it as a click command of the same name.
@@ -32,6 +34,16 @@ class LazyGroup(click.Group):
             return None
         command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
         return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed; of a wrong one, offer the nearest."""
+        if args and args[0] not in _COMMANDS:
+            close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            hint = text("hint.did_you_mean", name=close[0]) if close else text("cli.see_help")
+            raise UsageError(text("cli.no_command", name=args[0]), hint=hint)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """List the commands by the catalogue's short texts, importing none."""

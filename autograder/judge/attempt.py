@@ -75,8 +75,15 @@ def require_frameworks(submission: Submission) -> None:
         if importlib.util.find_spec(framework) is None:
             raise UsageError(
                 text("usage.no_framework", framework=framework, file=submission.name),
-                hint=text("usage.no_framework_hint", python=sys.executable, extra=framework),
+                hint=text("usage.no_framework_hint", python=sys.executable, package=_package_of(framework)),
             )
+
+
+def _package_of(framework: str) -> str:
+    """Return what to install: tensorflow's small package exists for x86-64 Linux and Windows only."""
+    if framework == "tensorflow" and sys.platform != "darwin" and platform.machine() in {"x86_64", "AMD64"}:
+        return "tensorflow-cpu"
+    return framework
 
 
 def _require_tasks(assignment: LoadedAssignment, tasks: tuple[str, ...]) -> None:
@@ -132,9 +139,11 @@ def run_checks(session: JudgeSession) -> None:
 
     arguments = [
         *(str(folder) for folder in folders if folder.is_dir()),
-        "-c", str(_CONFIG), "--rootdir", str(assignment.folder), "--import-mode=importlib", "--capture=sys",
+        *("-c", str(_CONFIG), "--rootdir", str(assignment.folder), "--import-mode=importlib", "--capture=sys"),
+        # The plugin replaces pytest's rendering of a failure; all styles but this one parse every file on the way.
+        "--tb=native",
         *(f"-pno:{name}" for name in _UNUSED),
-    ]  # fmt: skip
+    ]
     with _clean_pytest_environment(), _forgetting_modules(assignment.folder):
         status = pytest.main(arguments, plugins=[plugin, _Managed()])
     if session.error is not None:

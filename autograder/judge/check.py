@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autograder.course import find_course
+from autograder.course import LoadedCourse, find_course
 from autograder.errors import UsageError
 from autograder.judge.attempt import run_attempt
 from autograder.judge.session import AttemptOptions
 from autograder.messages import text
 from autograder.results import Report
 from autograder.submission import find
+
+
+def _course_of(cwd: Path, given: Path | None) -> LoadedCourse:
+    """Return the course around the working directory, else the one around the file that was named."""
+    try:
+        return find_course(cwd)
+    except UsageError:
+        if given is None:
+            raise
+        return find_course((cwd / given).resolve().parent)
 
 
 def check_submission(assignment_id: str, given: Path | None, cwd: Path, options: AttemptOptions) -> Report:
@@ -25,7 +35,7 @@ def check_submission(assignment_id: str, given: Path | None, cwd: Path, options:
     Raises:
         GradeError: something is not there or wrong; says what and what to do.
     """
-    assignment = find_course(cwd).assignment(assignment_id)
+    assignment = _course_of(cwd, given).assignment(assignment_id)
     if options.hidden and not assignment.has_hidden:
         raise UsageError(text("usage.no_hidden", id=assignment.id), hint=text("usage.no_hidden_hint"))
     return run_attempt(assignment, find(assignment, given, cwd), options)

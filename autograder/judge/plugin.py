@@ -158,9 +158,12 @@ def _tell_pytest(report: pytest.TestReport, result: CheckResult) -> None:
     if report.outcome == "skipped" or result.status == "passed":
         return
     report.outcome = "failed"
-    lines = [f"{result.score:g} / {result.max_points:g}", result.message]
+    from autograder.messages import text
+
+    lines = [f"{result.score:g} / {result.max_points:g}", "" if result.expected else result.message]
     lines += [f"{name} = {metric.value:g}" for name, metric in result.metrics.items()]
-    lines += [result.expected, result.came, *result.frames, result.hint]
+    parts = {"expected": result.expected, "came": result.came, "try": result.hint}
+    lines += [*result.frames, *(f"{text(f'report.{name}')}: {said}" for name, said in parts.items() if said)]
     report.longrepr = "\n".join(line for line in lines if line)
 
 

@@ -162,7 +162,7 @@ def _score(report: Report) -> Text:
     line = Text(
         text("report.score", score=_points(report.score), most=_points(report.max_points)), style=f"bold {style}"
     )
-    # An attempt whose failing checks all failed is `failed`, however much it earned; beside the score that would mislead.
+    # An attempt whose failing checks all failed is `failed` however much it earned; beside a score that would mislead.
     shown = Status.PARTIAL if report.status is Status.FAILED and report.score else report.status
     line.append(f"  {text(f'status.{shown.value}')}  ", style=style)
     line.append(text("report.duration", seconds=f"{report.duration_s:.1f}"), style="dim")

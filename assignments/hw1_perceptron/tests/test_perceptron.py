@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from autograder.judge import as_array, as_int, as_label, both, boxed, expect, show
+from autograder.judge import as_array, as_int, as_label, as_number, both, boxed, expect, show
 
 PAIRS = [[1, 1], [0, 0], [1, 0], [0, 1]]  # in the lesson's order
 AND = [1, 0, 0, 0]
@@ -78,9 +78,7 @@ def predicted(perceptron: Any, input_vecs: list[list[float]]) -> list[int]:
 def state_of(perceptron: Any, input_num: int) -> State:
     """Return weights and bias, in whatever form the student keeps them."""
     weights = as_array(perceptron.weights, what="perceptron.weights", size=input_num)
-    bias = as_array(perceptron.bias, what="perceptron.bias")
-    expect(bias.size == 1, expected=both("one number as bias", "bias 是一个数"), came=show(bias.tolist()))
-    return State(weights.tolist(), float(bias.reshape(-1)[0]))
+    return State(weights.tolist(), as_number(perceptron.bias, what="perceptron.bias"))
 
 
 def expect_state(came: State, wanted: State, when_en: str, when_zh: str) -> None:
