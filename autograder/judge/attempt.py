@@ -132,6 +132,8 @@ def run_checks(session: JudgeSession) -> None:
         def pytest_configure(self, config: pytest.Config) -> None:
             config.stash[plugin.SESSIONS] = {assignment.folder: session}
             config.stash[plugin.MANAGED] = True
+            # The plugin replaces pytest's rendering of a failure; all styles but this one parse every file on the way.
+            config.option.tbstyle = "native"
 
         def pytest_collectreport(self, report: pytest.CollectReport) -> None:
             if report.failed:
@@ -140,8 +142,6 @@ def run_checks(session: JudgeSession) -> None:
     arguments = [
         *(str(folder) for folder in folders if folder.is_dir()),
         *("-c", str(_CONFIG), "--rootdir", str(assignment.folder), "--import-mode=importlib", "--capture=sys"),
-        # The plugin replaces pytest's rendering of a failure; all styles but this one parse every file on the way.
-        "--tb=native",
         *(f"-pno:{name}" for name in _UNUSED),
     ]
     with _clean_pytest_environment(), _forgetting_modules(assignment.folder):
