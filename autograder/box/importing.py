@@ -5,8 +5,11 @@ Imported inside the box: the standard library only.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.machinery
 import importlib.util
+import os
 import sys
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -27,6 +30,28 @@ def write_files(files: dict[str, bytes], folder: Path) -> None:
         target = folder.joinpath(*relative.parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+
+
+def import_frameworks(names: list[str]) -> None:
+    """Import what the submission is about to import, with its chatter thrown away.
+
+    tensorflow writes a page about its own build to stderr; that is not the student's output. One that can't be imported
+    is left to the student's own import line, where the error belongs.
+    """
+    kept = os.dup(1), os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        for name in names:
+            # Broad: what a broken installation raises at import is anybody's guess.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+    finally:
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for descriptor in (*kept, null):
+            os.close(descriptor)
 
 
 def import_submission(folder: Path, main: str) -> ModuleType:

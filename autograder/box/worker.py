@@ -114,6 +114,7 @@ class Worker:
         files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents, strict=True)}
         _limit_self(request)
         importing.write_files(files, self._folder)
+        importing.import_frameworks(request.frameworks)
         frameworks.seed_all(0)
         self._module = importing.import_submission(self._folder, request.main)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)

@@ -115,6 +115,7 @@ def _below(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
         yield Text(_metric(name, metric), style="dim" if check.status is Status.PASSED else "")
     if check.status is not Status.PASSED:
         yield from _details(check)
+    if check.status not in {Status.PASSED, Status.PARTIAL}:
         yield from _output(check, verbose=verbose)
     if verbose and check.staff_note and check.status is not Status.PASSED:
         yield Text(check.staff_note, style="dim")
