@@ -265,6 +265,7 @@ def find_course(start: Path) -> LoadedCourse:
         UsageError: there is none.
         ConfigError: it is wrong.
     """
+    start = start.resolve()  # one name for each folder, whatever links led here
     for folder in (start, *start.parents):
         if (folder / COURSE_FILE).is_file():
             return load_course(folder)

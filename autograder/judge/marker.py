@@ -68,7 +68,7 @@ def read_check(item: pytest.Function, assignment: LoadedAssignment) -> CheckSpec
         task=str(task),
         points=float(points),
         needs=tuple(needs),
-        hidden=path.is_relative_to(assignment.hidden),
+        hidden=path.resolve().is_relative_to(assignment.hidden),
         title=Text(sentence.splitlines()[0], texts.zh if texts else None),
         hint=str(texts.hint) if texts and texts.hint else "",
     )

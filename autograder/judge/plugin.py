@@ -73,7 +73,7 @@ def _assignment_folder(path: Path) -> Path | None:
     """Return the assignment that a file of checks belongs to, by the folder around its tests/ or hidden/."""
     for parent in path.parents:
         if parent.name in {"tests", "hidden"} and (parent.parent / "assignment.yml").is_file():
-            return parent.parent
+            return parent.parent.resolve()
     return None
 
 

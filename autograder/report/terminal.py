@@ -86,7 +86,7 @@ def _nothing_ran(report: Report) -> Iterator[RenderableType]:
     """One failure kept every check from running: say it once."""
     check = report.checks[0]
     yield ""
-    yield Text(report.message, style="red")
+    yield _safe(report.message, "red")
     yield from _details(check, skip_message=True)
 
 
@@ -118,7 +118,7 @@ def _below(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
     if check.status not in {Status.PASSED, Status.PARTIAL}:
         yield from _output(check, verbose=verbose)
     if verbose and check.staff_note and check.status is not Status.PASSED:
-        yield Text(check.staff_note, style="dim")
+        yield _safe(check.staff_note, "dim")
 
 
 def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[RenderableType]:
@@ -126,13 +126,13 @@ def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[Rend
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
     if check.expected:
-        rows.add_row(text("report.expected"), Text(check.expected))
-        rows.add_row(text("report.came"), Text(check.came))
+        rows.add_row(text("report.expected"), _safe(check.expected))
+        rows.add_row(text("report.came"), _safe(check.came))
     elif check.message and not skip_message:
-        yield Text(check.message)
-    yield from (Text(frame, style="cyan") for frame in check.frames)
+        yield _safe(check.message)
+    yield from (_safe(frame, "cyan") for frame in check.frames)
     if check.hint:
-        rows.add_row(text("report.try"), Text(check.hint))
+        rows.add_row(text("report.try"), _safe(check.hint))
     if rows.row_count:
         yield rows
 
@@ -143,9 +143,12 @@ def _output(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
         return
     kept = lines if verbose else lines[-_TAIL_LINES:]
     yield Text(text("report.output", shown=len(kept)), style="dim")
-    # Control characters of the student's output must not reach the terminal: they could repaint it.
-    plain = "\n".join("".join(char if char.isprintable() else " " for char in line) for line in kept)
-    yield Padding(Text(plain, style="dim"), (0, 0, 0, 2))
+    yield Padding(_safe("\n".join(kept), "dim"), (0, 0, 0, 2))
+
+
+def _safe(said: str, style: str = "") -> Text:
+    """Return a text that may be the student's, without control characters: those could repaint the terminal."""
+    return Text("".join(char if char.isprintable() or char == "\n" else " " for char in said), style=style)
 
 
 def _metric(name: str, metric: MetricResult) -> str:
