@@ -54,7 +54,7 @@ def main() -> None:
     peer.start()
     try:
         submission = Submission(boxes)
-        boxes.begin_check(hidden=False, hidden_next=False)
+        boxes.begin_check(hidden=False, hidden_left=0)
         kept = boxed(submission, images)
         counter = submission.Counter()
         took = medians(

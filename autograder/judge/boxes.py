@@ -37,6 +37,7 @@ from autograder.results import Status
 
 _MAX_RUNS = 2  # of one training: after a restart it is run again once
 _DEFAULT_SEED = 0
+_AHEAD, _AHEAD_WITH_FRAMEWORK = 2, 1  # boxes started before they are needed
 
 Failure = BoxDied | StudentRaised
 
@@ -73,31 +74,31 @@ class Boxes:
         # That a name is a callable is asked once a box; which one it is, is looked up there at every call.
         self._callables: dict[tuple[int, str], Core] = {}
         self._hidden = False
-        self._hidden_next = False
+        self._hidden_left = 0
         self._shared_used = False
         self._own: BoxClient | None = None  # of the hidden check that is running
         self._used: dict[int, BoxClient] = {}  # by the check that is running
         self._deadline = time.monotonic() + spec.limits.attempt_s
         self.load_failure: Failure | None = None
         self.loaded: Loaded | None = None
-        self._spare: BoxClient | None = None
+        self._spares: list[BoxClient] = []
         # Started at once: it imports while the judge imports pytest and collects.
         self._shared: BoxClient | None = self._start()
 
     # --- the check that is running ----------------------------------------------------------------------------------
 
-    def begin_check(self, *, hidden: bool, hidden_next: bool) -> None:
+    def begin_check(self, *, hidden: bool, hidden_left: int) -> None:
         """Prepare for a check.
 
         Args:
             hidden: it is a hidden one.
-            hidden_next: a hidden one comes after it, for which a box can start already.
+            hidden_left: how many hidden ones come after it; boxes for them can start already.
         """
-        self._hidden, self._hidden_next, self._own, self._used = hidden, hidden_next, None, {}
+        self._hidden, self._hidden_left, self._own, self._used = hidden, hidden_left, None, {}
         if hidden and self._shared is not None and not self._shared_used:
-            self._spare, self._shared = self._shared, None  # only hidden checks are run: as good as new
-        if hidden_next and self._spare is None:
-            self._spare = self._start()
+            self._spares.append(self._shared)  # only hidden checks are run: as good as new
+            self._shared = None
+        self._start_spares()
 
     def end_check(self) -> str:
         """Close what belonged to the check alone, and return the tail of what the student's code printed in it."""
@@ -291,9 +292,20 @@ class Boxes:
 
     def _take_spare(self) -> BoxClient:
         """Return a new box: the one started ahead, where there is one, and start the next one ahead."""
-        box = self._spare if self._spare is not None and self._spare.alive else self._start()
-        self._spare = self._start() if self._hidden_next else None
-        return box
+        box = self._spares.pop(0) if self._spares else self._start()
+        self._start_spares()
+        return box if box.alive else self._start()
+
+    def _start_spares(self) -> None:
+        """Start boxes ahead for the hidden checks to come: a small import takes longer than most checks.
+
+        A framework's import takes seconds of both cores: it waits until the public checks are done.
+        """
+        if self.load_failure is not None or (self._spec.frameworks and not self._hidden):
+            return
+        ahead = _AHEAD_WITH_FRAMEWORK if self._spec.frameworks else _AHEAD
+        while len(self._spares) < min(ahead, self._hidden_left):
+            self._spares.append(self._start())
 
     def _start(self) -> BoxClient:
         box = BoxClient(self._spec)

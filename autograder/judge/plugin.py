@@ -103,7 +103,7 @@ def _prepare(items: list[pytest.Function], session: JudgeSession) -> list[pytest
         compare_with_assignment([item.stash[CHECK] for item in items], session.assignment, with_hidden=hidden)
     kept = [item for item in items if session.wants(item.stash[CHECK])]
     kept.sort(key=lambda item: item.stash[CHECK].hidden)
-    session.total = len(kept)
+    session.expect([item.stash[CHECK] for item in kept])
     return kept
 
 
@@ -121,11 +121,10 @@ def _complete(items: list[pytest.Function], session: JudgeSession) -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Tell the session which check begins."""
     if CHECK in item.stash:
-        upcoming = nextitem.stash.get(CHECK, None) if nextitem is not None else None
-        item.stash[SESSION].begin(item.stash[CHECK], hidden_next=upcoming is not None and upcoming.hidden)
+        item.stash[SESSION].begin(item.stash[CHECK])
     return (yield)
 
 

@@ -49,7 +49,8 @@ class JudgeSession:
         self.seeds = assignment.spec.seeds if options.full else assignment.spec.seeds[:1]
         self.results: dict[str, CheckResult] = {}  # by the function's name
         self.error: GradeError | None = None  # why no check could be run
-        self.total = 0
+        self._order: list[str] = []
+        self._hidden: list[str] = []
         self._recorded: dict[str, list[float]] = {}
         self._began = 0.0
         self.boxes = Boxes(
@@ -71,12 +72,18 @@ class JudgeSession:
             return False
         return not functions or check.name in functions or check.name.split("[")[0] in functions
 
-    def begin(self, check: CheckSpec, *, hidden_next: bool) -> None:
+    def expect(self, checks: list[CheckSpec]) -> None:
+        """Note the checks that will be run, in this order."""
+        self._order = [check.name for check in checks]
+        self._hidden = [check.name for check in checks if check.hidden]
+
+    def begin(self, check: CheckSpec) -> None:
         """A check begins."""
         self._began = time.monotonic()
         self._recorded = {}
-        self.options.listener.check_started(str(check.title), len(self.results) + 1, self.total)
-        self.boxes.begin_check(hidden=check.hidden, hidden_next=hidden_next)
+        self.options.listener.check_started(str(check.title), len(self.results) + 1, len(self._order))
+        left = sum(name not in self.results and name != check.name for name in self._hidden)
+        self.boxes.begin_check(hidden=check.hidden, hidden_left=left)
 
     def unmet_need(self, check: CheckSpec) -> str:
         """Return why the check says nothing now: an earlier one that it needs failed. Empty where none did."""
