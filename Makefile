@@ -54,7 +54,7 @@ demo: $(VENV)/.demo
 	$(call graded,check hw1 solutions/hw1_perceptron/perceptron.py)
 	$(call graded,check hw2 solutions/hw2_mlp/mlp_torch.py)
 	@echo; echo "A model that learns nothing although its loss falls: labels [n] against predictions [n, 1]."
-	$(call graded,check hw2 solutions/hw2_mlp/wrong/broadcast/mlp.py)
+	$(call graded,check hw2 solutions/hw2_mlp/wrong/broadcast_labels/mlp.py)
 
 # --- proofs ---
 

@@ -213,7 +213,7 @@ class Raised(Message, frozen=True, tag="raised"):
     text: str
     frames: list[Frame]
     names: list[str] = []  # what the module defines, where an attribute was missing from it
-    missing: str = ""  # the attribute that was missing, or the module that could not be imported
+    missing: str = ""  # the attribute that was missing (of an object: `text` is its class), or the module not found
     column: int = 0  # of a syntax error, from 1
     unsendable: bool = False
 

@@ -188,8 +188,9 @@ class Worker:
         except AttributeError:
             if hasattr(type(holder), name):  # a property of the student's that raised by itself
                 raise
-            names = importing.defined_names(holder) if isinstance(holder, ModuleType) else _names_of(holder)
-            raise _Missing(name, names) from None
+            if isinstance(holder, ModuleType):
+                raise _Missing(name, importing.defined_names(holder), "") from None
+            raise _Missing(name, _names_of(holder), type(holder).__name__[:200]) from None
 
     def _keep(self, value: object) -> Value | np.ndarray[Any, Any]:
         if isinstance(value, Handle):
@@ -207,16 +208,16 @@ class Worker:
 class _Missing(Exception):
     """The student's module or object has no such attribute."""
 
-    def __init__(self, name: str, names: list[str]) -> None:
+    def __init__(self, name: str, names: list[str], owner: str) -> None:
         super().__init__(name)
-        self.name, self.names = name, names
+        self.name, self.names, self.owner = name, names, owner
 
     def as_reply(self, request_id: int) -> Raised:
         return Raised(
             id=request_id,
             type_name="AttributeError",
             mro=["AttributeError", "Exception"],
-            text=self.name,
+            text=self.owner,
             frames=[],
             names=self.names,
             missing=self.name,

@@ -114,8 +114,12 @@ def _of_missing_name(raised: Raised, submission: Submission) -> Verdict:
     close = difflib.get_close_matches(name, raised.names, n=1) or [
         known for known in raised.names if known.lower() == name.lower()
     ]
-    hint = text("hint.near_name", found=close[0], name=name) if close else text("hint.define_name", name=name)
-    return Verdict(Status.FAILED, text("check.missing_name", name=name, file=submission.name), hint=hint)
+    owner = raised.text
+    if owner:
+        message, hint = text("check.missing_attribute", name=name, owner=owner), text("hint.define_attribute", name=name)
+    else:
+        message, hint = text("check.missing_name", name=name, file=submission.name), text("hint.define_name", name=name)
+    return Verdict(Status.FAILED, message, hint=text("hint.near_name", found=close[0], name=name) if close else hint)
 
 
 def _of_syntax_error(raised: Raised, submission: Submission, note: str) -> Verdict:

@@ -60,7 +60,13 @@ def call(owner: Any, name: str, *args: object) -> Any:
 
 def new(submission: Any, input_num: int) -> Any:
     """Return a fresh perceptron with the student's own step function."""
-    return call(submission, "Perceptron", input_num, submission.f)
+    perceptron = call(submission, "Perceptron", input_num, submission.f)
+    expect(
+        hasattr(perceptron, "predict"),  # plain data has none, and asking it for weights would raise here
+        expected=both("an object with predict(…)", "有 predict(…) 方法的对象"),
+        came=show(perceptron),
+    )
+    return perceptron
 
 
 def trained(submission: Any, input_vecs: list[list[float]], labels: list[int], rounds: int, rate: float) -> Any:
@@ -160,7 +166,7 @@ def test_rate_scales_the_update(submission: Any) -> None:
         )
 
 
-@pytest.mark.points(4, task="1.3")
+@pytest.mark.points(4, task="1.3", needs=["test_one_update"])
 def test_updates_sample_by_sample(submission: Any, rng: np.random.Generator) -> None:
     """each sample is predicted with the weights that the sample before it has left"""
     input_vecs = (rng.integers(-8, 9, size=(12, 3)) / 4).tolist()
@@ -175,15 +181,15 @@ def test_updates_sample_by_sample(submission: Any, rng: np.random.Generator) -> 
         )
 
 
-@pytest.mark.points(3, task="1.3")
+@pytest.mark.points(3, task="1.3", needs=["test_updates_sample_by_sample"])
 def test_iteration_counts_rounds(submission: Any) -> None:
     """iteration is the number of rounds through all samples"""
     for rounds in (1, 2, 3, 4):
         expect_state(
             state_of(trained(submission, PAIRS, AND, rounds, 0.5), 2),
             by_the_rule(PAIRS, AND, rounds, 0.5),
-            f"after {rounds} rounds of AND at rate 0.5",
-            f"用 AND 以学习率 0.5 训练 {rounds} 轮后",
+            f"after AND at rate 0.5 with iteration = {rounds}",
+            f"用 AND、学习率 0.5、iteration = {rounds} 训练后",
         )
 
 
