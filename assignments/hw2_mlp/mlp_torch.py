@@ -1,0 +1,36 @@
+"""Homework 2: an MLP that fits a surface (PyTorch)."""
+
+import numpy as np
+import torch
+
+
+def fit(x: np.ndarray, y: np.ndarray, *, seed: int = 0, device: str = "cpu") -> torch.nn.Module:
+    """Train a multilayer perceptron on the given points.
+
+    Args:
+        x: inputs, float32 array [n, 2]; n is between 64 and 1000, entries lie in [-2, 2].
+        y: labels, float32 array [n, 1]; they may be negative and carry a little noise.
+        seed: what every random number of the training follows from.
+        device: where to train: "cpu", "cuda" or "mps".
+
+    Returns:
+        The trained model, in whatever form ``predict`` below can use.
+    """
+    # BEGIN SOLUTION (Task 2.1: fit)
+    raise NotImplementedError("Task 2.1: fit")
+    # END SOLUTION
+
+
+def predict(model: torch.nn.Module, x: np.ndarray) -> torch.Tensor:
+    """Return what the model says for each row of ``x``.
+
+    Args:
+        model: what ``fit`` returned.
+        x: inputs, float32 array [n, 2]; n may be 1.
+
+    Returns:
+        Predictions, [n, 1] or [n]: a tensor, a NumPy array or a list.
+    """
+    # BEGIN SOLUTION (Task 2.2: predict)
+    raise NotImplementedError("Task 2.2: predict")
+    # END SOLUTION

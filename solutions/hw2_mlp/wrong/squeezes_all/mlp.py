@@ -1,0 +1,30 @@
+"""Squeezes every axis of length one, the row axis of a single row included."""
+
+import numpy as np
+import torch
+
+
+def fit(x: np.ndarray, y: np.ndarray, *, seed: int = 0, device: str = "cpu") -> torch.nn.Module:
+    """Train a small network on the given points."""
+    torch.manual_seed(seed)
+    inputs = torch.tensor(x, device=device)
+    labels = torch.tensor(y, device=device)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(2, 32),
+        torch.nn.ReLU(),
+        torch.nn.Linear(32, 32),
+        torch.nn.ReLU(),
+        torch.nn.Linear(32, 1),
+    ).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(300):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(model(inputs), labels).backward()
+        optimizer.step()
+    return model
+
+
+def predict(model: torch.nn.Module, x: np.ndarray) -> torch.Tensor:
+    """Return the model's outputs, [n], but [] for a single row."""
+    with torch.no_grad():
+        return model(torch.tensor(x, device=next(model.parameters()).device)).squeeze()
