@@ -17,7 +17,7 @@ from autograder import yaml_file
 from autograder.errors import UsageError
 from autograder.limits import Limits
 from autograder.messages import Text, text
-from autograder.score import Thresholds
+from autograder.results import Thresholds
 
 COURSE_FILE = "course.yml"
 ASSIGNMENT_FILE = "assignment.yml"
@@ -47,7 +47,7 @@ def _zone(value: str) -> str:
 
 def _moment(value: object) -> object:
     """YAML reads 2026-10-12 as a date; a deadline needs an hour."""
-    if isinstance(value, str | datetime):
+    if isinstance(value, datetime) or (isinstance(value, str) and ":" in value):
         return value
     raise ValueError(text("config.bad_due", came=value))
 

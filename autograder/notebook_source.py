@@ -6,6 +6,7 @@ IPython's own syntax is no error: magics and shell lines become comments, so tha
 from __future__ import annotations
 
 import re
+import tokenize
 import warnings
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from autograder.messages import text
 from autograder.submission import CellStart
 
 _MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
+_STATEMENT_MAGIC = re.compile(r"%(?:time|prun)\s+(?:-\S+\s+)*([^-\s].*)$")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
 # Cell magics whose body is Python that runs here; the body of any other (%%bash, %%html, …) is not Python.
 _PYTHON_CELL_MAGICS = frozenset(["time", "timeit", "capture", "prun", "python", "python3"])
@@ -62,11 +64,41 @@ def _without_magics(source: str) -> list[str]:
         magic = first[2:].split()[0] if first[2:].split() else ""
         if magic not in _PYTHON_CELL_MAGICS:
             return [f"# {line}" for line in lines]
-    return [_without_magic(line) for line in lines]
+    done: list[str] = []
+    goes_on = False  # a shell command with a backslash at its end
+    for line in lines:
+        if goes_on:
+            done.append(f"# {line}")
+            goes_on = line.rstrip().endswith("\\")
+        elif _MAGIC_LINE.match(line) and not _is_open(done):
+            done.append(_replaced(line))
+            goes_on = line.rstrip().endswith("\\")
+        else:
+            done.append(_ASSIGNED_MAGIC.sub(r"\g<1>None", line))
+    return done
 
 
-def _without_magic(line: str) -> str:
-    if _MAGIC_LINE.match(line):
-        indent = line[: len(line) - len(line.lstrip())]
-        return f"{indent}pass  # {line.strip()}"
-    return _ASSIGNED_MAGIC.sub(r"\g<1>None", line)
+def _replaced(line: str) -> str:
+    """Return what stands for a magic: the statement that %time and %prun run, else nothing."""
+    indent, said = line[: len(line) - len(line.lstrip())], line.strip()
+    statement = _STATEMENT_MAGIC.match(said)
+    return f"{indent}{statement[1]}" if statement else f"{indent}pass  # {said}"
+
+
+def _is_open(lines: list[str]) -> bool:
+    """Whether the next line goes on with a statement: inside brackets, in a long text, after a backslash.
+
+    By tokens, not by parsing: this runs in the judge, and a parser can be made to overflow its stack.
+    """
+    if lines and lines[-1].rstrip().endswith("\\"):
+        return True
+    depth = 0
+    try:
+        for token in tokenize.generate_tokens(iter([f"{line}\n" for line in lines]).__next__):
+            if token.type == tokenize.OP:
+                depth += (token.string in "([{") - (token.string in ")]}")
+    except tokenize.TokenError:  # the text or the bracket at the end is not closed
+        return True
+    except (SyntaxError, StopIteration):  # an error of the student's own, told when the module is imported
+        return False
+    return depth > 0

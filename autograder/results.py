@@ -7,9 +7,9 @@ raw metric values are kept, so that a changed threshold re-scores an attempt wit
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -30,16 +30,30 @@ class Status(StrEnum):
     INTERNAL = "internal"
 
 
+class Thresholds(NamedTuple):
+    """What a metric must reach. `full` earns every point, `zero` none; between them it is linear, or linear in log."""
+
+    better: str
+    full: float
+    zero: float
+    scale: str = "linear"
+
+
 class _Model(BaseModel):
     # NaN and inf are written as strings: bare NaN is not JSON, and null would lose which of them it was.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
+# A training that diverged has no number; in JSON its value is a text.
+_NOT_FINITE = {"enum": ["NaN", "Infinity", "-Infinity"]}
+_Measured = Annotated[float, WithJsonSchema({"anyOf": [{"type": "number"}, _NOT_FINITE]})]
+
+
 class MetricResult(_Model):
     """One measured value with its thresholds and what it earned."""
 
-    value: float = Field(description="the median over the seeds; NaN counts as the worst value")
-    values: tuple[float, ...] = Field(description="one raw value a seed, as measured")
+    value: _Measured = Field(description="the median over the seeds; NaN counts as the worst value")
+    values: tuple[_Measured, ...] = Field(description="one raw value a seed, as measured")
     better: Literal["higher", "lower"] = "lower"
     full: float | None = Field(None, description="the value that earns all points; none: shown, not graded")
     zero: float | None = Field(None, description="the value that earns nothing")
@@ -118,4 +132,30 @@ def _without_secrets(check: CheckResult) -> CheckResult:
     update: dict[str, object] = {"staff_note": ""}
     if check.hidden:
         update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": ""}
+        # The check's own hint is the instructor's; one that was chosen for an exception may quote it.
+        if check.status is not Status.PARTIAL and not check.expected:
+            update["hint"] = ""
     return check.model_copy(update=update)
+
+
+class Outcome(_Model):
+    """What proving one thing of an assignment came to: a solution, the stub, a wrong answer."""
+
+    assignment: str
+    title: str
+    score: float = 0.0
+    max_points: float = 0.0
+    duration_s: float = 0.0
+    problems: tuple[str, ...] = Field((), description="none: as expected")
+
+
+class Validation(_Model):
+    """What `grade validate` came to."""
+
+    outcomes: tuple[Outcome, ...]
+    duration_s: float
+
+    @property
+    def problems(self) -> int:
+        """How many problems there are in all."""
+        return sum(len(outcome.problems) for outcome in self.outcomes)

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
-from autograder.results import CheckResult, MetricResult, Status
-
-
-class Thresholds(NamedTuple):
-    """What a metric must reach. `full` earns every point, `zero` none; between them it is linear, or linear in log."""
-
-    better: str
-    full: float
-    zero: float
-    scale: str = "linear"
+from autograder.results import CheckResult, MetricResult, Status, Thresholds
 
 
 def median_of_seeds(values: Sequence[float], better: str) -> float:

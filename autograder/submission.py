@@ -5,10 +5,11 @@ A `Submission` is immutable: files by relative path, the main one, and a hash ov
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -78,8 +79,9 @@ class Submission:
 
 
 def decode(content: bytes) -> str:
-    """Return source text: UTF-8 with or without BOM, else GB18030, else with replacements. Line ends become LF."""
-    for encoding in _ENCODINGS:
+    """Return source text: by its byte order mark, UTF-8, GB18030, else with replacements. Line ends become LF."""
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16", *_ENCODINGS) if marked else _ENCODINGS:
         try:
             return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
         except UnicodeDecodeError:
@@ -114,7 +116,7 @@ def find(assignment: LoadedAssignment, given: Path | None, cwd: Path) -> Submiss
         return read_file(_only(_in_usual_places(assignment, cwd), assignment, cwd), cwd)
     path = given if given.is_absolute() else cwd / given
     if path.is_dir():
-        return _read_folder(path, assignment)
+        return _read_folder(path, assignment, _shown(path, cwd))
     if not path.is_file():
         raise UsageError(text("usage.no_file", file=given), hint=_near_file(path, assignment))
     return read_file(path, cwd)
@@ -125,10 +127,11 @@ def read_file(path: Path, cwd: Path | None = None) -> Submission:
     if path.suffix not in {".py", ".ipynb"}:
         raise UsageError(text("usage.not_python", file=_shown(path, cwd)), hint=text("usage.not_python_hint"))
     content = _read(path)
-    if not content.strip():
+    if not decode(content).strip():
         raise UsageError(text("usage.empty_file", file=_shown(path, cwd)), hint=text("usage.empty_file_hint"))
-    siblings = _imported_siblings(path, decode(content))
-    return _assemble(path.name, {path.name: content, **siblings})
+    alone = _assemble(path.name, {path.name: content})
+    siblings = _as_utf8(_imported_siblings(path, alone.source))
+    return replace(alone, files=siblings | alone.files)
 
 
 def _assemble(main: str, files: dict[str, bytes]) -> Submission:
@@ -222,7 +225,7 @@ def _is_stub(path: Path) -> bool:
     return source.count("# BEGIN SOLUTION") == source.count("raise NotImplementedError(") > 0
 
 
-def _read_folder(folder: Path, assignment: LoadedAssignment) -> Submission:
+def _read_folder(folder: Path, assignment: LoadedAssignment, shown: str) -> Submission:
     """Read a folder handed in: every file within the caps; the main one by its name, else by what it defines."""
     files: dict[str, bytes] = {}
     total = 0
@@ -239,7 +242,7 @@ def _read_folder(folder: Path, assignment: LoadedAssignment) -> Submission:
                 text("usage.folder_too_large", folder=folder.name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20)
             )
         files[relative.as_posix()] = content
-    main = _main_of(files, assignment, folder)
+    main = _main_of(files, assignment, folder, shown)
     # The main file's own folder becomes the root, so that it can import its siblings.
     root = PurePosixPath(main).parent
     inside = {
@@ -250,7 +253,7 @@ def _read_folder(folder: Path, assignment: LoadedAssignment) -> Submission:
     return _assemble(PurePosixPath(main).name, inside)
 
 
-def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: Path) -> str:
+def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: Path, shown: str) -> str:
     code = [name for name in files if name.endswith((".py", ".ipynb"))]
     stems = {Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names)}
     by_name = [name for name in code if PurePosixPath(name).stem in stems]
@@ -264,7 +267,7 @@ def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: Path
         raise UsageError(text("usage.folder_without_code", folder=folder.name, file=assignment.spec.entry.file))
     raise UsageError(
         text("usage.several", files=", ".join(by_name or code)),
-        hint=text("usage.several_hint", id=assignment.id, file=f"{folder.name}/{(by_name or code)[0]}"),
+        hint=text("usage.several_hint", id=assignment.id, file=Path(shown, (by_name or code)[0])),
     )
 
 

@@ -14,7 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,7 +27,7 @@ from autograder.judge.attempt import run_attempt
 from autograder.judge.session import AttemptOptions
 from autograder.messages import Language, Text, language, set_language, text
 from autograder.release import StubState, release_stubs
-from autograder.results import CheckResult, Report, Status
+from autograder.results import CheckResult, Outcome, Report, Status, Validation
 from autograder.submission import read_file
 
 EXPECT_FILE = "expect.yml"
@@ -71,30 +71,6 @@ class Job:
         return f"{text(f'validate.{self.kind}')} {self.file.name}"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What an attempt came to."""
-
-    assignment: str
-    title: str
-    score: float = 0.0
-    max_points: float = 0.0
-    duration_s: float = 0.0
-    problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What validating came to."""
-
-    outcomes: tuple[Outcome, ...]
-    duration_s: float
-    problems: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "problems", sum(len(outcome.problems) for outcome in self.outcomes))
-
-
 # --- plan -----------------------------------------------------------------------------------------------------------
 
 
@@ -108,15 +84,17 @@ def plan(assignment: LoadedAssignment) -> tuple[list[Job], list[Outcome]]:
     for stub in release_stubs(assignment, write=False):
         if stub.state is StubState.STALE:
             problem = text("validate.stub_stale", file=stub.path.name)
-            seen.append(Outcome(assignment.id, stub.path.name, problems=(problem,)))
+            seen.append(Outcome(assignment=assignment.id, title=stub.path.name, problems=(problem,)))
     wrong = sorted((assignment.solutions / "wrong").glob(f"*/{EXPECT_FILE}"))
     if len(wrong) < MIN_WRONG:
         problem = text("validate.few_wrong", count=len(wrong), least=MIN_WRONG)
-        seen.append(Outcome(assignment.id, "wrong/", problems=(problem,)))
+        seen.append(Outcome(assignment=assignment.id, title="wrong/", problems=(problem,)))
     for path in wrong:
         files = [file for file in sorted(path.parent.iterdir()) if file.suffix in {".py", ".ipynb"}]
         if len(files) != 1:
-            seen.append(Outcome(assignment.id, path.parent.name, problems=(text("validate.one_file"),)))
+            seen.append(
+                Outcome(assignment=assignment.id, title=path.parent.name, problems=(text("validate.one_file"),))
+            )
             continue
         jobs.append(Job(assignment, "wrong", files[0], yaml_file.validate(yaml_file.read(path), Expect)))
     return jobs, seen
@@ -134,7 +112,14 @@ def run_job(job: Job) -> Outcome:
         score, most = report.score, report.max_points
     except (GradeError, OSError) as error:
         problems, score, most = (text("validate.failed", problem=error),), 0.0, 0.0
-    return Outcome(job.assignment.id, job.title, score, most, time.monotonic() - began, problems)
+    return Outcome(
+        assignment=job.assignment.id,
+        title=job.title,
+        score=score,
+        max_points=most,
+        duration_s=time.monotonic() - began,
+        problems=problems,
+    )
 
 
 def _options(job: Job) -> AttemptOptions:
@@ -223,7 +208,7 @@ def validate(
         tell(done, len(jobs), f"{outcome.assignment} {outcome.title}")
     order = {(job.assignment.id, job.title): position for position, job in enumerate(jobs)}
     outcomes.sort(key=lambda outcome: order.get((outcome.assignment, outcome.title), -1))
-    return Validation(tuple(outcomes), time.monotonic() - began)
+    return Validation(outcomes=tuple(outcomes), duration_s=time.monotonic() - began)
 
 
 def _run_all(jobs: list[Job], workers: int) -> Iterator[Outcome]:

@@ -15,6 +15,10 @@ from autograder.messages import text
 Key = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
+_MAX_DEPTH = 20  # of keys; ours have five
+# What pydantic calls a key that there isn't, in a model and in a dataclass.
+_UNKNOWN_KEY = frozenset(["extra_forbidden", "unexpected_keyword_argument"])
+
 # The C loader where PyYAML was built with it: five times as fast.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -76,6 +80,8 @@ def read(path: Path) -> YamlFile:
 
 
 def _gather(node: yaml.Node, key: Key, lines: dict[Key, int], path: Path) -> None:
+    if len(key) > _MAX_DEPTH:  # `tasks: &tasks [*tasks]`
+        raise ConfigError(text("config.contains_itself"), file=path, line=node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             inner = (*key, str(name.value))
@@ -103,9 +109,9 @@ def validate(file: YamlFile, model: type[Model]) -> Model:
         return model.model_validate(file.content)
     except ValidationError as error:
         # The wrong key first: a misspelt key also makes the right one missing, which would only mislead.
-        found = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        found = min(error.errors(), key=lambda one: one["type"] not in _UNKNOWN_KEY)
     key: Key = tuple(found["loc"])
-    if found["type"] == "extra_forbidden":
+    if found["type"] in _UNKNOWN_KEY:
         raise file.error(key, text("config.unknown_key"), hint=_near_miss(str(key[-1]), _fields_at(model, key[:-1])))
     if found["type"] == "missing":
         raise file.error(key, text("config.missing_key"))
@@ -115,7 +121,7 @@ def validate(file: YamlFile, model: type[Model]) -> Model:
 
 
 def _near_miss(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name.lower(), known, n=1)
     if close:
         return text("hint.did_you_mean", name=close[0])
     return text("config.known_keys", names=", ".join(known))

@@ -62,10 +62,13 @@ class Channel:
             DeadlineExceeded: it did not read the frame in time.
             Unsendable: larger than a frame may be.
         """
-        buffers = encode_message(message, arrays)
-        self._socket.settimeout(timeout_s)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            for buffer in buffers:
+            for buffer in encode_message(message, arrays):
+                left_s = None if deadline is None else deadline - time.monotonic()
+                if left_s is not None and left_s <= 0:
+                    raise DeadlineExceeded
+                self._socket.settimeout(left_s)
                 self._socket.sendall(buffer)
         except TimeoutError:
             raise DeadlineExceeded from None
@@ -102,8 +105,8 @@ class Channel:
             left_s = wait.deadline - time.monotonic()
             if left_s <= 0:
                 raise DeadlineExceeded
-            self._socket.settimeout(min(left_s, _SLICE_S))
             try:
+                self._socket.settimeout(min(left_s, _SLICE_S))
                 count = self._socket.recv_into(buffer[at:])
             except TimeoutError:
                 if wait.alive():

@@ -22,6 +22,8 @@ from autograder.box import plain
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
 from autograder.box.output import OutputDrain
 from autograder.box.protocol import (
+    BROKEN,
+    CHANNEL_LOST,
     ArrayNode,
     ArrayReader,
     Load,
@@ -56,13 +58,14 @@ class BoxSpec:
     frameworks: tuple[str, ...]  # those that the submission imports
     device: str = "auto"
     limits: Limits = field(default_factory=Limits)
+    notebook: bool = False
 
 
 class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, import_wall, cpu, memory, output, signal, exit, protocol
+    kind: str  # wall, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken
     detail: str = ""  # seconds, MiB, the signal's name, the exit status
 
 
@@ -212,6 +215,7 @@ class BoxClient:
             cpu_s=limits.cpu_s,
             file_bytes=limits.file_mb * MB,
             frameworks=list(spec.frameworks),
+            notebook=spec.notebook,
         )
         # A worker that is dead already is found out when the answer is waited for.
         with contextlib.suppress(ChannelClosed, DeadlineExceeded):
@@ -287,6 +291,10 @@ class BoxClient:
 
 
 def _cause_of_exit(status: int) -> Cause:
+    if status == CHANNEL_LOST:
+        return Cause(Status.CRASHED, "protocol", "closed its channel")
+    if status == BROKEN:
+        return Cause(Status.CRASHED, "broken")
     if status >= _WINDOWS_EXCEPTION:
         return Cause(Status.CRASHED, "signal", hex(status))
     if status >= 0:

@@ -11,6 +11,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -54,13 +55,15 @@ def import_frameworks(names: list[str]) -> None:
             os.close(descriptor)
 
 
-def import_submission(folder: Path, main: str) -> ModuleType:
-    """Execute `main` as a module and return it.
+def import_submission(folder: Path, main: str, given: dict[str, object]) -> ModuleType:
+    """Execute `main` as a module and return it; the names in `given` are there from the start.
 
     Its folder goes to the end of sys.path: siblings can be imported, but a student's random.py does not take the place
     of the real one.
     """
     path = folder / main
+    alias = Path(main).stem
+    is_free = alias.isidentifier() and alias not in sys.stdlib_module_names and importlib.util.find_spec(alias) is None
     sys.path.append(str(path.parent))
     loader = importlib.machinery.SourceFileLoader(MODULE_NAME, str(path))
     spec = importlib.util.spec_from_loader(MODULE_NAME, loader)
@@ -68,11 +71,23 @@ def import_submission(folder: Path, main: str) -> ModuleType:
         raise ImportError(main)
     module = importlib.util.module_from_spec(spec)
     sys.modules[MODULE_NAME] = module
-    alias = Path(main).stem
-    if alias not in sys.modules and alias not in sys.stdlib_module_names and importlib.util.find_spec(alias) is None:
+    if is_free:
         sys.modules[alias] = module  # for a sibling that imports the main file: the same module, not a second one
+    vars(module).update(given)
     loader.exec_module(module)
     return module
+
+
+class _NoIPython:
+    """What `get_ipython()` gives a notebook's code here: it takes every magic and does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_args, **_kwargs: None
+
+
+def notebook_names() -> dict[str, object]:
+    """Return what code in a notebook has without importing it."""
+    return {"display": print, "get_ipython": _NoIPython}
 
 
 def defined_names(module: ModuleType) -> list[str]:

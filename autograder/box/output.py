@@ -63,6 +63,7 @@ class OutputDrain:
                 self._changed.notify_all()
             if flooded:
                 self._on_flood()
+        self._pipe.close()
         with self._changed:
             self._ended = True
             self._changed.notify_all()

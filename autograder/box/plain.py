@@ -32,6 +32,8 @@ _PASSED_ON = (
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
 )  # fmt: skip
 
+_SCRATCH_VARIABLE = "GRADE_BOX_SCRATCH"  # by which processes are known that outlive their worker
+
 # Not `-m`: the package may be importable only by a path of the judge's (a source checkout), which must come last here,
 # after the standard library, and not first as PYTHONPATH would put it.
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.worker import main; main()"
@@ -94,6 +96,7 @@ def environment(scratch: Path, ours: Mapping[str, str], *, threads: int, cpu_onl
         str(threads),
     )  # fmt: skip
     made |= {
+        _SCRATCH_VARIABLE: str(scratch),
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "PYTHONUSERBASE": site.getuserbase(),  # packages installed with --user are found by HOME otherwise
@@ -110,7 +113,10 @@ def environment(scratch: Path, ours: Mapping[str, str], *, threads: int, cpu_onl
 
 def end(running: Running) -> None:
     """Kill the worker with everything it has started, close what was opened, remove the scratch folder."""
-    kill_tree(running.process)
+    if running.process.poll() is None:
+        kill_tree(running.process)
+    else:
+        kill_orphans(running.scratch)
     running.channel.close()
     running.process.wait()
     # Not running.output: its drain thread is reading it, and sees the end now. A daemon that escaped would keep the
@@ -121,8 +127,11 @@ def end(running: Running) -> None:
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and all its descendants.
 
-    The worker is a child subreaper on Linux, so that daemons are found among its descendants as long as it lives.
+    The worker is a child subreaper on Linux, so that daemons are found among its descendants as long as it lives. Once
+    it has been waited for, its number may be a stranger's: then nothing is killed by it.
     """
+    if process.poll() is not None:
+        return
     tree = process_tree(process.pid)
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -130,6 +139,17 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
     for member in tree:
         with contextlib.suppress(psutil.Error):
             member.kill()
+
+
+def kill_orphans(scratch: Path) -> None:
+    """Kill what a worker left behind that ended by itself: processes that still have its environment.
+
+    One that was started with another environment is not found; this backend guards against accidents only.
+    """
+    for candidate in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if candidate.environ().get(_SCRATCH_VARIABLE) == str(scratch):
+                candidate.kill()
 
 
 def process_tree(pid: int) -> list[psutil.Process]:

@@ -22,7 +22,11 @@ MAX_PAYLOAD_BYTES = 1 << 30  # all arrays of one message together: Fashion-MNIST
 MAX_DEPTH = 32  # nested containers in one value
 MAX_ITEMS = 500_000  # values in one message
 MAX_NDIM = 8
+MAX_DIMENSION = 1 << 31  # of one axis; an empty array may have no bytes and yet an axis of 2**62
 MAX_TEXT_CHARS = 20_000  # of an exception's message or a source line
+
+# Exit statuses of the worker: its channel was closed; something that Python itself works with was replaced.
+CHANNEL_LOST, BROKEN = 97, 98
 
 PREFIX = struct.Struct("<IQ")
 
@@ -130,6 +134,7 @@ class Load(Message, frozen=True, tag="load"):
     cpu_s: int
     file_bytes: int
     frameworks: list[str]
+    notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
 
 
 class Get(Message, frozen=True, tag="get"):
@@ -144,10 +149,13 @@ class Set(Message, frozen=True, tag="set"):
 
 
 class Call(Message, frozen=True, tag="call"):
+    """Call a function. With `keep` the result stays in the box, whatever it is, and a handle to it is the answer."""
+
     target: Handle | Path
     args: list[Value]
     kwargs: dict[str, Value]
     seed: int
+    keep: bool = False
 
 
 class Put(Message, frozen=True, tag="put"):
@@ -296,7 +304,11 @@ class ArrayReader:
         Raises:
             ProtocolError: unknown dtype, bad shape, or not enough bytes.
         """
-        if node.dtype not in DTYPES or len(node.shape) > MAX_NDIM or any(size < 0 for size in node.shape):
+        if (
+            node.dtype not in DTYPES
+            or len(node.shape) > MAX_NDIM
+            or not all(0 <= axis <= MAX_DIMENSION for axis in node.shape)
+        ):
             raise ProtocolError(f"an array of dtype {node.dtype[:20]!r} and shape {node.shape[:10]} can't be")
         dtype = np.dtype(node.dtype)
         size = math.prod(node.shape) * dtype.itemsize
@@ -306,7 +318,10 @@ class ArrayReader:
         self._at += size
         # A copy where the bytes lie unaligned for their type: numpy would work, but slowly, on every use.
         aligned = raw if raw.ctypes.data % max(dtype.alignment, 1) == 0 else raw.copy()
-        return aligned.view(dtype).reshape(node.shape)
+        try:
+            return aligned.view(dtype).reshape(node.shape)
+        except ValueError:  # an empty array whose other axes multiply beyond what numpy counts with
+            raise ProtocolError("an array of impossible shape") from None
 
     def finish(self) -> None:
         """Raise ProtocolError where bytes are left over."""

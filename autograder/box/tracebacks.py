@@ -15,34 +15,51 @@ _HEAD, _TAIL = 5, 30  # frames kept of a deep recursion: how it began and where 
 
 def describe(error: BaseException, folder: Path, request_id: int) -> Raised:
     """Return what the judge is told of `error`: type, text, frames."""
-    raised = {
-        "id": request_id,
-        "type_name": type(error).__name__[:200],
-        "mro": [base.__name__[:200] for base in type(error).__mro__][:20],
-        "text": _text(error),
-        "frames": _frames(error.__traceback__, folder),
-    }
+    try:
+        return _describe(error, folder, request_id)
+    # The exception's class is the student's code: every attribute of it may raise, exit, or be of any type.
+    except BaseException:  # noqa: BLE001
+        return Raised(id=request_id, type_name="Exception", mro=["Exception"], text="", frames=[])
+
+
+def _describe(error: BaseException, folder: Path, request_id: int) -> Raised:
+    mro = [_plain(base.__name__, 200) for base in type.mro(type(error))][:20]
+    type_name, text, frames = mro[0], _text(error), _frames(error.__traceback__, folder)
     if isinstance(error, SyntaxError):
-        return _syntax_error(error, raised, folder)
-    if isinstance(error, ModuleNotFoundError):
-        return Raised(**raised, missing=str(error.name or "")[:200])  # type: ignore[arg-type]
-    return Raised(**raised)  # type: ignore[arg-type]
+        return Raised(
+            id=request_id,
+            type_name=type_name,
+            mro=mro,
+            text=_plain(error.msg, _MAX_TEXT) if error.msg else text,
+            frames=[_place_of_syntax_error(error, folder)],
+            column=_count(error.offset),
+        )
+    missing = _plain(error.name, 200) if isinstance(error, ModuleNotFoundError) and error.name else ""
+    return Raised(id=request_id, type_name=type_name, mro=mro, text=text, frames=frames, missing=missing)
 
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)[:_MAX_TEXT]
-    except Exception:  # noqa: BLE001 - __str__ is the student's code
+        return _plain(str(error), _MAX_TEXT)
+    except BaseException:  # noqa: BLE001 - __str__ is the student's code, and may even exit
         return ""
 
 
-def _syntax_error(error: SyntaxError, raised: dict[str, object], folder: Path) -> Raised:
-    """A syntax error lies in no frame: the place it points to becomes one."""
-    source = (error.text or "").rstrip("\n")[:_MAX_SOURCE]
-    file, student = _place(error.filename or "", folder)
-    raised["frames"] = [Frame(file=file, line=error.lineno or 0, function="", source=source, student=student)]
-    raised["text"] = str(error.msg or "")[:_MAX_TEXT]
-    return Raised(**raised, column=error.offset or 0)  # type: ignore[arg-type]
+def _plain(value: object, length: int) -> str:
+    """Return a real str of at most `length` characters that has a UTF-8 form: half a surrogate pair has none."""
+    text = value if type(value) is str else str(value)
+    return str.encode(text[:length], "utf-8", "backslashreplace").decode()
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int and 0 <= value < 1 << 31 else 0
+
+
+def _place_of_syntax_error(error: SyntaxError, folder: Path) -> Frame:
+    """A syntax error lies in no frame: the place it points to stands for one."""
+    file, student = _place(_plain(error.filename or "", 1000), folder)
+    source = _plain(error.text or "", _MAX_SOURCE).rstrip("\n")
+    return Frame(file=file, line=_count(error.lineno), function="", source=source, student=student)
 
 
 def _frames(trace: TracebackType | None, folder: Path) -> list[Frame]:
@@ -57,17 +74,17 @@ def _frames(trace: TracebackType | None, folder: Path) -> list[Frame]:
 
 def _frame(entry: traceback.FrameSummary, folder: Path) -> Frame:
     file, student = _place(entry.filename, folder)
-    source = (entry.line or "")[:_MAX_SOURCE] if student else ""
-    return Frame(file=file, line=entry.lineno or 0, function=entry.name[:200], source=source, student=student)
+    source = _plain(entry.line or "", _MAX_SOURCE) if student else ""
+    return Frame(file=file, line=_count(entry.lineno), function=_plain(entry.name, 200), source=source, student=student)
 
 
 def _place(filename: str, folder: Path) -> tuple[str, bool]:
     """Return the file as people know it (relative to the submission, or to site-packages), and whether it is theirs."""
     path = Path(filename)
     if path.is_relative_to(folder):
-        return path.relative_to(folder).as_posix()[:300], True
+        return _plain(path.relative_to(folder).as_posix(), 300), True
     parts = path.parts
     for anchor in ("site-packages", "dist-packages"):
         if anchor in parts:
-            return "/".join(parts[parts.index(anchor) + 1 :])[:300], False
-    return path.name[:300], False
+            return _plain("/".join(parts[parts.index(anchor) + 1 :]), 300), False
+    return _plain(path.name, 300), False

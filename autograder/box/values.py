@@ -36,7 +36,12 @@ from autograder.box.protocol import (
 
 _PLAIN = frozenset([type(None), bool, float, str])
 _INT64 = range(-(1 << 63), 1 << 63)
-_MAX_BIGINT_CHARS = 5000
+_MAX_BIGINT_BITS = 16_000  # 4,800 decimal digits
+_MAX_BIGINT_CHARS = _MAX_BIGINT_BITS // 4 + 3  # with sign and 0x
+# Exact types, as everywhere here: isinstance would ask `__class__`, which is the student's to answer.
+_NUMPY_SCALARS = frozenset(np.sctypeDict.values())
+# Keys whose hash a sender can choose: a dict of many that hash alike takes quadratic time to build.
+_MAX_ODD_KEYS = 1000
 
 Keep = Callable[[object], Value | np.ndarray[Any, Any]]
 Resolve = Callable[[Handle | Path], object]
@@ -70,8 +75,8 @@ class Encoder:
             return self._int(value)  # type: ignore[arg-type]
         if kind is np.ndarray:
             return self._array(value)  # type: ignore[arg-type]
-        if isinstance(value, np.generic):
-            return self._scalar(value)
+        if kind in _NUMPY_SCALARS:
+            return self._scalar(value)  # type: ignore[arg-type]
         if depth >= MAX_DEPTH:
             raise Unsendable(f"lists nested more than {MAX_DEPTH} deep")
         return self._container(value, depth)
@@ -80,10 +85,12 @@ class Encoder:
         kind = type(value)
         if kind is list:
             return ListNode([self.value(item, depth + 1) for item in value])  # type: ignore[attr-defined]
-        if kind is tuple or (isinstance(value, tuple) and hasattr(kind, "_fields")):
+        if kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
             return TupleNode([self.value(item, depth + 1) for item in value])  # type: ignore[attr-defined]
         if kind is dict:
             keys = [self.value(key, depth + 1) for key in value]  # type: ignore[attr-defined]
+            if _too_many_odd(keys):
+                raise Unsendable(f"a dict with more than {_MAX_ODD_KEYS:,} keys that are neither texts nor ints")
             return DictNode(keys, [self.value(item, depth + 1) for item in value.values()])  # type: ignore[attr-defined]
         if kind is bytes:
             return BytesNode(value)  # type: ignore[arg-type]
@@ -94,7 +101,11 @@ class Encoder:
 
     @staticmethod
     def _int(value: int) -> Value:
-        return value if value in _INT64 else BigInt(hex(value))
+        if value in _INT64:
+            return value
+        if value.bit_length() > _MAX_BIGINT_BITS:
+            raise Unsendable(f"an int of {value.bit_length():,} bits")
+        return BigInt(hex(value))
 
     def _array(self, array: np.ndarray[Any, Any]) -> ArrayNode:
         plain = np.ascontiguousarray(array).reshape(array.shape)  # the former makes 0-d arrays 1-d
@@ -169,6 +180,8 @@ class Decoder:
     def _dict(self, node: DictNode, depth: int) -> dict[object, object]:
         if len(node.keys) != len(node.values):
             raise ProtocolError("a dict with more keys than values, or fewer")
+        if _too_many_odd(node.keys):
+            raise ProtocolError("a dict with too many keys that are neither texts nor ints")
         values: dict[object, object] = {}
         # Key, key, …, then value, value, …: the order in which the encoder took their arrays.
         keys = [self.value(key, depth + 1) for key in node.keys]
@@ -178,6 +191,10 @@ class Decoder:
             except TypeError:
                 raise ProtocolError("a dict key that can't be hashed") from None
         return values
+
+
+def _too_many_odd(keys: list[Value]) -> bool:
+    return sum(type(key) not in {str, int} for key in keys) > _MAX_ODD_KEYS
 
 
 def _scalar(node: ScalarNode) -> object:

@@ -22,6 +22,8 @@ import numpy as np
 from autograder.box import devices, frameworks, importing, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.protocol import (
+    BROKEN,
+    CHANNEL_LOST,
     ArrayReader,
     Call,
     Environment,
@@ -69,19 +71,20 @@ class Worker:
 
     def serve(self) -> None:
         """Answer until the judge closes the channel."""
-        while True:
-            try:
-                frame = self._channel.receive()
-            except ChannelClosed:
-                return
-            request = decode_request(frame.header)
-            reader = ArrayReader(frame.payload)
-            reply, arrays = self._answer(request, Decoder(reader, self._resolve), reader)
-            _flush()
-            try:
-                self._channel.send(reply, arrays)
-            except Unsendable as error:
-                self._channel.send(_unsendable(request.id, str(error)), [])
+        with contextlib.suppress(ChannelClosed):
+            while True:
+                self._serve_one()
+
+    def _serve_one(self) -> None:
+        frame = self._channel.receive()
+        request = decode_request(frame.header)
+        reader = ArrayReader(frame.payload)
+        reply, arrays = self._answer(request, Decoder(reader, self._resolve), reader)
+        _flush()
+        try:
+            self._channel.send(reply, arrays)
+        except Unsendable as error:
+            self._channel.send(_unsendable(request.id, str(error)), [])
 
     def _answer(
         self, request: Request, decoder: Decoder, reader: ArrayReader
@@ -116,7 +119,8 @@ class Worker:
         importing.write_files(files, self._folder)
         importing.import_frameworks(request.frameworks)
         frameworks.seed_all(0)
-        self._module = importing.import_submission(self._folder, request.main)
+        given = importing.notebook_names() if request.notebook else {}
+        self._module = importing.import_submission(self._folder, request.main, given)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
         self._device = devices.choose(request.device, framework)
         return Loaded(
@@ -157,7 +161,8 @@ class Worker:
         # Seeding must not fail a call because the student's code has replaced one of the generators.
         with contextlib.suppress(Exception):
             frameworks.seed_all(request.seed)
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        return self._handle(result) if request.keep else result
 
     def _fit_to_signature(self, function: Any, kwargs: dict[str, object]) -> None:
         """Drop `seed` where the function has no such parameter; add `device` where it has one."""
@@ -260,19 +265,20 @@ def _limit_self(request: Load) -> None:
         return
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, request.file_bytes)
-    _lower(resource.RLIMIT_CPU, request.cpu_s)
+    # The hard limit a second later: at the hard limit the kernel sends SIGKILL, which tells nothing.
+    _lower(resource.RLIMIT_CPU, request.cpu_s, beyond=1)
     # DATA, not AS: torch and tensorflow reserve address space in tens of GB. Not beside a GPU: CUDA maps its memory.
     if sys.platform == "linux" and not FilePath("/dev/nvidiactl").exists():
         _lower(resource.RLIMIT_DATA, request.memory_bytes)
 
 
-def _lower(kind: int, value: int) -> None:
+def _lower(kind: int, value: int, beyond: int = 0) -> None:
     import resource
 
     hard = resource.getrlimit(kind)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    limit = value + beyond if hard == resource.RLIM_INFINITY else min(value + beyond, hard)
     with contextlib.suppress(ValueError, OSError):  # macOS refuses some of them
-        resource.setrlimit(kind, (value, value))
+        resource.setrlimit(kind, (min(value, limit), limit))
 
 
 def _tie_to_judge() -> None:
@@ -299,9 +305,17 @@ def main() -> None:
     _tie_to_judge()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    Worker(connect(argument, secret), FilePath.cwd()).serve()
-    # Not sys.exit: threads and atexit functions of the student's code must not keep the process.
-    os._exit(0)
+    status = BROKEN
+    try:
+        Worker(connect(argument, secret), FilePath.cwd()).serve()
+        status = CHANNEL_LOST
+    # Broad: the student's code may have replaced anything that this process works with.
+    except BaseException:
+        if "GRADE_BOX_DEBUG" in os.environ:
+            raise
+    finally:
+        # Not sys.exit: threads and atexit functions of the student's code must not keep the process.
+        os._exit(status)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
@@ -70,11 +71,22 @@ def _show_error(error: GradeError, *, as_json: bool) -> None:
         print(f"  {error.hint}", file=sys.stderr)
 
 
+# What the catalogue's typography becomes on a console that does not have it.
+_PLAIN = {"·": "-", "≤": "<=", "≥": ">=", "“": '"', "”": '"', "…": "...", "–": "-", "→": "->", "×": "x", "²": "^2"}
+
+
 def _make_output_safe() -> None:
-    """A GBK or ASCII console can't show every character: replace those rather than fail."""
+    """A GBK or ASCII console can't show every character: write those plainly rather than fail."""
+    codecs.register_error("grade", _plainly)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="grade")
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(char, "?") for char in error.object[error.start : error.end]), error.end
 
 
 def _interrupt_on_sigterm() -> None:

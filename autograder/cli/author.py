@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +39,7 @@ def validate(*, assignment: str | None, every: bool, jobs: int | None, as_json: 
     with progress_bar(enabled=not as_json) as tell:
         validation = run(_assignments(assignment), workers=jobs, tell=tell)
     if as_json:
-        click.echo(json.dumps(asdict(validation), ensure_ascii=False, indent=2))
+        click.echo(validation.model_dump_json(indent=2))
     else:
         print_validation(validation)
     return 1 if validation.problems else 0

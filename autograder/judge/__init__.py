@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from autograder.judge.expectations import CheckFailed as CheckFailed
     from autograder.judge.expectations import as_array as as_array
     from autograder.judge.expectations import as_int as as_int
-    from autograder.judge.expectations import as_label as as_label
     from autograder.judge.expectations import as_number as as_number
     from autograder.judge.expectations import both as both
     from autograder.judge.expectations import expect as expect
@@ -39,9 +38,7 @@ if TYPE_CHECKING:
     from autograder.judge.proxy import unboxed as unboxed
 
 _HOME = {
-    **dict.fromkeys(
-        ("CheckFailed", "as_array", "as_int", "as_label", "as_number", "both", "expect", "show"), "expectations"
-    ),
+    **dict.fromkeys(("CheckFailed", "as_array", "as_int", "as_number", "both", "expect", "show"), "expectations"),
     **dict.fromkeys(("boxed", "fresh", "unboxed"), "proxy"),
 }
 

@@ -63,7 +63,9 @@ def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> J
     assignment = load_assignment(folder, course)
     submission = find(assignment, given, Path.cwd())
     require_frameworks(submission)
-    return JudgeSession(assignment, submission, options)
+    session = JudgeSession(assignment, submission, options)
+    _require_device(session)
+    return session
 
 
 # --- before ---------------------------------------------------------------------------------------------------------

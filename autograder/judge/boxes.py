@@ -14,6 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised
 from autograder.box.protocol import (
     Call,
@@ -176,7 +179,7 @@ class Boxes:
             self._used[known.box.generation] = known.box
             if known.failure is not None:
                 raise known.failure
-            if known.box.alive or not remotes_in(known.value):
+            if known.box.alive:
                 return known.value
             if known.runs >= _MAX_RUNS:
                 raise known.box.died()
@@ -193,7 +196,7 @@ class Boxes:
     def _key(self, name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
         """A hash of the call. Public and hidden trainings never share: a public box must not see hidden inputs."""
         encoder = self._encoder(None)
-        call = self._call_message(0, Path(name), encoder, args, kwargs)
+        call = self._call_message(Path(name), encoder, args, dict(sorted(kwargs.items())))
         digest = hashlib.blake2b(b"hidden" if self._hidden else b"public", digest_size=16)
         for buffer in encode_message(call, encoder.arrays):
             digest.update(buffer)
@@ -202,27 +205,29 @@ class Boxes:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _call_in(self, box: BoxClient, core: Core, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-        seed = kwargs.get("seed")
-        self._listener.calling(core.path or core.handle.type_name, seed if isinstance(seed, int) else None)
+        self._listener.calling(core.path or core.handle.type_name, _seed_in(kwargs))
         encoder = self._encoder(box)
-        call = self._call_message(0, core.target, encoder, args, kwargs)
-        return self._ask(
-            box,
-            lambda number: Call(id=number, target=call.target, args=call.args, kwargs=call.kwargs, seed=call.seed),
-            encoder,
-        )
+        # What a training makes stays in its box: a list of tensors would come back to predict as arrays.
+        call = self._call_message(core.target, encoder, args, kwargs, keep=core.path in self._trainings)
+        return self._ask(box, lambda number: msgspec.structs.replace(call, id=number), encoder)
 
     @staticmethod
     def _call_message(
-        number: int, target: Handle | Path, encoder: Encoder, args: Sequence[object], kwargs: Mapping[str, object]
+        target: Handle | Path,
+        encoder: Encoder,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+        *,
+        keep: bool = False,
     ) -> Call:
-        seed = kwargs.get("seed")
+        seed = _seed_in(kwargs)
         return Call(
-            id=number,
+            id=0,
             target=target,
             args=[encoder.value(value) for value in args],
             kwargs={name: encoder.value(value) for name, value in kwargs.items()},
-            seed=seed if isinstance(seed, int) else _DEFAULT_SEED,
+            seed=_DEFAULT_SEED if seed is None else seed,
+            keep=keep,
         )
 
     def _ask(
@@ -245,7 +250,9 @@ class Boxes:
             # SECURITY: a box can only name objects of its own.
             if isinstance(node, Path) or node.generation != box.generation:
                 raise ProtocolError("a handle to an object of another box")
-            return RemoteObject(Core(self, box, node, path if node.callable else ""))
+            # Only the answer itself is the attribute; a function in a list that is one has no name to be called by.
+            is_attribute = node is answer.value and node.callable
+            return RemoteObject(Core(self, box, node, path if is_attribute else ""))
 
         try:
             value = Decoder(answer.reader, resolve).value(answer.value)
@@ -327,6 +334,11 @@ class Boxes:
         except (BoxDied, StudentRaised) as failure:
             self.load_failure = failure
             raise
+
+
+def _seed_in(kwargs: Mapping[str, object]) -> int | None:
+    seed = kwargs.get("seed")
+    return int(seed) if isinstance(seed, int | np.integer) else None
 
 
 def _refuse(value: Any) -> Value:

@@ -54,7 +54,10 @@ def show(value: object) -> str:
         return repr(value.item())
     if isinstance(value, list | tuple) and len(value) > _SHOWN_ITEMS:
         return text("show.list", type=type(value).__name__, count=len(value), items=_items(value))
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # Python does not write an int of more than 4,300 digits
+        return text("show.huge", type=type(value).__name__)
     return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
 
 
@@ -102,20 +105,18 @@ def as_number(value: object, *, what: str) -> float:
 
 def as_int(value: object, *, what: str) -> int:
     """Return a whole number from the box (1, True, np.int64(1), 1.0) as an int, or fail the check."""
+    if isinstance(value, int | np.integer):
+        return int(value)  # not by way of float, which has 53 bits
     number = as_number(value, what=what)
     if not math.isfinite(number) or number != int(number):
         raise CheckFailed(text("expect.int", what=what), _came(value))
     return int(number)
 
 
-def as_label(value: object, *, what: str) -> int:
-    """Return a class label from the box as an int, or fail the check; 0 and 1 may come as bools or floats."""
-    return as_int(value, what=what)
-
-
 def _plain_array(value: object) -> np.ndarray[Any, Any]:
     """Return the value as an array of whatever kind; an array of objects where it is not one of numbers."""
-    if _holds_handle(value):
+    # Before numpy sees it: of texts it would make an array as wide as the longest, of handles it would probe each.
+    if not _is_numeric(value):
         return np.asarray(None)
     try:
         return np.asarray(value)
@@ -123,10 +124,10 @@ def _plain_array(value: object) -> np.ndarray[Any, Any]:
         return np.asarray(None)
 
 
-def _holds_handle(value: object) -> bool:
+def _is_numeric(value: object) -> bool:
     if isinstance(value, list | tuple):
-        return any(_holds_handle(item) for item in value)
-    return isinstance(value, RemoteObject)
+        return all(_is_numeric(item) for item in value)
+    return isinstance(value, bool | int | float | np.ndarray | np.bool_ | np.number)
 
 
 def _hint(value: object) -> str:

@@ -52,11 +52,12 @@ def read_check(item: pytest.Function, assignment: LoadedAssignment) -> CheckSpec
     if len(marker.args) != 1 or unknown or "task" not in marker.kwargs:
         raise wrong(text("check.bad_marker", came=_shown(marker)))
     points, task, needs = marker.args[0], marker.kwargs["task"], marker.kwargs.get("needs", ())
-    if isinstance(points, bool) or not isinstance(points, int | float) or points <= 0:
+    # Not `points <= 0`: that is false of NaN.
+    if isinstance(points, bool) or not isinstance(points, int | float) or not points > 0:
         raise wrong(text("check.bad_points", came=repr(points)))
     if assignment.spec.task(str(task)) is None:
         raise wrong(text("check.bad_task", task=task, known=", ".join(known.id for known in assignment.spec.tasks)))
-    if isinstance(needs, str) or not all(isinstance(name, str) for name in needs):
+    if not isinstance(needs, list | tuple) or not all(isinstance(name, str) for name in needs):
         raise wrong(text("check.bad_needs", came=repr(needs)))
     sentence = inspect.getdoc(function)
     if not sentence:

@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 # --- collection -----------------------------------------------------------------------------------------------------
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Read the markers of the checks among `items`, drop those not asked for, put hidden ones last."""
     by_folder: dict[Path, list[pytest.Function]] = {}
@@ -113,8 +113,9 @@ def _complete(items: list[pytest.Function], session: JudgeSession) -> bool:
     if config.stash.get(MANAGED, False):
         return True
     asked = {Path(str(argument)).resolve() for argument in config.args}
-    folder = session.assignment.folder.resolve()
-    return bool(asked & {folder, folder / "tests", *folder.parents}) and not config.getoption("keyword")
+    folder = session.assignment.folder
+    # -k, -m and --deselect leave out checks later than this; --lf does not even collect all files.
+    return bool(asked & {folder, folder / "tests", *folder.parents}) and not config.getoption("lf", default=False)
 
 
 # --- running --------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class RemoteObject:
         object.__setattr__(self, "_RemoteObject__core", core)
 
     def __getattr__(self, name: str) -> Any:
-        if _is_dunder(name):
+        if _is_local(name):
             raise AttributeError(name)
         return self.__core.boxes.get(self.__core, name)
 
@@ -79,7 +79,7 @@ class Submission:
         object.__setattr__(self, "_Submission__boxes", boxes)
 
     def __getattr__(self, name: str) -> Any:
-        if _is_dunder(name):
+        if _is_local(name):
             raise AttributeError(name)
         return self.__boxes.get_global(name)
 
@@ -129,5 +129,6 @@ def unboxed(remote: RemoteObject) -> Any:
     return core.boxes.take(core)
 
 
-def _is_dunder(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")
+def _is_local(name: str) -> bool:
+    """Whether a name is never the student's: a dunder, or our own slot, which a proxy made by copy.copy lacks."""
+    return (name.startswith("__") and name.endswith("__")) or name in {"_RemoteObject__core", "_Submission__boxes"}

@@ -60,6 +60,7 @@ class JudgeSession:
                 frameworks=submission.frameworks,
                 device=options.device,
                 limits=assignment.limits,
+                notebook=bool(submission.cells),
             ),
             assignment.spec.entry.trainings,
             options.listener,

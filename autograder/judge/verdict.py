@@ -8,8 +8,10 @@ from the box (`StudentRaised`, `BoxDied`): the student's code went wrong. Anythi
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from autograder.box.client import BoxDied, Cause, StudentRaised
 from autograder.box.protocol import Raised
@@ -20,6 +22,7 @@ from autograder.results import Status
 from autograder.submission import Submission
 
 _SHOWN_CHARS = 400
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # keras colours its errors
 _ALLOCATION_FAILED = ("DefaultCPUAllocator", "CUDA out of memory", "OOM when allocating")
 
 
@@ -116,7 +119,10 @@ def _of_missing_name(raised: Raised, submission: Submission) -> Verdict:
     ]
     owner = raised.text
     if owner:
-        message, hint = text("check.missing_attribute", name=name, owner=owner), text("hint.define_attribute", name=name)
+        message, hint = (
+            text("check.missing_attribute", name=name, owner=owner),
+            text("hint.define_attribute", name=name),
+        )
     else:
         message, hint = text("check.missing_name", name=name, file=submission.name), text("hint.define_name", name=name)
     return Verdict(Status.FAILED, message, hint=text("hint.near_name", found=close[0], name=name) if close else hint)
@@ -126,13 +132,16 @@ def _of_syntax_error(raised: Raised, submission: Submission, note: str) -> Verdi
     place = raised.frames[0] if raised.frames else None
     frames: tuple[str, ...] = ()
     if place is not None:
-        # The caret under the column, as Python shows it; tabs would move it.
-        source = place.source.expandtabs()
-        caret = " " * max(raised.column - 1, 0) + "^"
-        frames = (submission.place(place.file, place.line), source, caret) if source else ()
-    where = submission.place(place.file, place.line) if place else submission.name
+        caret = " " * _columns(place.source[: max(raised.column - 1, 0)]) + "^"
+        frames = (submission.place(place.file, place.line), place.source.expandtabs(), caret) if place.source else ()
+    where = submission.place(place.file, place.line) if place and place.line else submission.name
     message = text("check.syntax_error", where=where, problem=_one_line(raised.text))
     return Verdict(Status.ERROR, message, hint=hint_for(raised), frames=frames, staff_note=note)
+
+
+def _columns(source: str) -> int:
+    """Return how many columns of a terminal a text takes: a tab goes to the next eighth, a Chinese character is two."""
+    return sum(1 + (east_asian_width(char) in {"W", "F"}) for char in source.expandtabs())
 
 
 def _of_death(cause: Cause) -> Verdict:
@@ -156,5 +165,5 @@ def _staff_note(raised: Raised) -> str:
 
 
 def _one_line(said: str) -> str:
-    line = " ".join(said.split())
+    line = " ".join(_COLOUR.sub("", said).split())
     return line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}…"

@@ -80,6 +80,7 @@ MESSAGES: dict[str, str] = {
     "config.not_yaml": "not YAML: {problem}",
     "config.not_a_mapping": "expected keys and values at the top, like `id: hw2`",
     "config.duplicate_key": "the key stands here a second time",
+    "config.contains_itself": "the value contains itself",
     "config.unknown_key": "there is no such key",
     "config.known_keys": "Known keys: {names}.",
     "config.missing_key": "this key is missing",
@@ -131,6 +132,7 @@ MESSAGES: dict[str, str] = {
     "expect.came_object": "an object of type {type}",
     "show.array": "array of shape {shape}, {dtype}: {values}, …",
     "show.small_array": "{values}, shape {shape}",
+    "show.huge": "{type} of more than 4,300 digits",
     "show.list": "{type} of {count}: {items}, …",
     # --- how a box ends
     "died.wall": "your code did not come back within {limit} s",
@@ -142,6 +144,7 @@ MESSAGES: dict[str, str] = {
     "died.exit": "your code ended its own process (exit status {status})",
     "died.signal": "your code crashed its process ({signal})",
     "died.killed": "the process of your code was killed from outside; most often the machine ran out of memory",
+    "died.broken": "your code broke the process it runs in: it replaced something that Python itself works with",
     "died.protocol": "your code wrote to the grader's own connection, or closed it",
     # --- what to try
     "hint.did_you_mean": "Did you mean {name}?",
@@ -243,7 +246,6 @@ MESSAGES: dict[str, str] = {
     "release.no_region": "no `# BEGIN SOLUTION (…)` in it",
     "release.unclosed": "a `# BEGIN SOLUTION` without `# END SOLUTION`",
     "release.unopened": "an `# END SOLUTION` without `# BEGIN SOLUTION`",
-    "release.your_code": "# {label}: your code goes here",
     "new.made": "Made {id}. Fill in the blanks (search for TODO), then: grade release --write {id}; grade validate {id}",
     "new.file": "  {path}",
 }

@@ -77,6 +77,7 @@ MESSAGES: dict[str, str] = {
     "config.not_yaml": "不是合法的 YAML：{problem}",
     "config.not_a_mapping": "最外层应是键和值，例如 `id: hw2`",
     "config.duplicate_key": "这个键重复出现",
+    "config.contains_itself": "这个值包含了它自己",
     "config.unknown_key": "没有这个键",
     "config.known_keys": "可用的键：{names}。",
     "config.missing_key": "缺少这个键",
@@ -128,6 +129,7 @@ MESSAGES: dict[str, str] = {
     "expect.came_object": "{type} 类型的对象",
     "show.array": "形状 {shape} 的数组，{dtype}：{values}，…",
     "show.small_array": "{values}，形状 {shape}",
+    "show.huge": "超过 4300 位的 {type}",
     "show.list": "{type}，共 {count} 项：{items}，…",
     # --- 沙箱如何结束
     "died.wall": "你的代码在 {limit} 秒内没有返回",
@@ -139,6 +141,7 @@ MESSAGES: dict[str, str] = {
     "died.exit": "你的代码结束了自己的进程（退出码 {status}）",
     "died.signal": "你的代码使进程崩溃（{signal}）",
     "died.killed": "运行你代码的进程被外部终止；最常见的原因是机器内存不足",
+    "died.broken": "你的代码破坏了它所在的进程：它替换了 Python 自身要用的东西",
     "died.protocol": "你的代码写入或关闭了评分程序自己的连接",
     # --- 可以试试
     "hint.did_you_mean": "是不是想写 {name}？",
@@ -239,7 +242,6 @@ MESSAGES: dict[str, str] = {
     "release.no_region": "其中没有 `# BEGIN SOLUTION (…)`",
     "release.unclosed": "有 `# BEGIN SOLUTION` 而没有 `# END SOLUTION`",
     "release.unopened": "有 `# END SOLUTION` 而没有 `# BEGIN SOLUTION`",
-    "release.your_code": "# {label}: your code goes here",
     "new.made": "已生成 {id}。填好空白（搜索 TODO），然后运行：grade release --write {id}; grade validate {id}",
     "new.file": "  {path}",
 }

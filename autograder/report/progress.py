@@ -55,7 +55,9 @@ class ProgressLine(Listener):
 
         elapsed = f"{time.monotonic() - self._since:4.1f} s"
         parts = [part for part in (self._check, self._doing) if part]
-        self._spinner.update(text=f"[dim]{elapsed}[/] {escape(' · '.join(parts))}")
+        # What is called has its name from the student's code.
+        said = "".join(char for char in " · ".join(parts) if char.isprintable())
+        self._spinner.update(text=f"[dim]{elapsed}[/] {escape(said)}")
         return self._spinner
 
     def _now(self, doing: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -77,9 +78,9 @@ def _head(report: Report) -> Text:
     device = f"{report.device} ({report.device_name})" if report.device_name else report.device
     line = Text()
     line.append(report.assignment, style="bold")
-    line.append(f"  {report.submission}  ")
-    line.append(text("report.where", framework=framework, device=device, isolation=report.isolation), style="dim")
-    return line
+    line.append_text(_safe(f"  {report.submission}  "))
+    where = text("report.where", framework=framework, device=device, isolation=report.isolation)
+    return line.append_text(_safe(where, "dim"))
 
 
 def _nothing_ran(report: Report) -> Iterator[RenderableType]:
@@ -152,13 +153,20 @@ def _safe(said: str, style: str = "") -> Text:
 
 
 def _metric(name: str, metric: MetricResult) -> str:
-    value = f"{metric.value:.3g}"
+    value = _value(metric)
     if len(metric.values) > 1:
         value = text("report.median", value=value, values=", ".join(f"{one:.3g}" for one in metric.values))
     if metric.full is None or metric.zero is None:
         return text("report.metric_plain", name=name, value=value)
     key = "report.metric_lower" if metric.better == "lower" else "report.metric_higher"
     return text(key, name=name, value=value, full=f"{metric.full:g}", zero=f"{metric.zero:g}")
+
+
+def _value(metric: MetricResult) -> str:
+    """Return the value in three digits, or in as many as tell it from a threshold that it is not."""
+    thresholds = {metric.full, metric.zero} - {None, metric.value}
+    shown = (f"{metric.value:.{digits}g}" for digits in range(3, 18))
+    return next(text for text in shown if not any(float(text) == threshold for threshold in thresholds))
 
 
 def _score(report: Report) -> Text:
@@ -176,7 +184,7 @@ def _score(report: Report) -> Text:
 def _environment(report: Report) -> Iterator[RenderableType]:
     environment = report.environment
     yield ""
-    yield Text(
+    yield _safe(
         text("report.environment", python=environment.python, numpy=environment.numpy, platform=environment.platform,
              threads=environment.threads, seeds=", ".join(map(str, report.seeds)),
              checks=report.checks_sha256[:12], submission=report.submission_sha256[:12]),
@@ -185,11 +193,12 @@ def _environment(report: Report) -> Iterator[RenderableType]:
 
 
 def _points(points: float) -> str:
-    """Round for showing only, and never up to a whole that was not reached."""
+    """Round for showing only, and never to a whole that was not reached."""
     if points == int(points):
         return str(int(points))
-    shown = f"{points:.1f}"
-    return f"{points:.3f}" if float(shown) == round(points) else shown
+    # Down, where rounding would reach the whole: 9.9996 of 10 is not 10.
+    shown = round(points, 1)
+    return f"{math.floor(points * 1000) / 1000:.3f}" if shown == int(shown) else f"{shown:.1f}"
 
 
 def _mark(status: Status, encoding: str) -> str:

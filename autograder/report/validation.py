@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.messages import text
-from autograder.validate import Outcome, Validation
+from autograder.results import Outcome, Validation
 
 _PIPED_WIDTH = 140
 

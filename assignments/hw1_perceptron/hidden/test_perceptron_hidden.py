@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from autograder.judge import as_int, as_label, both, boxed, expect, show, unboxed
+from autograder.judge import as_int, both, boxed, expect, show, unboxed
 
 PAIRS = [[0, 1], [1, 1], [0, 0], [1, 0]]
 OR = [1, 1, 0, 1]
@@ -31,7 +31,7 @@ def call(owner: Any, name: str, *args: object) -> Any:
     expect(
         callable(function),
         expected=both(f"something that has {name}(…)", f"有 {name}(…) 可以调用的对象"),
-        came=show(owner if function is None else function),
+        came=show(function),
     )
     return function(*args)
 
@@ -49,7 +49,7 @@ def trained(perceptron: Any, input_vecs: Any, labels: Any, rounds: int, rate: fl
 
 def expect_predictions(perceptron: Any, input_vecs: list[list[float]], labels: list[int]) -> None:
     """Fail the check unless these labels are predicted."""
-    came = [as_label(call(perceptron, "predict", vec), what=f"predict({vec})") for vec in input_vecs]
+    came = [as_int(call(perceptron, "predict", vec), what=f"predict({vec})") for vec in input_vecs]
     wanted = both(f"{labels} for {input_vecs}", f"对 {input_vecs} 预测 {labels}")
     expect(came == labels, expected=wanted, came=show(came))
 
@@ -148,7 +148,7 @@ def test_errors_on_any_labels(submission: Any, rng: np.random.Generator) -> None
     """errors counts right for labels and points that were not trained on"""
     points = separable(rng, 3)
     perceptron = trained(new(submission, 3), points.train_vecs, points.train_labels, 4, 0.5)
-    says = [as_label(call(perceptron, "predict", vec), what=f"predict({vec})") for vec in points.new_vecs]
+    says = [as_int(call(perceptron, "predict", vec), what=f"predict({vec})") for vec in points.new_vecs]
     for wrong in (0, 1, 5, len(says)):
         turned = set(rng.choice(len(says), size=wrong, replace=False).tolist())
         labels = [1 - label if index in turned else label for index, label in enumerate(says)]
@@ -180,7 +180,7 @@ def test_xor_of_floats_and_bools(submission: Any) -> None:
     """xor also takes 1.0 and 0.0, True and False"""
     for kind in (float, bool):
         vecs = [[kind(x) for x in vec] for vec in PAIRS]
-        came = [as_label(call(submission, "xor", vec), what=f"xor({vec})") for vec in vecs]
+        came = [as_int(call(submission, "xor", vec), what=f"xor({vec})") for vec in vecs]
         expect(came == XOR, expected=both(f"{XOR} for {vecs}", f"对 {vecs} 得到 {XOR}"), came=show(came))
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from autograder.judge import as_array, as_int, as_label, as_number, both, boxed, expect, show
+from autograder.judge import as_array, as_int, as_number, both, boxed, expect, show
 
 PAIRS = [[1, 1], [0, 0], [1, 0], [0, 1]]  # in the lesson's order
 AND = [1, 0, 0, 0]
@@ -53,7 +53,7 @@ def call(owner: Any, name: str, *args: object) -> Any:
     expect(
         callable(function),
         expected=both(f"something that has {name}(…)", f"有 {name}(…) 可以调用的对象"),
-        came=show(owner if function is None else function),
+        came=show(function),
     )
     return function(*args)
 
@@ -78,7 +78,7 @@ def trained(submission: Any, input_vecs: list[list[float]], labels: list[int], r
 
 def predicted(perceptron: Any, input_vecs: list[list[float]]) -> list[int]:
     """Return one label an input vector."""
-    return [as_label(call(perceptron, "predict", vec), what=f"predict({vec})") for vec in input_vecs]
+    return [as_int(call(perceptron, "predict", vec), what=f"predict({vec})") for vec in input_vecs]
 
 
 def state_of(perceptron: Any, input_num: int) -> State:
@@ -99,7 +99,7 @@ def expect_state(came: State, wanted: State, when_en: str, when_zh: str) -> None
 def test_f_tells_positive_from_negative(submission: Any) -> None:
     """f is 1 for positive numbers and 0 for negative ones"""
     for x in (3, 0.25, 1e-9, -2, -0.5, -1e-9):
-        came = as_label(call(submission, "f", x), what=f"f({x})")
+        came = as_int(call(submission, "f", x), what=f"f({x})")
         expect(came == int(x > 0), expected=f"f({x}) = {int(x > 0)}", came=show(came))
 
 
@@ -107,7 +107,7 @@ def test_f_tells_positive_from_negative(submission: Any) -> None:
 def test_f_of_zero_is_zero(submission: Any) -> None:
     """f(0) is 0: only what is greater than 0 fires"""
     for x in (0, 0.0):
-        came = as_label(call(submission, "f", x), what=f"f({x})")
+        came = as_int(call(submission, "f", x), what=f"f({x})")
         expect(came == 0, expected=f"f({x}) = 0", came=show(came))
 
 
@@ -287,7 +287,7 @@ def test_errors_only_looks(submission: Any) -> None:
 @pytest.mark.points(10, task="1.6")
 def test_xor_table(submission: Any) -> None:
     """xor is 1 where exactly one of the two inputs is 1"""
-    came = [as_label(call(submission, "xor", vec), what=f"xor({vec})") for vec in PAIRS]
+    came = [as_int(call(submission, "xor", vec), what=f"xor({vec})") for vec in PAIRS]
     expect(came == XOR, expected=both(f"{XOR} for {PAIRS}", f"对 {PAIRS} 得到 {XOR}"), came=show(came))
 
 
@@ -297,7 +297,7 @@ def test_xor_again_after_other_trainings(submission: Any) -> None:
     other = trained(submission, PAIRS, NAND, 2, 0.5)
     before = state_of(other, 2)
     for vec, wanted in zip(PAIRS[::-1] * 2, XOR[::-1] * 2, strict=True):
-        came = as_label(call(submission, "xor", vec), what=f"xor({vec})")
+        came = as_int(call(submission, "xor", vec), what=f"xor({vec})")
         expect(came == wanted, expected=f"xor({vec}) = {wanted}", came=show(came))
     expect_state(
         state_of(other, 2), before, "in another perceptron, after xor as before it", "xor 前后，别的感知器都应是"
