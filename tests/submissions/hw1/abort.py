@@ -1,0 +1,7 @@
+import os
+
+from finished import *
+
+
+def xor(input_vec):
+    os.abort()

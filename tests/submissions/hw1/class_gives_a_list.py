@@ -1,0 +1,5 @@
+from finished import *
+
+
+def Perceptron(input_num, activator):
+    return [0.0] * (input_num + 1)

@@ -1,0 +1,5 @@
+from finished import *
+
+
+def __str__(self):
+    return “weights: ” + str(self.weights)

@@ -1,0 +1,7 @@
+import sys
+
+from finished import *
+
+sys.path.clear()
+sys.modules.clear()
+sys.meta_path.clear()

@@ -1,0 +1,5 @@
+from finished import *
+
+
+while train_and_perceptron():
+    pass

@@ -1,0 +1,5 @@
+from finished import *
+
+
+def f(x)：
+    return 1 if x > 0 else 0

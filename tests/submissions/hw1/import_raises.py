@@ -1,0 +1,4 @@
+from finished import *
+
+
+table = {pair: 0 for pair in PAIRS}

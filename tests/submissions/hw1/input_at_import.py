@@ -1,0 +1,4 @@
+from finished import *
+
+
+rounds = int(input("How many rounds? "))

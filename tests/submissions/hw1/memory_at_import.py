@@ -1,0 +1,4 @@
+from finished import *
+
+
+kept = [bytearray(32 << 20) for _ in range(40)]

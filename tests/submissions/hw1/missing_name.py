@@ -1,0 +1,4 @@
+from finished import *
+
+
+del xor, errors

@@ -1,0 +1,20 @@
+import os
+import signal
+import subprocess
+import sys
+
+from finished import *
+
+WAIT = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+subprocess.Popen([sys.executable, "-c", WAIT])
+subprocess.Popen([sys.executable, "-c", WAIT], env={}, start_new_session=True, close_fds=False)
+
+
+def xor(input_vec):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:  # a daemon by the book
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.pause()
+        os._exit(0)
+    return int(input_vec[0] != input_vec[1])

@@ -1,0 +1,5 @@
+from finished_torch import *
+
+
+def fit(x, y, *, seed=0):
+    train(network(), torch.tensor(x), torch.tensor(y), steps=5)

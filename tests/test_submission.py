@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from autograder import submission as module
+from autograder.course import load_course
+from autograder.errors import UsageError
+from autograder.submission import decode, find, read_file
+from tests.tiny_course import ASSIGNMENT, SOLUTION, make_course, write
+
+STUB = 'def add(a, b):\n    # BEGIN SOLUTION (1)\n    raise NotImplementedError("1")\n    # END SOLUTION\n'
+WORKED = "def add(a, b):\n    # BEGIN SOLUTION (1)\n    return a + b\n    # END SOLUTION\n"
+
+
+@pytest.fixture
+def assignment(tmp_path):
+    return load_course(make_course(tmp_path / "course")).assignment("hw1")
+
+
+@pytest.fixture
+def two_frameworks(tmp_path):
+    folder = make_course(tmp_path / "course")
+    write(
+        folder / "assignments" / "hw1_sums" / "assignment.yml",
+        ASSIGNMENT.replace("seeds:", "frameworks: [torch, tensorflow]\nseeds:"),
+    )
+    return load_course(folder).assignment("hw1")
+
+
+@pytest.fixture
+def here(tmp_path):
+    made = tmp_path / "here"
+    made.mkdir()
+    return made
+
+
+def _refused(call):
+    with pytest.raises(UsageError) as caught:
+        call()
+    assert caught.value.hint or "MB" in caught.value.message or "notebook" in caught.value.message
+    return caught.value
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "x = '感知机'\n".encode(),
+        b"\xef\xbb\xbf" + "x = '感知机'\n".encode(),
+        "x = '感知机'\n".encode("gbk"),
+        "x = '感知机'\n".encode("gb18030"),
+        "x = '感知机'\r\n".encode(),
+        "x = '感知机'\r".encode("gbk"),
+    ],
+)
+def test_encodings_of_chinese_editors(here, content):
+    (here / "sums.py").write_bytes(content)
+    made = read_file(here / "sums.py")
+    assert made.files == {"sums.py": "x = '感知机'\n".encode()}
+    assert made.source == "x = '感知机'\n"
+
+
+@pytest.mark.parametrize(
+    "coding", ["# -*- coding: gbk -*-", "# coding=gb2312", "#coding:GBK", "# vim: set fileencoding=gbk :"]
+)
+@pytest.mark.parametrize("before", ["", "#!/usr/bin/env python\n"])
+def test_a_coding_line_is_blanked_and_lines_keep_their_numbers(here, coding, before):
+    (here / "sums.py").write_bytes(f"{before}{coding}\nx = '感知机'\n".encode("gbk"))
+    lines = read_file(here / "sums.py").source.split("\n")
+    assert lines == [*before.splitlines(), "#", "x = '感知机'", ""]
+
+
+def test_a_coding_line_further_down_is_only_a_comment(here):
+    source = "x = 1\ny = 2\n# coding: gbk\n"
+    assert read_file(write(here / "sums.py", source)).source == source
+
+
+def test_bytes_that_are_no_text_are_replaced():
+    assert "x = 1" in decode(b"x = 1 \xff\xff\xff")
+
+
+def test_a_file_is_read_with_the_siblings_it_imports(here):
+    write(here / "sums.py", "import layers\nfrom tools import f\nimport os\n")
+    write(here / "layers.py", "    import deeper\n")
+    write(here / "tools.py", "import sums\nimport tools\n")
+    (here / "deeper.py").write_bytes("# 深\n".encode("gbk"))
+    write(here / "other.py", "")
+    write(here / "secret.txt", "")
+    made = read_file(here / "sums.py")
+    assert set(made.files) == {"sums.py", "layers.py", "tools.py", "deeper.py"}
+    assert made.files["deeper.py"] == "# 深\n".encode()
+    assert made.main == made.name == "sums.py"
+
+
+def test_every_name_of_an_import_line_counts(here):
+    write(here / "sums.py", "import os, layers as l, torch\n")
+    write(here / "layers.py", "")
+    made = read_file(here / "sums.py")
+    assert set(made.files) == {"sums.py", "layers.py"}
+    assert made.frameworks == ("torch",)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "sums.pyc", "sums", "model.pt"])
+def test_what_is_no_source_is_refused(here, name):
+    assert "neither a .py file nor a notebook" in _refused(lambda: read_file(write(here / name, "x"))).message
+
+
+@pytest.mark.parametrize("content", ["", "  \n\n\t\n"])
+def test_an_empty_file(here, content):
+    error = _refused(lambda: read_file(write(here / "sums.py", content), here))
+    assert error.message == "sums.py is empty."
+    assert "saved" in error.hint
+
+
+def test_a_file_too_large_to_be_source(here, monkeypatch):
+    monkeypatch.setattr(module, "MAX_FILE_BYTES", 5 << 20)
+    (here / "sums.py").write_bytes(b"#" * (5 << 20))
+    assert read_file(here / "sums.py").main == "sums.py"
+    (here / "sums.py").write_bytes(b"#" * ((5 << 20) + 1))
+    assert "at most 5 MB" in _refused(lambda: read_file(here / "sums.py")).message
+
+
+# --- hashes and frameworks ------------------------------------------------------------------------------------------
+
+
+def test_the_hash_is_over_names_and_contents(here):
+    first = read_file(write(here / "sums.py", "import a\n"))
+    assert first.sha256 == read_file(here / "sums.py").sha256
+    write(here / "a.py", "")
+    with_sibling = read_file(here / "sums.py").sha256
+    write(here / "a.py", "x")
+    changed = read_file(here / "sums.py").sha256
+    renamed = read_file(write(here / "other" / "b.py", "import a\n")).sha256
+    assert len({first.sha256, with_sibling, changed, renamed}) == 4
+    assert len(first.sha256) == 64
+
+
+def test_the_hash_cannot_be_made_equal_by_moving_bytes_between_files():
+    def made(**files):
+        return module.Submission("a", {name: content.encode() for name, content in files.items()}, "a").sha256
+
+    assert made(a="xy", b="z") != made(a="x", b="yz")
+
+
+def test_the_hash_does_not_depend_on_the_encoding_it_was_saved_in(here):
+    (here / "a.py").write_bytes("# 感知机\r\n".encode("gbk"))
+    first = read_file(here / "a.py").sha256
+    (here / "a.py").write_bytes(b"\xef\xbb\xbf" + "# 感知机\n".encode())
+    assert read_file(here / "a.py").sha256 == first
+
+
+@pytest.mark.parametrize(
+    ("source", "frameworks"),
+    [
+        ("import torch\n", ("torch",)),
+        ("import torch.nn as nn\n", ("torch",)),
+        ("from torch import nn\n", ("torch",)),
+        ("import tensorflow as tf\n", ("tensorflow",)),
+        ("from keras import layers\n", ("tensorflow",)),
+        ("def f():\n    import torch\n", ("torch",)),
+        ("import keras\nimport tensorflow\n", ("tensorflow",)),
+        ("import tensorflow\nimport torch\n", ("tensorflow", "torch")),
+        ("import numpy\n", ()),
+        ("# import torch\n", ()),
+        ("x = 'import torch'\n", ()),
+        ("import torchvision\n", ()),
+        ("from mytorch import torch\n", ()),
+    ],
+)
+def test_frameworks_by_import_lines(here, source, frameworks):
+    made = read_file(write(here / "sums.py", source))
+    assert made.frameworks == frameworks
+    assert made.framework() == (frameworks[0] if frameworks else None)
+
+
+def test_a_siblings_framework_counts_and_the_main_files_comes_first(here):
+    write(here / "a.py", "import tensorflow\n")
+    assert read_file(write(here / "sums.py", "import a\n")).framework() == "tensorflow"
+    assert read_file(write(here / "sums.py", "import a\nimport torch\n")).frameworks == ("torch", "tensorflow")
+
+
+def test_a_line_is_placed_as_the_student_knows_it(here):
+    made = read_file(write(here / "感知机.py", "import a\n"))
+    assert made.place("感知机.py", 3) == "感知机.py:3"
+    assert made.place("a.py", 7) == "a.py:7"
+
+
+# --- finding --------------------------------------------------------------------------------------------------------
+
+
+def test_a_named_file_relative_and_absolute(assignment, here):
+    path = write(here / "any name.py", WORKED)
+    assert find(assignment, path.relative_to(here), here).name == "any name.py"
+    assert find(assignment, path, assignment.folder).name == "any name.py"
+
+
+def test_no_such_file(assignment, here):
+    error = _refused(lambda: find(assignment, here / "none.py", here))
+    assert "No such file" in error.message
+    assert error.hint == "The assignment asks for a file sums.py."
+    write(here / "sums.py", WORKED)
+    assert _refused(lambda: find(assignment, here / "sum.py", here)).hint == "Did you mean sums.py?"
+
+
+def test_nothing_named_looks_here_then_in_hw1_then_in_the_assignment(assignment, here):
+    def found():
+        return find(assignment, None, here).source
+
+    write(assignment.folder / "sums.py", "x = 'assignment'\n")
+    assert "assignment" in found()
+    write(here / "hw1_sums" / "sums.py", "x = 'slug'\n")
+    assert "slug" in found()
+    write(here / "hw1" / "sums.py", "x = 'id'\n")
+    assert "'id'" in found()
+    write(here / "sums.py", "x = 'here'\n")
+    assert "here" in found()
+
+
+def test_nothing_anywhere(assignment, here):
+    (assignment.folder / "sums.py").unlink()
+    error = _refused(lambda: find(assignment, None, here))
+    assert "hw1" in error.message
+    assert "sums.py" in error.message
+    assert error.hint == "Name your file: grade check hw1 path/to/sums.py"
+
+
+def test_of_stubs_and_a_worked_on_file_the_latter_is_meant(two_frameworks, here):
+    write(here / "sums_torch.py", STUB)
+    write(here / "sums_tensorflow.py", WORKED)
+    assert find(two_frameworks, None, here).name == "sums_tensorflow.py"
+    write(here / "sums_torch.py", STUB + "\n\n" + WORKED)  # begun
+    error = _refused(lambda: find(two_frameworks, None, here))
+    assert "sums_torch.py" in error.message
+    assert "sums_tensorflow.py" in error.message
+    assert error.hint.startswith("Name one: grade check hw1 sums_")
+
+
+def test_untouched_stubs_only_are_several(two_frameworks, here):
+    write(here / "sums_torch.py", STUB)
+    assert find(two_frameworks, None, here).name == "sums_torch.py"
+    write(here / "sums_tensorflow.py", STUB)
+    _refused(lambda: find(two_frameworks, None, here))
+
+
+# --- folders --------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_with_the_expected_file(assignment, here):
+    write(here / "sums.py", "import deep.inner\n")
+    write(here / "deep" / "inner.py", "x = 1\n")
+    (here / "weights.bin").write_bytes(b"\0\xff")
+    made = find(assignment, here, here)
+    assert made.main == "sums.py"
+    assert made.files == {"sums.py": b"import deep.inner\n", "deep/inner.py": b"x = 1\n", "weights.bin": b"\0\xff"}
+
+
+def test_a_folder_with_one_file_of_another_name(assignment, here):
+    write(here / "my work" / "作业.py", SOLUTION)
+    made = find(assignment, here, here)
+    assert made.main == made.name == "作业.py"
+
+
+def test_the_main_files_own_folder_becomes_the_root(assignment, here):
+    write(here / "hw" / "sums.py", "import a\n")
+    write(here / "hw" / "a.py", "")
+    write(here / "elsewhere" / "b.py", "")
+    assert set(find(assignment, here, here).files) == {"sums.py", "a.py"}
+
+
+def test_of_several_files_the_one_that_defines_the_names(assignment, here):
+    write(here / "one.py", "def add(a, b): ...\nimport two\n")
+    write(here / "two.py", SOLUTION)
+    write(here / "three.py", "    def add(): ...\n    slope = 1\n")
+    assert find(assignment, here, here).main == "two.py"
+
+
+def test_several_that_could_be_meant(assignment, here):
+    for name in ("one.py", "two.py"):
+        write(here / name, SOLUTION)
+    error = _refused(lambda: find(assignment, here, here))
+    assert "one.py, two.py" in error.message
+    assert error.hint == "Name one: grade check hw1 one.py"
+
+
+def test_a_folder_without_code(assignment, here):
+    write(here / "README.md", "nothing")
+    error_text = "expected sums.py"
+    with pytest.raises(UsageError, match=error_text):
+        find(assignment, here, here)
+
+
+def test_rubbish_in_a_folder_is_skipped(assignment, here):
+    write(here / "sums.py", WORKED)
+    for name in ("__pycache__/x.pyc", ".git/config", "venv/lib/a.py", "__MACOSX/._sums.py", "._sums.py", ".DS_Store"):
+        write(here / name, "rubbish")
+    assert set(find(assignment, here, here).files) == {"sums.py"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_links_are_skipped(assignment, here, tmp_path):
+    write(here / "sums.py", WORKED)
+    write(tmp_path / "outside" / "secret.py", "secret")
+    (here / "link.py").symlink_to(tmp_path / "outside" / "secret.py")
+    (here / "folder").symlink_to(tmp_path / "outside")
+    (here / "dangling.py").symlink_to(here / "nowhere.py")
+    (here / "round").symlink_to(here)
+    assert set(find(assignment, here, here).files) == {"sums.py"}
+
+
+@pytest.mark.parametrize("cap", ["MAX_FILES", "MAX_TOTAL_BYTES"])
+def test_a_folder_beyond_the_caps(assignment, here, monkeypatch, cap):
+    for number in range(3):
+        write(here / f"{number}.py", "x" * 100)
+    monkeypatch.setattr(module, cap, {"MAX_FILES": 3, "MAX_TOTAL_BYTES": 300}[cap])
+    _refused(lambda: find(assignment, here, here))  # several, but within
+    monkeypatch.setattr(module, cap, {"MAX_FILES": 2, "MAX_TOTAL_BYTES": 299}[cap])
+    with pytest.raises(UsageError, match="The folder here has more than"):
+        find(assignment, here, here)
