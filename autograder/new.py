@@ -52,7 +52,8 @@ def make_assignment(
         "title_zh": json.dumps(title_zh or title, ensure_ascii=False),
         "frameworks_line": f"frameworks: [{', '.join(frameworks)}]" if frameworks else "frameworks: []",
     }
-    plain = values | {"title": title.replace('"', "'"), "title_zh": title_zh or title}
+    # In a docstring a backslash or three quotes would be Python's.
+    plain = values | {"title": title.replace('"', "'").replace("\\", "/"), "title_zh": title_zh or title}
     made = {
         folder / "assignment.yml": _filled("assignment.yml", values),
         folder / "README.md": _filled("README.md", plain),

@@ -15,7 +15,7 @@ from autograder.messages import text
 from autograder.submission import CellStart
 
 _MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
-_STATEMENT_MAGIC = re.compile(r"%(?:time|prun)\s+(?:-\S+\s+)*([^-\s].*)$")
+_STATEMENT_MAGIC = re.compile(r"%(?:time|prun)\s+(?:-[lsTD]\s*\S+\s+|-\w+\s+)*([^-\s].*)$")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
 # Cell magics whose body is Python that runs here; the body of any other (%%bash, %%html, …) is not Python.
 _PYTHON_CELL_MAGICS = frozenset(["time", "timeit", "capture", "prun", "python", "python3"])

@@ -50,7 +50,8 @@ def make_stub(solution: str, name: Path) -> str:
     """
     lines: list[str] = []
     began = regions = 0
-    for number, line in enumerate(solution.splitlines(), start=1):
+    # Not splitlines: it also splits at characters that end no line of Python's.
+    for number, line in enumerate(solution.removesuffix("\n").split("\n"), start=1):
         begin = _BEGIN.match(line)
         if begin and began:
             raise ConfigError(text("release.unclosed"), file=name, line=began)

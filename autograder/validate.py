@@ -129,6 +129,9 @@ def _options(job: Job) -> AttemptOptions:
 
 
 def _judge(job: Job, report: Report) -> Iterator[str]:
+    for check in report.checks:
+        if check.status is Status.INTERNAL:
+            yield text("validate.internal", check=check.id, message=check.message)
     if job.kind == "solution":
         yield from _judge_solution(job, report)
     elif job.kind == "stub":
@@ -144,7 +147,7 @@ def _judge_solution(job: Job, report: Report) -> Iterator[str]:
         yield text(
             "validate.not_full", score=f"{report.score:g}", most=f"{job.assignment.spec.points:g}", checks=checks
         )
-    for name in job.assignment.spec.metrics:
+    for name in job.assignment.spec.metrics if not short else ():
         if name not in report.metrics:
             yield text("validate.metric_unused", name=name)
 
@@ -166,16 +169,25 @@ def _judge_wrong(expect: Expect, points: float, report: Report) -> Iterator[str]
         elif not _fails(by_name[name]):
             yield text("validate.should_fail", check=name, status=by_name[name].status)
     low, high = expect.score
-    if expect.run == "all":
-        for name, check in by_name.items():
-            if _fails(check) and name not in {*expect.fails, *expect.may_fail}:
-                yield text("validate.should_pass", check=name, status=check.status)
-        if not low - _TOLERANCE <= report.score <= high + _TOLERANCE:
-            yield text("validate.score_range", score=f"{report.score:g}", low=f"{low:g}", high=f"{high:g}")
-    else:
+    if high > points + _TOLERANCE:
+        yield text("config.score_range")
+    if expect.run == "fails":
         most = points - (report.max_points - report.score)
         if most > high + _TOLERANCE:
             yield text("validate.upper_bound", score=f"{most:g}", high=f"{high:g}")
+        return
+    yield from _judge_other_checks(expect, by_name)
+    if not low - _TOLERANCE <= report.score <= high + _TOLERANCE:
+        yield text("validate.score_range", score=f"{report.score:g}", low=f"{low:g}", high=f"{high:g}")
+
+
+def _judge_other_checks(expect: Expect, by_name: dict[str, CheckResult]) -> Iterator[str]:
+    for name in expect.may_fail:
+        if name not in by_name:
+            yield text("config.no_such_check", name=name)
+    for name, check in by_name.items():
+        if _fails(check) and name not in {*expect.fails, *expect.may_fail}:
+            yield text("validate.should_pass", check=name, status=check.status)
 
 
 def _fails(check: CheckResult) -> bool:

@@ -46,6 +46,7 @@ _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or neve
 _SYNC_S = 2.0
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
+_RELEASE_MOST = 10_000  # in one message
 _RELEASE_EVERY = 256  # handles: often enough for memory, seldom enough not to double the round trips
 
 
@@ -114,7 +115,11 @@ class BoxClient:
         self._running = plain.spawn(threads=limits.threads, cpu_only=spec.device == "cpu")
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
         self._memory = plain.MemoryWatch(self._running.process.pid, limits.memory_mb * MB, self._kill_for_memory)
-        self._load_id = self._send_load()
+        try:
+            self._load_id = self._send_load()
+        except BaseException:
+            self.close()
+            raise
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -165,7 +170,7 @@ class BoxClient:
         """
         self.loaded()
         if len(self._forgotten) >= _RELEASE_EVERY:
-            numbers, self._forgotten = self._forgotten, []
+            numbers, self._forgotten = self._forgotten[:_RELEASE_MOST], self._forgotten[_RELEASE_MOST:]
             self._exchange(Release(id=next(self._ids), numbers=numbers), [], _SYNC_S, "wall")
         limit_s = self._spec.limits.call_s if timeout_s is None else timeout_s
         request_id = next(self._ids)
@@ -276,7 +281,7 @@ class BoxClient:
         """Kill the box; the first cause stands. Called from the judge's thread and from the two that watch."""
         if self._cause is None:
             self._cause = cause
-        plain.kill_tree(self._running.process)
+        plain.kill(self._running)
         return self._cause
 
     def _cause_of_silence(self) -> Cause:

@@ -63,7 +63,7 @@ def import_submission(folder: Path, main: str, given: dict[str, object]) -> Modu
     """
     path = folder / main
     alias = Path(main).stem
-    is_free = alias.isidentifier() and alias not in sys.stdlib_module_names and importlib.util.find_spec(alias) is None
+    is_free = alias.isidentifier() and alias not in sys.modules and importlib.util.find_spec(alias) is None
     sys.path.append(str(path.parent))
     loader = importlib.machinery.SourceFileLoader(MODULE_NAME, str(path))
     spec = importlib.util.spec_from_loader(MODULE_NAME, loader)

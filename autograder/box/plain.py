@@ -7,6 +7,7 @@ floods, crashes, processes left behind. It hides neither files nor the network; 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import site
@@ -113,15 +114,38 @@ def environment(scratch: Path, ours: Mapping[str, str], *, threads: int, cpu_onl
 
 def end(running: Running) -> None:
     """Kill the worker with everything it has started, close what was opened, remove the scratch folder."""
-    if running.process.poll() is None:
-        kill_tree(running.process)
-    else:
-        kill_orphans(running.scratch)
+    kill(running)
     running.channel.close()
     running.process.wait()
     # Not running.output: its drain thread is reading it, and sees the end now. A daemon that escaped would keep the
     # pipe open; the thread is a daemon thread and holds nobody up.
-    shutil.rmtree(running.scratch, ignore_errors=True)
+    remove_tree(running.scratch)
+
+
+def kill(running: Running) -> None:
+    """Kill the worker and what it has started; where it has ended by itself, what it left behind."""
+    if running.process.poll() is None:
+        kill_tree(running.process)
+    else:
+        kill_orphans(running.scratch)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with everything in it, however deep: shutil.rmtree recurses until Python ends it."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    numbers = itertools.count()
+    with contextlib.suppress(OSError):
+        while entries := list(os.scandir(folder)):
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    Path(entry).unlink()
+                    continue
+                # What is inside comes up to the top, so that no path grows too long for the system.
+                for child in os.scandir(entry):
+                    Path(child).rename(folder / f".gone-{next(numbers)}")
+                Path(entry).rmdir()
+        folder.rmdir()
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
@@ -142,13 +166,14 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_orphans(scratch: Path) -> None:
-    """Kill what a worker left behind that ended by itself: processes that still have its environment.
+    """Kill what a worker left behind that ended by itself: known by its environment, or by where it works.
 
-    One that was started with another environment is not found; this backend guards against accidents only.
+    One that has changed both is not found; this backend guards against accidents only.
     """
     for candidate in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if candidate.environ().get(_SCRATCH_VARIABLE) == str(scratch):
+        with contextlib.suppress(psutil.Error, OSError):
+            ours = candidate.environ().get(_SCRATCH_VARIABLE) == str(scratch)
+            if ours or Path(candidate.cwd()).is_relative_to(scratch):
                 candidate.kill()
 
 

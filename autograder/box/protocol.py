@@ -222,7 +222,8 @@ class Raised(Message, frozen=True, tag="raised"):
     frames: list[Frame]
     names: list[str] = []  # what the module defines, where an attribute was missing from it
     missing: str = ""  # the attribute that was missing (of an object: `text` is its class), or the module not found
-    column: int = 0  # of a syntax error, from 1
+    syntax: bool = False  # a syntax error of a file handed in: its only frame is the place, `column` is from 1
+    column: int = 0
     unsendable: bool = False
 
 

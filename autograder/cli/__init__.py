@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from autograder.errors import GradeError, UsageError
+from autograder.errors import GradeError
 from autograder.messages import detect_language, set_language, text
 
 INTERRUPTED = 130
@@ -34,22 +34,24 @@ def main() -> NoReturn:
 def _run(arguments: list[str]) -> int:
     from autograder.cli.app import grade
 
+    as_json = "--json" in arguments
     try:
         result = grade.main(args=arguments, prog_name="grade", standalone_mode=False)
     except click.ClickException as error:
-        _show_error(UsageError(error.format_message(), hint=_usage_of(error)), as_json="--json" in arguments)
+        _show_error(error.format_message(), _usage_of(error), error.exit_code, as_json=as_json)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        print(f"\n{text('cli.interrupted')}", file=sys.stderr)
+        _show_error(text("cli.interrupted"), None, INTERRUPTED, as_json=as_json)
         return INTERRUPTED
     except GradeError as error:
-        _show_error(error, as_json="--json" in arguments)
+        _show_error(error.message, error.hint, error.exit_code, as_json=as_json)
         return error.exit_code
     except BrokenPipeError:  # `grade … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the last edge: people get a sentence, staff the traceback on request
-        print(text("cli.internal", problem=f"{type(error).__name__}: {error}"), file=sys.stderr)
+        problem = text("cli.internal", problem=f"{type(error).__name__}: {error}")
+        _show_error(problem, text("cli.internal_hint"), INTERNAL, as_json=as_json)
         if {"--verbose", "-v"} & set(arguments):
             traceback.print_exc()
         return INTERNAL
@@ -61,14 +63,13 @@ def _usage_of(error: click.ClickException) -> str | None:
     return None if context is None else str(context.get_usage())
 
 
-def _show_error(error: GradeError, *, as_json: bool) -> None:
+def _show_error(message: str, hint: str | None, code: int, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}},
-                         ensure_ascii=False))  # fmt: skip
+        print(json.dumps({"error": {"message": message, "hint": hint, "exit_code": code}}, ensure_ascii=False))
         return
-    print(text("cli.error", message=error.message), file=sys.stderr)
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+    print(message if code == INTERRUPTED else text("cli.error", message=message), file=sys.stderr)
+    if hint:
+        print(f"  {hint}", file=sys.stderr)
 
 
 # What the catalogue's typography becomes on a console that does not have it.

@@ -8,6 +8,7 @@ import importlib
 import click
 
 from autograder import __version__
+from autograder.cli.command import GradeCommand
 from autograder.cli.options import lang_option
 from autograder.errors import UsageError
 from autograder.messages import text
@@ -21,7 +22,7 @@ _COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(GradeCommand, click.Group):
     """A group whose commands live in modules that are imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -44,6 +45,11 @@ class LazyGroup(click.Group):
             hint = text("hint.did_you_mean", name=close[0]) if close else text("cli.see_help")
             raise UsageError(text("cli.no_command", name=args[0]), hint=hint)
         return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """List the commands by the catalogue's short texts, importing none."""

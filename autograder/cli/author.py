@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from autograder.cli.command import GradeCommand
 from autograder.cli.options import json_option, lang_option
 from autograder.errors import UsageError
 from autograder.messages import text
@@ -23,7 +24,7 @@ def _assignments(assignment: str | None) -> list[LoadedAssignment]:
     return [course.assignment(one) for one in ([assignment] if assignment else course.assignment_folders())]
 
 
-@click.command("validate", help=text("cli.validate.help"))
+@click.command("validate", cls=GradeCommand, help=text("cli.validate.help"))
 @click.argument("assignment", required=False, metavar=f"[{text('cli.metavar.assignment')}]")
 @click.option("--all", "every", is_flag=True, help=text("cli.validate.all"))
 @click.option("--jobs", type=click.IntRange(min=1), help=text("cli.validate.jobs"))
@@ -45,7 +46,7 @@ def validate(*, assignment: str | None, every: bool, jobs: int | None, as_json: 
     return 1 if validation.problems else 0
 
 
-@click.command("release", help=text("cli.release.help"))
+@click.command("release", cls=GradeCommand, help=text("cli.release.help"))
 @click.argument("assignment", required=False, metavar=f"[{text('cli.metavar.assignment')}]")
 @click.option("--write", is_flag=True, help=text("cli.release.write"))
 @click.option("--check", "compare", is_flag=True, help=text("cli.release.check"))
@@ -69,7 +70,7 @@ def _framework_option(command: Callable[..., int]) -> Callable[..., int]:
     )(command)  # fmt: skip
 
 
-@click.command("new", help=text("cli.new.help"))
+@click.command("new", cls=GradeCommand, help=text("cli.new.help"))
 @click.argument("assignment", metavar=text("cli.metavar.assignment"))
 @click.option("--title", required=True, help=text("cli.new.title"))
 @click.option("--title-zh", help=text("cli.new.title_zh"))

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from autograder.cli.command import GradeCommand
 from autograder.cli.options import json_option, lang_option
 from autograder.messages import text
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
-@click.command("check", help=text("cli.check.help"))
+@click.command("check", cls=GradeCommand, help=text("cli.check.help"))
 @click.argument("assignment", metavar=text("cli.metavar.assignment"))
 @click.argument("file", required=False, type=click.Path(path_type=Path), metavar=text("cli.metavar.file"))
 @click.option("--task", "tasks", multiple=True, metavar="2.1", help=text("cli.check.task"))

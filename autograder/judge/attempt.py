@@ -13,7 +13,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,7 +124,9 @@ def run_checks(session: JudgeSession) -> None:
     from autograder.judge import plugin
 
     assignment = session.assignment
-    folders = [assignment.tests, *([assignment.hidden] if session.options.hidden else [])]
+    folders = [folder for folder in _check_folders(session) if folder.is_dir()]
+    if not folders:  # pytest would take none for the working directory
+        raise _no_checks(assignment)
     broken: list[str] = []
 
     class _Managed:
@@ -142,11 +144,14 @@ def run_checks(session: JudgeSession) -> None:
                 broken.append(report.longreprtext)
 
     arguments = [
-        *(str(folder) for folder in folders if folder.is_dir()),
+        *(folder.name for folder in folders),
         *("-c", str(_CONFIG), "--rootdir", str(assignment.folder), "--import-mode=importlib", "--capture=sys"),
+        # A conftest.py above the assignment is somebody else's.
+        *("--confcutdir", str(assignment.folder)),
         *(f"-pno:{name}" for name in _UNUSED),
     ]
-    with _clean_pytest_environment(), _forgetting_modules(assignment.folder):
+    # From within, by names of our own: pytest reads the [ of a folder's name as a parameter.
+    with _clean_pytest_environment(), _forgetting_modules(assignment.folder), chdir(assignment.folder):
         status = pytest.main(arguments, plugins=[plugin, _Managed()])
     if session.error is not None:
         raise session.error
@@ -157,7 +162,16 @@ def run_checks(session: JudgeSession) -> None:
     if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise InternalError(text("check.pytest_failed", status=status))
     if not session.results:
-        raise UsageError(text("usage.no_checks", id=assignment.id), hint=text("usage.no_checks_hint"))
+        raise _no_checks(assignment)
+
+
+def _check_folders(session: JudgeSession) -> list[Path]:
+    hidden = [session.assignment.hidden] if session.options.hidden else []
+    return [session.assignment.tests, *hidden]
+
+
+def _no_checks(assignment: LoadedAssignment) -> UsageError:
+    return UsageError(text("usage.no_checks", id=assignment.id), hint=text("usage.no_checks_hint"))
 
 
 @contextmanager
@@ -230,7 +244,8 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
 
 
 def _load_message(session: JudgeSession) -> str:
-    failure = session.boxes.load_failure
+    # A later box whose import failed does not hide what the first one has earned.
+    failure = session.boxes.load_failure if session.boxes.loaded is None else None
     return verdict_of(failure, session.submission, "").message if failure else ""
 
 

@@ -106,7 +106,7 @@ def _of_exception(raised: Raised, submission: Submission) -> Verdict:  # noqa: P
     if "SystemExit" in raised.mro:
         return Verdict(Status.CRASHED, text("check.system_exit"), hint=text("hint.system_exit"), frames=frames,
                        staff_note=note)  # fmt: skip
-    if "SyntaxError" in raised.mro:
+    if raised.syntax:
         return _of_syntax_error(raised, submission, note)
     said = f"{raised.type_name}: {raised.text}" if raised.text else raised.type_name
     return Verdict(Status.ERROR, _one_line(said), hint=hint_for(raised), frames=frames, staff_note=note)

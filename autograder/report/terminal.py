@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -49,11 +50,10 @@ def print_report(report: Report, *, verbose: bool = False, console: Console | No
 
 
 def _stdout() -> Console:
-    console = Console(file=sys.stdout, highlight=False)
-    # Piped, rich would wrap at 80 columns.
-    return Console(
-        file=sys.stdout, highlight=False, width=min(console.width, _WIDTH) if console.is_terminal else _WIDTH
-    )
+    # Not rich's guess: it takes FORCE_COLOR, which CI services set, for a terminal. Piped, it would wrap at 80 columns.
+    is_terminal = sys.stdout.isatty()
+    width = min(shutil.get_terminal_size().columns, _WIDTH) if is_terminal else _WIDTH
+    return Console(file=sys.stdout, highlight=False, force_terminal=is_terminal, width=width)
 
 
 def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[RenderableType]:

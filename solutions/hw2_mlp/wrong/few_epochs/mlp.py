@@ -18,7 +18,7 @@ def fit(x: np.ndarray, y: np.ndarray, *, seed: int = 0, device: str = "/CPU:0") 
             ]
         )
         model.compile(optimizer=keras.optimizers.Adam(learning_rate=0.01), loss="mse")
-        model.fit(x, y, batch_size=64, epochs=4, verbose=0)
+        model.fit(x, y, batch_size=64, epochs=3, verbose=0)
     return model
 
 
