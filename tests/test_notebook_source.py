@@ -56,7 +56,7 @@ def test_magics_become_statements_that_do_nothing(line, indent):
     [
         ("%time fit()", "fit()"),
         ("    %time model = fit(x)", "    model = fit(x)"),
-        pytest.param("%prun -l 3 fit()", "fit()", marks=pytest.mark.xfail(reason="the option's value stays")),
+        ("%prun -l 3 fit()", "fit()"),
         ("files = !ls", "files = None"),
         ("a, b = %timeit -o f()", "a, b = None"),
         ("  x = %pwd", "  x = None"),

@@ -70,7 +70,7 @@ TABLE = [
      "你的代码结束了程序（sys.exit 或 exit）"),
     (raised("TypeError", "a set", unsendable=True), Status.FAILED,
      "your function returned something that can't be graded: a set", "你的函数返回了无法评分的东西：a set"),
-    (raised("SyntaxError", "invalid syntax", frames=[frame(3, "x = = 1", "")], column=5), Status.ERROR,
+    (raised("SyntaxError", "invalid syntax", frames=[frame(3, "x = = 1", "")], column=5, syntax=True), Status.ERROR,
      "Python can't read mlp.py:3: invalid syntax", "Python 读不懂 mlp.py:3：invalid syntax"),
     (died(Status.TIMEOUT, "wall", "60"), Status.TIMEOUT, "your code did not come back within 60 s",
      "你的代码在 60 秒内没有返回"),
@@ -190,7 +190,9 @@ def test_frames_in_chinese(in_chinese):
 
 
 def test_a_syntax_error_shows_the_caret_under_its_column():
-    made = verdict(raised("SyntaxError", "invalid syntax", frames=[frame(6, "\tx = = 1", "")], column=6), NOTEBOOK)
+    made = verdict(
+        raised("SyntaxError", "invalid syntax", frames=[frame(6, "\tx = = 1", "")], column=6, syntax=True), NOTEBOOK
+    )
     assert made.message == "Python can't read 作业.ipynb, code cell 2, line 2: invalid syntax"
     place, source, caret = made.frames
     assert place == "作业.ipynb, code cell 2, line 2"
@@ -203,15 +205,21 @@ def test_a_syntax_error_shows_the_caret_under_its_column():
     [("x = = 1", 5), ("\tx = = 1", 6), ("s = '感知机' = = 1", 13)],
 )
 def test_the_caret_stands_below_the_character_it_means(line, column):
-    made = verdict(raised("SyntaxError", "invalid syntax", frames=[frame(6, line, "")], column=column))
+    made = verdict(raised("SyntaxError", "invalid syntax", frames=[frame(6, line, "")], column=column, syntax=True))
     _, source, caret = made.frames
     assert cell_len(caret) - 1 == cell_len(source[: source.index("= 1")])
 
 
 def test_a_syntax_error_without_a_place_is_still_told():
-    made = verdict(raised("SyntaxError", "source contains null bytes", column=0))
+    made = verdict(raised("SyntaxError", "source contains null bytes", syntax=True))
     assert (made.status, made.frames) == (Status.ERROR, ())
     assert made.message == "Python can't read mlp.py: source contains null bytes"
+
+
+def test_a_syntax_error_of_code_that_the_students_code_made_is_an_error_like_others():
+    made = verdict(raised("SyntaxError", "invalid syntax", frames=[frame(6, "eval('1 +')", "fit")]))
+    assert made.message == "SyntaxError: invalid syntax"
+    assert made.frames == ("mlp.py:6 in fit: eval('1 +')",)
 
 
 # --- missing names --------------------------------------------------------------------------------------------------

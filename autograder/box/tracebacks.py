@@ -25,13 +25,15 @@ def describe(error: BaseException, folder: Path, request_id: int) -> Raised:
 def _describe(error: BaseException, folder: Path, request_id: int) -> Raised:
     mro = [_plain(base.__name__, 200) for base in type.mro(type(error))][:20]
     type_name, text, frames = mro[0], _text(error), _frames(error.__traceback__, folder)
-    if isinstance(error, SyntaxError) and not any(frame.student for frame in frames):
+    place = _place_of_syntax_error(error, folder) if isinstance(error, SyntaxError) else None
+    # Not that of `eval("1 +")`: there the line that calls eval is what the student has to look at.
+    if isinstance(error, SyntaxError) and place and (place.student or not any(frame.student for frame in frames)):
         return Raised(
             id=request_id,
             type_name=type_name,
             mro=mro,
             text=_plain(error.msg, _MAX_TEXT) if error.msg else text,
-            frames=[_place_of_syntax_error(error, folder)],
+            frames=[place],
             syntax=True,
             column=_count(error.offset),
         )

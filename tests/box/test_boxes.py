@@ -145,6 +145,15 @@ def test_objects_of_two_boxes_do_not_go_into_one_call(attempt: Attempt):
         attempt.check().predict(attempt.submission.Model([2], 2), model)
 
 
+def test_security_an_object_of_one_box_is_never_taken_for_another_boxs(attempt: Attempt):
+    submission = attempt.check(hidden=True)
+    trained, own = submission.fit([1.0]), submission.Model([2], 2)
+    with pytest.raises(CheckMistake, match="another box"):
+        own.seed = trained
+    with pytest.raises(CheckMistake, match="another box"):
+        submission.say({trained: 1, own: 2})
+
+
 def test_a_model_that_died_with_its_box_is_trained_again_once(attempt: Attempt):
     for trained in (1, 2):
         assert attempt.check().fit([1.0]).seed == 0
@@ -156,12 +165,16 @@ def test_a_model_that_died_with_its_box_is_trained_again_once(attempt: Attempt):
     assert attempt.called.count("fit") == 2
 
 
-def test_an_import_that_failed_is_not_tried_in_another_box(begin: Begin):
-    attempt = begin(b"print('once')\n1 / 0")
+@pytest.mark.parametrize(
+    ("source", "failure"), [(b"1 / 0", StudentRaised), (b"import os\nos._exit(3)", BoxDied)], ids=["raises", "dies"]
+)
+def test_an_import_that_failed_is_not_tried_in_another_box(begin: Begin, source, failure):
+    attempt = begin(source)
     assert attempt.boxes.try_load() is None
-    for _ in range(3):
-        with pytest.raises(StudentRaised, match="ZeroDivisionError"):
-            attempt.check().one()
+    for hidden in (False, True):
+        with pytest.raises(failure):
+            attempt.check(hidden=hidden, hidden_left=1).one()
+    assert attempt.asked == []
     assert len(attempt.clients) == 1
 
 

@@ -352,8 +352,9 @@ def test_each_platform_has_its_means(monkeypatch):
 def test_security_programs_that_the_student_starts_do_not_inherit_the_channel():
     made = offer_pair()
     assert made.pair is not None
-    os.set_inheritable(made.pair[1].fileno(), True)  # as pass_fds does for the worker
-    worker = connect(_duplicated(made.argument), b"")
+    inherited = os.dup(made.pair[1].fileno())
+    os.set_inheritable(inherited, True)  # as pass_fds does for the worker
+    worker = connect(f"fd:{inherited}", b"")
     assert not os.get_inheritable(worker._socket.fileno())
     judge = accept(made)
     judge.close()

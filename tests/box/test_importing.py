@@ -60,10 +60,7 @@ ANSWER = "def answer(): return 42"
         "autograder.py",
         "numpy.py",
         "hw1.final.py",
-        pytest.param(
-            "__main__.py",
-            marks=pytest.mark.xfail(strict=True, reason="find_spec('__main__') raises ValueError: __spec__ is None"),
-        ),
+        "__main__.py",
     ],
 )
 def test_a_file_of_any_name_can_be_graded(open_box: Opener, main):

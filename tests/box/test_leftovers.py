@@ -99,9 +99,6 @@ def test_security_what_the_student_started_ends_although_the_worker_left(
     assert until(lambda: not running_with(word), 5.0)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="kill_tree returns where the worker has been waited for; orphans live until close"
-)
 def test_security_what_a_worker_that_left_had_started_does_not_run_until_the_end_of_the_attempt(
     open_box: Opener, running_with, until, word
 ):

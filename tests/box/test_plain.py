@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -152,6 +153,48 @@ def test_security_a_stranger_who_got_a_dead_workers_number_is_not_killed(start, 
         patched.setattr(dead, "pid", stranger.pid)  # what the kernel does when its numbers have come round
         plain.kill_tree(dead)
     assert killed == []
+
+
+# --- the scratch folder -----------------------------------------------------------------------------------------------
+
+
+def _nest(folder: Path, levels: int) -> None:
+    """Make folders in folders, to a depth that no path can name."""
+    name = "d" * 200
+    descriptor = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir(name, dir_fd=descriptor)
+        inner = os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
+    os.close(descriptor)
+
+
+def _too_deep(*_args: object, **_options: object) -> None:
+    raise RecursionError
+
+
+@pytest.mark.skipif(os.mkdir not in os.supports_dir_fd, reason="no such paths here")
+@pytest.mark.parametrize("rmtree", [shutil.rmtree, _too_deep], ids=["deep", "deeper-than-python-can-go"])
+def test_security_a_scratch_folder_is_removed_however_deep(tmp_path, monkeypatch, rmtree):
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    _nest(folder, 60)
+    plain.remove_tree(folder)
+    assert not folder.exists()
+
+
+def test_what_links_lead_to_is_not_removed(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").touch()
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path / "kept", target_is_directory=True)
+    plain.remove_tree(folder)
+    assert not folder.exists()
+    assert (tmp_path / "kept" / "file").exists()
 
 
 # --- memory ---------------------------------------------------------------------------------------------------------
