@@ -7,12 +7,15 @@ import platform
 import shutil
 import sys
 from datetime import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 
 from autograder import __version__
+from autograder.box.client import StudentRaised
+from autograder.box.protocol import Raised
 from autograder.course import load_course
 from autograder.errors import ConfigError, UsageError
 from autograder.judge import attempt as module
@@ -20,7 +23,7 @@ from autograder.judge.attempt import run_attempt
 from autograder.judge.listener import Listener
 from autograder.judge.session import AttemptOptions
 from autograder.results import Status
-from autograder.submission import read_file
+from autograder.submission import Submission, read_file
 from tests.tiny_course import (
     ASSIGNMENT,
     CHECK_SLOPE,
@@ -175,12 +178,13 @@ def test_a_file_that_cannot_be_imported_fails_every_check_alike(course, source, 
     assert (report.status, report.score, report.max_points) == (status, 0.0, 40.0)
 
 
-def test_an_import_that_fails_the_second_time_does_not_hide_what_has_passed(course):
-    mark = course / "imported"
-    report = attempt(course, f"open({str(mark)!r}, 'x').close()\n{SOLUTION}", hidden=True)
-    assert statuses(report) == ["passed", "passed", "error", "error"]
-    assert report.score == 20
-    assert report.message == ""
+def test_an_import_that_failed_in_a_later_box_does_not_hide_what_the_first_one_earned():
+    submission = Submission("a.py", {"a.py": b""}, "a.py")
+    failure = StudentRaised(Raised(id=1, type_name="OSError", mro=["OSError"], text="gone", frames=[]))
+    first = SimpleNamespace(boxes=SimpleNamespace(load_failure=failure, loaded=None), submission=submission)
+    later = SimpleNamespace(boxes=SimpleNamespace(load_failure=failure, loaded="once"), submission=submission)
+    assert module._load_message(first) == "OSError: gone"
+    assert module._load_message(later) == ""
 
 
 def test_output_is_kept_by_check(course):

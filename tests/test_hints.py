@@ -49,6 +49,7 @@ SAID = [
     ("NameError", "name 'xrange' is not defined", "python2_name"),
     ("NameError", "name 'reduce' is not defined", "python2_name"),
     ("UnboundLocalError", "cannot access local variable 'w' where it is not associated", "python2_name"),
+    ("NameError", "name 'get_ipython' is not defined", "exported_notebook"),
     ("NameError", "name 'nn' is not defined", "name"),
     ("RecursionError", "maximum recursion depth exceeded", "recursion"),
     ("ValueError", "whatever", ""),

@@ -33,6 +33,7 @@ _PASSED_ON = (
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
 )  # fmt: skip
 
+_ROUNDS = 20  # of looking for what is left; who still forks after them is beyond what this backend promises
 _SCRATCH_VARIABLE = "GRADE_BOX_SCRATCH"  # by which processes are known that outlive their worker
 
 # Not `-m`: the package may be importable only by a path of the judge's (a source checkout), which must come last here,
@@ -124,10 +125,13 @@ def end(running: Running) -> None:
 
 def kill(running: Running) -> None:
     """Kill the worker and what it has started; where it has ended by itself, what it left behind."""
-    if running.process.poll() is None:
-        kill_tree(running.process)
-    else:
-        kill_orphans(running.scratch)
+    has_ended = running.process.poll() is not None
+    members = [] if has_ended else kill_tree(running.process)
+    # What forks while its tree is being listed is not in the list.
+    if has_ended or len(members) > 1:
+        for _ in range(_ROUNDS):
+            if not kill_orphans(running.scratch):
+                break
 
 
 def remove_tree(folder: Path) -> None:
@@ -148,14 +152,14 @@ def remove_tree(folder: Path) -> None:
         folder.rmdir()
 
 
-def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and all its descendants.
+def kill_tree(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Kill a process and all its descendants, and return them.
 
     The worker is a child subreaper on Linux, so that daemons are found among its descendants as long as it lives. Once
     it has been waited for, its number may be a stranger's: then nothing is killed by it.
     """
     if process.poll() is not None:
-        return
+        return []
     tree = process_tree(process.pid)
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -163,18 +167,22 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
     for member in tree:
         with contextlib.suppress(psutil.Error):
             member.kill()
+    return tree
 
 
-def kill_orphans(scratch: Path) -> None:
-    """Kill what a worker left behind that ended by itself: known by its environment, or by where it works.
+def kill_orphans(scratch: Path) -> int:
+    """Kill what a worker has left behind, known by its environment or by where it works; return how many there were.
 
     One that has changed both is not found; this backend guards against accidents only.
     """
+    found = 0
     for candidate in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             ours = candidate.environ().get(_SCRATCH_VARIABLE) == str(scratch)
-            if ours or Path(candidate.cwd()).is_relative_to(scratch):
+            if (ours or Path(candidate.cwd()).is_relative_to(scratch)) and candidate.status() != psutil.STATUS_ZOMBIE:
                 candidate.kill()
+                found += 1
+    return found
 
 
 def process_tree(pid: int) -> list[psutil.Process]:

@@ -40,6 +40,7 @@ _PATTERNS = _table(
     (r"TypeError: .*'(?:map|zip|filter|generator)'|can only concatenate list \(not \"(?:map|zip|filter)\"\)",
      "hint.iterator"),
     (r"TypeError: .*(?:positional argument|unexpected keyword argument|required keyword)", "hint.signature"),
+    (r"NameError: name 'get_ipython'", "hint.exported_notebook"),
     (r"UnboundLocalError|NameError: name '(?:x?range|raw_input|unicode|reduce)'", "hint.python2_name"),
     (r"NameError", "hint.name"),
     (r"RecursionError", "hint.recursion"),

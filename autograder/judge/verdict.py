@@ -10,7 +10,9 @@ from __future__ import annotations
 import difflib
 import re
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from unicodedata import east_asian_width
 
 from autograder.box.client import BoxDied, Cause, StudentRaised
@@ -22,6 +24,7 @@ from autograder.results import Status
 from autograder.submission import Submission
 
 _SHOWN_CHARS = 400
+_MOST_FRAMES = 12
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # keras colours its errors
 _ALLOCATION_FAILED = ("DefaultCPUAllocator", "CUDA out of memory", "OOM when allocating")
 
@@ -85,7 +88,7 @@ def _assertion_text(error: AssertionError) -> str:
 
 
 def _of_exception(raised: Raised, submission: Submission) -> Verdict:  # noqa: PLR0911 - one return a kind
-    frames = tuple(
+    frames = _without_repeats(
         f"{submission.place(frame.file, frame.line)}"
         + (f" {text('report.in_function', name=frame.function)}" if frame.function not in {"", "<module>"} else "")
         + (f": {frame.source.strip()}" if frame.source else "")
@@ -110,6 +113,15 @@ def _of_exception(raised: Raised, submission: Submission) -> Verdict:  # noqa: P
         return _of_syntax_error(raised, submission, note)
     said = f"{raised.type_name}: {raised.text}" if raised.text else raised.type_name
     return Verdict(Status.ERROR, _one_line(said), hint=hint_for(raised), frames=frames, staff_note=note)
+
+
+def _without_repeats(frames: Iterable[str]) -> tuple[str, ...]:
+    """Return the frames, a recursion's told once, and of many only how they began and how they ended."""
+    told = []
+    for frame, same in groupby(frames):
+        again = len(list(same)) > 1
+        told.append(text("report.repeated", frame=frame) if again else frame)
+    return tuple(told if len(told) <= _MOST_FRAMES else [*told[:3], "…", *told[4 - _MOST_FRAMES :]])
 
 
 def _of_missing_name(raised: Raised, submission: Submission) -> Verdict:

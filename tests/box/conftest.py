@@ -116,6 +116,7 @@ class Opener(Protocol):
         main: str = MAIN,
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
+        notebook: bool = False,
         **limits: float,
     ) -> Driven: ...
 
@@ -149,6 +150,7 @@ def _opener(backend: str) -> Iterator[Opener]:
         main: str = MAIN,
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
+        notebook: bool = False,
         **limits: float,
     ) -> Driven:
         texts = {main: source, **(files or {})}
@@ -158,6 +160,7 @@ def _opener(backend: str) -> Iterator[Opener]:
             frameworks=frameworks,
             device=device,
             limits=Limits.model_validate({**QUICK.model_dump(), **limits}),
+            notebook=notebook,
         )
         client = BACKENDS[backend](spec)
         opened.append(client)
@@ -262,6 +265,7 @@ class Attempt(Listener):
         self.asked: list[Asked] = []
         self.clients: list[BoxClient] = []
         self.called: list[str] = []
+        self.loadings = 0
         self.forged: Answer | None = None
         attempt = self
 
@@ -279,6 +283,9 @@ class Attempt(Listener):
         spec = BoxSpec({"answer.py": source}, "answer.py", (), "cpu", Limits.model_validate(limits))
         self.boxes = Boxes(spec, TRAININGS, self)
         self.submission: Any = Submission(self.boxes)
+
+    def loading(self, framework: str | None) -> None:
+        self.loadings += 1
 
     def calling(self, name: str, seed: int | None) -> None:
         self.called.append(name)

@@ -327,11 +327,19 @@ class TestBoxConformance:
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def test_the_scratch_folder_is_removed(self, open_box: Opener, scratch_root):
-        student = open_box(
-            "def write(): open('a', 'w').close(); import os; os.makedirs('deep/er'); os.chmod('deep', 0)"
-        )
+        student = open_box("import os\ndef write(): open('a', 'w').close(); os.makedirs('deep/er')")
         student.call("write")
         assert list(scratch_root.iterdir())
+        student.client.close()
+        assert list(scratch_root.iterdir()) == []
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    @pytest.mark.xfail(
+        condition=ORDINARY_USER, strict=True, reason="remove_tree gives up at a folder without permissions"
+    )
+    def test_a_scratch_folder_with_a_locked_folder_is_removed(self, open_box: Opener, scratch_root):
+        student = open_box("import os\ndef lock(): os.makedirs('deep/er'); os.chmod('deep', 0)")
+        student.call("lock")
         student.client.close()
         assert list(scratch_root.iterdir()) == []
 

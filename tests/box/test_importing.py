@@ -97,6 +97,23 @@ def test_the_submission_comes_last_on_the_path(open_box: Opener):
     assert student.call("answer") is True
 
 
+NOTEBOOK = """
+    get_ipython().run_line_magic("matplotlib", "inline")
+    display("shown", 1)
+    def answer(): return 42
+"""
+
+
+def test_a_notebooks_code_has_what_every_notebook_has(open_box: Opener):
+    student = open_box(NOTEBOOK, notebook=True)
+    assert student.call("answer") == 42
+    assert student.client.take_output() == "shown 1\n"
+
+
+def test_other_code_has_nothing_that_it_did_not_import(open_box: Opener):
+    assert open_box(NOTEBOOK).load_failure().text == "name 'get_ipython' is not defined"
+
+
 # --- imports that fail ----------------------------------------------------------------------------------------------
 
 

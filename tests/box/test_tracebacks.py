@@ -136,9 +136,6 @@ def test_a_syntax_error_is_told_with_its_place(told, source, line, column, said)
     assert column in {raised.column, 0}  # where an indent begins is told differently by each Python
 
 
-@pytest.mark.xfail(
-    strict=True, reason="told as an exception of the importing line: the sibling's own line has no frame"
-)
 def test_a_syntax_error_in_a_sibling_is_told_there(told, tmp_path, monkeypatch):
     (tmp_path / "helper.py").write_text("def f(:\n")
     monkeypatch.syspath_prepend(str(tmp_path))

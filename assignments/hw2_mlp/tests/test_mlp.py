@@ -73,16 +73,16 @@ def why_labels_are_not_followed(predicted: np.ndarray) -> str:
     """Return the likeliest cause, from what the predictions look like beside labels that range from 0 to 8."""
     if not np.isfinite(predicted).all():
         return both("The training diverged: lower the learning rate.", "训练发散了：调小学习率。")
-    if predicted.max() < predicted.min() + 3:
+    if predicted.max() < predicted.min() + 5:
         return both(
-            "The predictions hardly vary. Print the two shapes that go into the loss: [n] against [n, 1] makes an "
-            "[n, n] matrix without an error. A ReLU after the last layer can stick at 0, too.",
-            "预测值几乎不变。把送进损失函数的两个形状打印出来：[n] 和 [n, 1] 会广播成 [n, n] 的矩阵，而且不报错。"
-            "最后一层后面的 ReLU 也可能一直输出 0。",
+            "The network has hardly learnt anything. Print the two shapes that go into the loss: [n] against [n, 1] makes "
+            "an [n, n] matrix without an error. In PyTorch, call zero_grad before each backward.",
+            "网络几乎什么也没学到。把送进损失函数的两个形状打印出来：[n] 和 [n, 1] 会广播成 [n, n] 的矩阵，而且不报错。"
+            "用 PyTorch 时，每次 backward 之前先调用 zero_grad。",
         )
     return both(
-        "Train on the arguments x and y, not on data made inside fit; in PyTorch, call zero_grad before each backward.",
-        "用参数 x 和 y 训练，不要在 fit 里自己造数据；用 PyTorch 时，每次 backward 之前先调用 zero_grad。",
+        "Train on the arguments x and y, not on data made inside fit.",
+        "用参数 x 和 y 训练，不要在 fit 里自己造数据。",
     )
 
 
