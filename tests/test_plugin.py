@@ -24,12 +24,13 @@ def course(pytester, monkeypatch):
 
 
 @pytest.fixture
-def run(course, pytester):
-    """Run pytest on the assignment's folders; the plugin comes by its entry point where it is installed."""
+def run(course, pytester, monkeypatch):
+    """Run pytest on the assignment's folders, with our plugin and no other."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
     def run(*arguments, on=("tests",), submission="sums.py"):
         folders = [f"assignments/hw1_sums/{folder}" for folder in on]
-        plugin = [] if INSTALLED else ["-p", "autograder.judge.plugin"]
+        plugin = ["-p", "autograder.judge.plugin"]
         given = ["--submission", submission] if submission else []
         return pytester.runpytest_subprocess(*plugin, "-W", "error", *folders, *given, *arguments, timeout=120)
 
@@ -46,6 +47,12 @@ def text_of(result):
 def test_a_right_answer(run):
     result = run()
     result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["hw1: 20* / 20"])
+
+
+@pytest.mark.skipif(not INSTALLED, reason="the package is not installed here")
+def test_the_plugin_comes_by_its_entry_point(course, pytester):
+    result = pytester.runpytest_subprocess("assignments/hw1_sums/tests", "--submission", "sums.py", timeout=120)
     result.stdout.fnmatch_lines(["hw1: 20* / 20"])
 
 

@@ -69,14 +69,14 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 # Task 2.1: fit
 
 
-def why_labels_are_not_followed(predicted: np.ndarray) -> str:
-    """Return the likeliest cause, from what the predictions look like beside labels that range from 0 to 8."""
+def why_labels_are_not_followed(predicted: np.ndarray) -> Any:
+    """Return the likeliest cause, in both languages, by how predictions compare with labels from 0 to 8."""
     if not np.isfinite(predicted).all():
         return both("The training diverged: lower the learning rate.", "训练发散了：调小学习率。")
     if predicted.max() < predicted.min() + 5:
         return both(
-            "The network has hardly learnt anything. Print the two shapes that go into the loss: [n] against [n, 1] makes "
-            "an [n, n] matrix without an error. In PyTorch, call zero_grad before each backward.",
+            "The network has hardly learnt anything. Print the two shapes that go into the loss: [n] against [n, 1] "
+            "makes an [n, n] matrix without an error. In PyTorch, call zero_grad before each backward.",
             "网络几乎什么也没学到。把送进损失函数的两个形状打印出来：[n] 和 [n, 1] 会广播成 [n, n] 的矩阵，而且不报错。"
             "用 PyTorch 时，每次 backward 之前先调用 zero_grad。",
         )
