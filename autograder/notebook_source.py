@@ -21,6 +21,9 @@ _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
 _PYTHON_CELL_MAGICS = frozenset(["time", "timeit", "capture", "prun", "python", "python3"])
 
 
+_MOST_LOOKS = 500  # at one statement that goes on and on, for where it ends: a text of thousands of lines with %
+
+
 class NotebookModule(NamedTuple):
     """A notebook as Python source."""
 
@@ -66,15 +69,19 @@ def _without_magics(source: str) -> list[str]:
             return [f"# {line}" for line in lines]
     done: list[str] = []
     goes_on = False  # a shell command with a backslash at its end
+    closed = 0  # lines of `done` up to which no statement goes on: they need not be looked at again
+    looks = 0
     for line in lines:
-        if goes_on:
-            done.append(f"# {line}")
-            goes_on = line.rstrip().endswith("\\")
-        elif _MAGIC_LINE.match(line) and not _is_open(done):
-            done.append(_replaced(line))
-            goes_on = line.rstrip().endswith("\\")
-        else:
-            done.append(_ASSIGNED_MAGIC.sub(r"\g<1>None", line))
+        is_magic = False
+        if _MAGIC_LINE.match(line) and not goes_on and looks < _MOST_LOOKS:
+            looks += 1
+            is_magic = not _is_open(done[closed:])
+        if is_magic:
+            closed, looks = len(done), 0
+        done.append(
+            f"# {line}" if goes_on else _replaced(line) if is_magic else _ASSIGNED_MAGIC.sub(r"\g<1>None", line)
+        )
+        goes_on = (goes_on or is_magic) and line.rstrip().endswith("\\")
     return done
 
 

@@ -18,7 +18,7 @@ from autograder import __version__, cli
 from autograder.errors import InternalError
 from autograder.messages import CATALOGUES, set_language
 from autograder.results import Report
-from tests.tiny_course import PUBLIC, SOLUTION, environment, grade, make_course, write
+from tests.tiny_course import COURSE, PUBLIC, SOLUTION, environment, grade, make_course, write
 
 COMMANDS = ("check", "validate", "new", "release")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -78,7 +78,6 @@ def test_the_script_grade_is_the_same_command():
     assert script.load() is cli.main
 
 
-@pytest.mark.xfail(reason="click's error for no arguments is its help: it is shown as 'Error: Usage: …'")
 def test_grade_alone_shows_its_help(tmp_path):
     result = grade(cwd=tmp_path)
     said = (result.stdout + result.stderr).decode()
@@ -248,6 +247,30 @@ def _wait_for(ready):
             return
         time.sleep(0.1)
     pytest.fail("waited for a minute")
+
+
+@POSIX
+def test_ctrl_c_in_the_middle_of_validate_leaves_no_process(course, tmp_path):
+    mark = tmp_path / "training"
+    write(course / "course.yml", COURSE.replace("call_s: 30", "call_s: 300"))
+    for path in ("solutions/hw1_sums/sums.py", "assignments/hw1_sums/sums.py"):
+        write(course / path, TRAINING.format(mark=str(mark)) + "# BEGIN SOLUTION\n# END SOLUTION\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "autograder", "validate", "hw1", "--jobs", "2"], start_new_session=True,
+        cwd=course, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    _wait_for(mark.exists)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 4
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of its foreground processes
+    try:
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        left = [one for one in family if _runs(one.pid)]
+        for one in left:
+            one.kill()
+    assert (process.returncode, stdout, left) == (130, b"", [])
+    assert b"Traceback" not in stderr
 
 
 @POSIX

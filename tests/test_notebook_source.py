@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import json
+import tokenize
 
 import pytest
 
@@ -75,6 +76,39 @@ def test_only_magics_are_changed(line, becomes):
 @pytest.mark.parametrize("cell", ["print(\n    'loss %f'\n    % loss\n)", "x = (\n    a\n    != b\n)"])
 def test_a_line_that_goes_on_with_an_operator_is_no_magic(cell):
     assert _source(cell) == cell + "\n"
+
+
+def test_a_shell_command_may_go_on_over_several_lines():
+    source = _source("!pip install \\\n  torch \\\n  numpy\nx = 1")
+    assert source.splitlines() == ["pass  # !pip install \\", "#   torch \\", "#   numpy", "x = 1"]
+
+
+@pytest.mark.parametrize("cell", ["x = 'a' \\\n% b", '"""\n%matplotlib inline\n"""', "f(\n!ls\n)"])
+def test_what_is_inside_a_statement_is_left_as_it_is(cell):
+    assert _source(cell) == cell + "\n"
+
+
+def test_a_magic_after_a_mistake_of_indentation_is_still_one():
+    assert _source("if x:\n        y\n    z\n%cd x").splitlines()[-1] == "pass  # %cd x"
+
+
+def test_work_grows_with_the_notebook_and_not_with_its_square(monkeypatch):
+    count = 0
+    tokens = tokenize.generate_tokens
+
+    def counted(readline):
+        nonlocal count
+        for token in tokens(readline):
+            count += 1
+            yield token
+
+    monkeypatch.setattr(tokenize, "generate_tokens", counted)
+    counts = []
+    for lines in (50, 200):
+        count = 0
+        _source("%x\n" * lines)
+        counts.append(count)
+    assert counts[1] <= 8 * counts[0]
 
 
 @pytest.mark.parametrize("magic", ["bash", "html", "writefile a.py", "javascript", ""])

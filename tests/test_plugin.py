@@ -120,6 +120,11 @@ def test_last_failed(run, course):
     run("--lf").assert_outcomes(passed=1)
 
 
+def test_an_assignments_folder_by_itself(run, course):
+    (course / "course.yml").unlink()
+    run().stdout.fnmatch_lines(["hw1: 20* / 20"])
+
+
 # --- what is wrong with the command ---------------------------------------------------------------------------------
 
 

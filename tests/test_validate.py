@@ -297,6 +297,20 @@ def test_the_table_and_its_summary():
     ]
 
 
+def test_on_a_terminal_the_bar_shows_how_many_are_done(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress_bar(enabled=True) as tell:
+        tell(3, 20, "hw1 [wrong]/minus")
+    assert "3/20" in terminal.getvalue()
+    assert "hw1 [wrong]/minus" in terminal.getvalue()
+
+
 def test_on_a_pipe_there_is_no_bar(monkeypatch):
     pipe = io.StringIO()
     monkeypatch.setattr("sys.stderr", pipe)

@@ -23,7 +23,6 @@ MAX_DEPTH = 32  # nested containers in one value
 MAX_ITEMS = 500_000  # values in one message
 MAX_NDIM = 8
 MAX_DIMENSION = 1 << 31  # of one axis; an empty array may have no bytes and yet an axis of 2**62
-MAX_TEXT_CHARS = 20_000  # of an exception's message or a source line
 
 # Exit statuses of the worker: its channel was closed; something that Python itself works with was replaced.
 CHANNEL_LOST, BROKEN = 97, 98

@@ -108,6 +108,7 @@ class Boxes:
         tail = "".join(box.take_output() for box in self._used.values())
         if self._own is not None:
             self._close(self._own)
+            self._own = None
         return tail
 
     def try_load(self) -> Loaded | None:
@@ -285,6 +286,7 @@ class Boxes:
 
     def _home(self) -> BoxClient:
         """Return the box of the check that is running."""
+        self._raise_load_failure()
         if self._hidden:
             if self._own is None or not self._own.alive:
                 self._own = self._take_spare()
@@ -295,6 +297,7 @@ class Boxes:
         return self._shared
 
     def _box_for_training(self) -> BoxClient:
+        self._raise_load_failure()
         return self._take_spare() if self._hidden else self._home()
 
     def _take_spare(self) -> BoxClient:
@@ -323,10 +326,14 @@ class Boxes:
         box.close()
         self._open.remove(box)
 
-    def _wait_until_loaded(self, box: BoxClient) -> None:
-        """Wait for the import. How it failed once stands for every box: it would cost as much each time."""
+    def _raise_load_failure(self) -> None:
+        """How the import failed once stands for every check: it would cost as much each time."""
         if self.load_failure is not None:
             raise self.load_failure
+
+    def _wait_until_loaded(self, box: BoxClient) -> None:
+        """Wait for the import."""
+        self._raise_load_failure()
         if not box.is_loaded:
             self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
         try:

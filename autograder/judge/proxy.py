@@ -39,6 +39,12 @@ class Core:
         """How a request names it."""
         return Path(self.path) if self.path else self.handle
 
+    def __copy__(self) -> Core:
+        raise TypeError("an object in the box can't be copied here")
+
+    def __deepcopy__(self, memo: object) -> Core:
+        raise TypeError("an object in the box can't be copied here")
+
     def __del__(self) -> None:
         self.box.forget(self.handle.number)
 

@@ -182,9 +182,6 @@ def test_an_import_that_failed_is_not_waited_for_again(begin: Begin, source, fai
 
 
 @FAILING
-@pytest.mark.xfail(
-    strict=True, reason="_home starts a box before the failure is looked at: the import runs once a check"
-)
 def test_an_import_that_failed_is_not_run_again(begin: Begin, source, failure):
     attempt = begin(source)
     assert attempt.boxes.try_load() is None

@@ -334,9 +334,6 @@ class TestBoxConformance:
         assert list(scratch_root.iterdir()) == []
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-    @pytest.mark.xfail(
-        condition=ORDINARY_USER, strict=True, reason="remove_tree gives up at a folder without permissions"
-    )
     def test_a_scratch_folder_with_a_locked_folder_is_removed(self, open_box: Opener, scratch_root):
         student = open_box("import os\ndef lock(): os.makedirs('deep/er'); os.chmod('deep', 0)")
         student.call("lock")
