@@ -28,7 +28,7 @@ def listing(folder):
     return {
         path.relative_to(folder): path.stat().st_mtime_ns
         for path in folder.rglob("*")
-        if "__pycache__" not in str(path)
+        if path.is_file() and "__pycache__" not in path.parts  # compiled checks are kept, as Python does
     }
 
 
