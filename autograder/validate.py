@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -237,7 +238,9 @@ def _run_all(jobs: list[Job], workers: int) -> Iterator[Outcome]:
         min(workers, len(jobs) or 1), multiprocessing.get_context("spawn"), _begin_worker, (language(),)
     )
     try:
-        for future in as_completed([executor.submit(run_job, job) for job in ordered]):
+        with _ignoring_interrupts():  # inherited by the workers, which are started here
+            futures = [executor.submit(run_job, job) for job in ordered]
+        for future in as_completed(futures):
             yield future.result()
     except BaseException:
         for process in multiprocessing.active_children():
@@ -247,9 +250,18 @@ def _run_all(jobs: list[Job], workers: int) -> Iterator[Outcome]:
     executor.shutdown()
 
 
+@contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _begin_worker(chosen: Language) -> None:
     set_language(chosen)
-    # Ctrl-C goes to the whole process group; the parent answers it for all, by SIGTERM.
+    # Ctrl-C goes to the whole process group; the parent answers it for all, by SIGTERM. (On Windows nothing is inherited.)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def interrupt(_signal: int, _frame: object) -> None:
