@@ -261,7 +261,7 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 def _begin_worker(chosen: Language) -> None:
     set_language(chosen)
-    # Ctrl-C goes to the whole process group; the parent answers it for all, by SIGTERM. (On Windows nothing is inherited.)
+    # Ctrl-C goes to the whole process group; the parent answers it for all, by SIGTERM. (Windows inherits nothing.)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def interrupt(_signal: int, _frame: object) -> None:
