@@ -144,6 +144,7 @@ def test_the_hash_cannot_be_made_equal_by_moving_bytes_between_files():
         return module.Submission("a", {name: content.encode() for name, content in files.items()}, "a").sha256
 
     assert made(a="xy", b="z") != made(a="x", b="yz")
+    assert made(a="x", b="z") != made(a="xb\0z")
 
 
 def test_the_hash_does_not_depend_on_the_encoding_it_was_saved_in(here):
