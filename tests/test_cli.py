@@ -154,7 +154,7 @@ def test_nothing_is_written_beside_the_students_files(course):
 def test_a_folder_with_spaces_and_chinese(tmp_path):
     folder = make_course(tmp_path / "深度学习 2026 (a)")
     write(folder / "我的 作业" / "求和 1.py", SOLUTION)
-    result = grade("check", "hw1", "我的 作业", "--hidden", cwd=folder, PYTHONUTF8="1")
+    result = grade("check", "hw1", "我的 作业", "--hidden", cwd=folder)
     assert result.returncode == 0
     assert "求和 1.py" in out(result)
 
@@ -171,10 +171,10 @@ def test_a_course_is_found_from_a_folder_inside_it_and_by_the_file(course, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "env", "word"),
     [
-        ((), {"LANG": "zh_CN.UTF-8", "PYTHONUTF8": "1"}, "得分 20 / 20"),
-        (("--lang", "zh"), {"PYTHONUTF8": "1"}, "得分 20 / 20"),
-        (("--lang", "en"), {"LANG": "zh_CN.UTF-8", "PYTHONUTF8": "1"}, "Score 20 / 20"),
-        ((), {"GRADE_LANG": "zh", "PYTHONUTF8": "1"}, "add 返回两数之和"),
+        ((), {"LANG": "zh_CN.UTF-8"}, "得分 20 / 20"),
+        (("--lang", "zh"), {}, "得分 20 / 20"),
+        (("--lang", "en"), {"LANG": "zh_CN.UTF-8"}, "Score 20 / 20"),
+        ((), {"GRADE_LANG": "zh"}, "add 返回两数之和"),
     ],
 )
 def test_the_language_is_the_systems_or_the_one_asked_for(course, arguments, env, word):

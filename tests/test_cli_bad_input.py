@@ -69,7 +69,7 @@ def refused(course, *arguments, cwd=None, code=2):
     ],
 )
 def test_wrong_commands(course, arguments, says):
-    assert says in refused(course, *arguments)
+    assert says in refused(course, *arguments).replace(os.sep, "/")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_mistake_in_the_courses_files(course, file, content, says):
 @pytest.mark.parametrize("command", [["check", "hw1", "sums.py", "--lang", "zh"], ["validate", "hw9", "--lang", "zh"]])
 def test_messages_in_chinese(course, command):
     write(course / "sums.py", "")
-    result = grade(*command, cwd=course, PYTHONUTF8="1")
+    result = grade(*command, cwd=course)
     assert result.returncode == 2
     assert result.stderr.decode().startswith("错误：")
 

@@ -4,6 +4,7 @@ import json
 import math
 
 import jsonschema
+import pydantic
 import pytest
 from pydantic import ValidationError
 
@@ -100,7 +101,9 @@ def test_the_statuses_are_those_of_design_5():
 
 
 @pytest.mark.parametrize("path", sorted(schema.schemas()), ids=lambda path: path.name)
-def test_schema_files_are_in_step_with_the_models(path):
+def test_schema_files_are_in_step_with_the_models(repository, path):
+    if f"pydantic=={pydantic.VERSION}\n" not in (repository / "constraints.txt").read_text(encoding="utf-8"):
+        pytest.skip("other versions of pydantic word the same schema differently")
     assert path.read_text(encoding="utf-8") == schema.schemas()[path], "run python -m autograder.schema"
 
 

@@ -172,12 +172,15 @@ def environment(**changes: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("GRADE_", "PYTEST_", "LC_", "COLUMNS")) and name not in {"LANG", "PYTHONIOENCODING"}
     }
-    return kept | {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "PYTHONUTF8": "0"} | changes
+    ours = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "PYTHONUTF8": "0", "PYTHONIOENCODING": "utf-8"}
+    return kept | ours | changes
 
 
 def grade(*arguments: object, cwd: Path, timeout_s: float = 120, **env: str) -> subprocess.CompletedProcess[bytes]:
-    """Run `python -m autograder` and return what it printed, as bytes."""
-    return subprocess.run(
+    """Run `python -m autograder` and return what it printed, as bytes with the line ends of POSIX."""
+    result = subprocess.run(
         [sys.executable, "-m", "autograder", *map(str, arguments)],
         cwd=cwd, env=environment(**env), capture_output=True, timeout=timeout_s, check=False,
     )  # fmt: skip
+    result.stdout, result.stderr = (said.replace(b"\r\n", b"\n") for said in (result.stdout, result.stderr))
+    return result
