@@ -47,7 +47,8 @@ _SYNC_S = 2.0
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_MOST = 10_000  # in one message
-_RELEASE_EVERY = 256  # handles: often enough for memory, seldom enough not to double the round trips
+_RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
+_LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ class BoxClient:
             Unsendable: the message is too large.
         """
         self.loaded()
-        if len(self._forgotten) >= _RELEASE_EVERY:
+        is_large = any(array.nbytes >= _LARGE_BYTES for array in arrays)
+        if self._forgotten and (is_large or len(self._forgotten) >= _RELEASE_EVERY):
             numbers, self._forgotten = self._forgotten[:_RELEASE_MOST], self._forgotten[_RELEASE_MOST:]
             self._exchange(Release(id=next(self._ids), numbers=numbers), [], _SYNC_S, "wall")
         limit_s = self._spec.limits.call_s if timeout_s is None else timeout_s

@@ -138,6 +138,7 @@ def run_checks(session: JudgeSession) -> None:
             config.stash[plugin.MANAGED] = True
             # The plugin replaces pytest's rendering of a failure; all styles but this one parse every file on the way.
             config.option.tbstyle = "native"
+            config.option.verbose = 0  # asked for by pytest 8.2 where the terminal plugin, which defines it, is off
 
         def pytest_collectreport(self, report: pytest.CollectReport) -> None:
             if report.failed:
