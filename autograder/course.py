@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from autograder import yaml_file
-from autograder.errors import UsageError
+from autograder.errors import ConfigError, UsageError
 from autograder.limits import Limits
 from autograder.messages import Text, text
 from autograder.results import Thresholds
@@ -32,7 +32,7 @@ class _Model(BaseModel):
 
 
 def _identifier(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
         raise ValueError(text("config.bad_id", id=value))
     return value
 
@@ -73,6 +73,14 @@ class Course(_Model):
     timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="an IANA name: Asia/Shanghai")
     limits: Limits = Limits()
     assignments: tuple[AssignmentEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        ids = [entry.id for entry in self.assignments]
+        for one in ids:
+            if ids.count(one) > 1:
+                raise ValueError(text("config.assignment_twice", id=one))
+        return self
 
     def due(self, assignment_id: str) -> datetime | None:
         """Return the due date with its time zone, or None where there is none."""
@@ -230,11 +238,18 @@ class LoadedCourse(BaseModel):
     folder: Path
 
     def assignment_folders(self) -> dict[str, Path]:
-        """Return the folders of the assignments by id, in order of their names."""
-        return {
-            path.parent.name.split("_")[0]: path.parent
-            for path in sorted((self.folder / "assignments").glob(f"*/{ASSIGNMENT_FILE}"))
-        }
+        """Return the folders of the assignments by id, in order of their names.
+
+        Raises:
+            ConfigError: two folders have one id.
+        """
+        found: dict[str, Path] = {}
+        for path in sorted((self.folder / "assignments").glob(f"*/{ASSIGNMENT_FILE}")):
+            folder = path.parent
+            first = found.setdefault(folder.name.split("_")[0], folder)
+            if first != folder:
+                raise ConfigError(text("config.two_folders", one=first.name, other=folder.name), file=folder.parent)
+        return found
 
     def assignment(self, assignment_id: str) -> LoadedAssignment:
         """Load one assignment.
