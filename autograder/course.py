@@ -320,8 +320,3 @@ def _limits(file: yaml_file.YamlFile, spec: Assignment, default: Limits) -> Limi
 
     merged = file._replace(content={"limits": default.model_dump() | spec.limits})
     return yaml_file.validate(merged, _Overridden).limits
-
-
-def find_assignment_of(path: Path) -> Path | None:
-    """Return the assignment folder that `path` lies in, or None."""
-    return next((folder for folder in path.parents if (folder / ASSIGNMENT_FILE).is_file()), None)

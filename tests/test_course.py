@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from autograder.course import find_assignment_of, find_course, load_assignment, load_course
+from autograder.course import find_course, load_assignment, load_course
 from autograder.errors import ConfigError, UsageError
 from autograder.messages import set_language
 from tests.tiny_course import ASSIGNMENT, make_course, write
@@ -260,12 +259,6 @@ def test_an_assignment_by_itself_has_its_solutions_two_folders_up(folder):
     loaded = load_assignment(folder / "assignments" / "hw1_sums", None)
     assert loaded.solutions == folder / "solutions" / "hw1_sums"
     assert loaded.limits.call_s == 60
-
-
-def test_find_assignment_of_a_check_file(folder):
-    inside = folder / "assignments" / "hw1_sums" / "tests" / "test_sums_public.py"
-    assert find_assignment_of(inside) == folder / "assignments" / "hw1_sums"
-    assert find_assignment_of(Path("/nowhere/at/all.py")) is None
 
 
 # --- what a score was measured with ---------------------------------------------------------------------------------
