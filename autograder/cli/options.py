@@ -19,6 +19,11 @@ def lang_option(command: Command) -> Command:
     )
 
 
+def python_option(command: Command) -> Command:
+    """Add `--python`: which Python the boxes run with."""
+    return click.option("--python", metavar="PATH", envvar="GRADE_PYTHON", help=text("cli.check.python"))(command)
+
+
 def json_option(command: Command) -> Command:
     """Add `--json`: one JSON document on stdout and nothing else."""
     return click.option("--json", "as_json", is_flag=True, help=text("cli.option.json"))(command)

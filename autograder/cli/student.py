@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autograder.cli.command import GradeCommand
-from autograder.cli.options import json_option, lang_option
+from autograder.cli.options import json_option, lang_option, python_option
 from autograder.messages import text
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -18,6 +18,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 @click.argument("file", required=False, type=click.Path(path_type=Path), metavar=text("cli.metavar.file"))
 @click.option("--task", "tasks", multiple=True, metavar="2.1", help=text("cli.check.task"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
+@python_option
 @click.option("--full", is_flag=True, help=text("cli.check.full"))
 @click.option("--hidden", is_flag=True, help=text("cli.check.hidden"))
 @click.option("--verbose", "-v", is_flag=True, help=text("cli.check.verbose"))
@@ -29,6 +30,7 @@ def check(
     file: Path | None,
     tasks: tuple[str, ...],
     device: str,
+    python: str | None,
     full: bool,
     hidden: bool,
     verbose: bool,
@@ -41,7 +43,7 @@ def check(
     from autograder.report.terminal import exit_code, print_report
 
     with progress(enabled=not as_json) as listener:
-        options = AttemptOptions(hidden=hidden, full=full, device=device, tasks=tasks, listener=listener)
+        options = AttemptOptions(hidden=hidden, full=full, device=device, python=python, tasks=tasks, listener=listener)
         report = check_submission(assignment, file, Path.cwd(), options)
     if as_json:
         click.echo(report.model_dump_json(indent=2))

@@ -24,7 +24,7 @@ def progress(*, enabled: bool) -> Iterator[Listener]:
         enabled: off for `--json`; a pipe gets none either.
     """
     if not enabled or not sys.stderr.isatty():
-        yield Listener()
+        yield Notices()
         return
     from rich.console import Console
     from rich.live import Live
@@ -36,10 +36,19 @@ def progress(*, enabled: bool) -> Iterator[Listener]:
         yield line
 
 
+class Notices(Listener):
+    """No live line; what the user has to know is printed."""
+
+    def notice(self, said: str) -> None:
+        """Print it to stderr, which a program that reads the report does not read."""
+        sys.stderr.write(f"{said}\n")
+
+
 class ProgressLine(Listener):
     """One line: which check of how many, what it is doing, seconds."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         from rich.spinner import Spinner
 
         # Braille dots can't be shown by a GBK or ASCII console.
@@ -62,6 +71,10 @@ class ProgressLine(Listener):
 
     def _now(self, doing: str) -> None:
         self._doing, self._since = doing, time.monotonic()
+
+    def notice(self, said: str) -> None:
+        """Print it above the live line, where it stays."""
+        self._console.print(said, markup=False, highlight=False)
 
     def loading(self, framework: str | None) -> None:
         """The submission is being imported."""
