@@ -75,9 +75,7 @@ class Interpreter:
     @property
     def command(self) -> str:
         """The interpreter as it is typed in a command."""
-        if sys.platform == "win32":
-            return f'"{self.executable}"' if " " in self.executable else self.executable
-        return shlex.quote(self.executable)
+        return quoted(self.executable)
 
     def environment(self, path: str) -> dict[str, str]:
         """Return what its processes need in their environment to work without being activated.
@@ -94,6 +92,13 @@ class Interpreter:
         if not self.is_ours:
             made["PATH"] = os.pathsep.join([*map(str, folders), path])
         return made
+
+
+def quoted(path: str) -> str:
+    """Return a path as it is typed in a command."""
+    if sys.platform == "win32":
+        return f'"{path}"' if " " in path else path
+    return shlex.quote(path)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from autograder.messages import text
 # Command → module that defines it as a click command of the same name.
 _COMMANDS = {
     "check": "autograder.cli.student",
+    "doctor": "autograder.cli.machine",
     "validate": "autograder.cli.author",
     "new": "autograder.cli.author",
     "release": "autograder.cli.author",

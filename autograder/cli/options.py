@@ -19,9 +19,9 @@ def lang_option(command: Command) -> Command:
     )
 
 
-def python_option(command: Command) -> Command:
-    """Add `--python`: which Python the boxes run with."""
-    return click.option("--python", metavar="PATH", envvar="GRADE_PYTHON", help=text("cli.check.python"))(command)
+def python_option(said: str) -> Callable[[Command], Command]:
+    """Add `--python`, with its help text: which Python the boxes run with."""
+    return click.option("--python", metavar="PATH", envvar="GRADE_PYTHON", help=said)
 
 
 def json_option(command: Command) -> Command:

@@ -18,7 +18,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 @click.argument("file", required=False, type=click.Path(path_type=Path), metavar=text("cli.metavar.file"))
 @click.option("--task", "tasks", multiple=True, metavar="2.1", help=text("cli.check.task"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
-@python_option
+@python_option(text("cli.check.python"))
 @click.option("--full", is_flag=True, help=text("cli.check.full"))
 @click.option("--hidden", is_flag=True, help=text("cli.check.hidden"))
 @click.option("--verbose", "-v", is_flag=True, help=text("cli.check.verbose"))

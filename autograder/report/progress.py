@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,18 @@ def progress(*, enabled: bool) -> Iterator[Listener]:
     line = ProgressLine(console)
     with Live(line, console=console, transient=True, refresh_per_second=8):
         yield line
+
+
+@contextmanager
+def waiting(*, enabled: bool) -> Iterator[Callable[[str], None]]:
+    """Show what is being done while the block runs, on a terminal only, and give what tells it."""
+    if not enabled or not sys.stderr.isatty():
+        yield lambda _said: None
+        return
+    from rich.console import Console
+
+    with Console(file=sys.stderr).status("", spinner="line") as status:
+        yield status.update
 
 
 class Notices(Listener):

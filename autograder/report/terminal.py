@@ -45,11 +45,12 @@ def print_report(report: Report, *, verbose: bool = False, console: Console | No
         verbose: with library frames, all output that was kept, and the environment.
         console: for tests; stdout otherwise.
     """
-    made = console or _stdout()
+    made = console or stdout_console()
     made.print(Group(*_parts(report, made.encoding or "utf-8", verbose=verbose)))
 
 
-def _stdout() -> Console:
+def stdout_console() -> Console:
+    """Return a console on stdout: as wide as can be read well, without colours in a pipe."""
     # Not rich's guess: it takes FORCE_COLOR, which CI services set, for a terminal. Piped, it would wrap at 80 columns.
     is_terminal = sys.stdout.isatty()
     width = min(shutil.get_terminal_size().columns, _WIDTH) if is_terminal else _WIDTH
@@ -59,7 +60,7 @@ def _stdout() -> Console:
 def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[RenderableType]:
     yield _head(report, verbose=verbose)
     if report.device_problem:
-        yield _safe(text("report.device_problem", problem=report.device_problem), "yellow")
+        yield printable(text("report.device_problem", problem=report.device_problem), "yellow")
     if report.message:
         yield from _nothing_ran(report)
     else:
@@ -93,16 +94,16 @@ def _head(report: Report, *, verbose: bool) -> Text:
     device = device_text(report.device, report.device_name, report.device_memory)
     line = Text()
     line.append(report.assignment, style="bold")
-    line.append_text(_safe(f"  {report.submission}  "))
+    line.append_text(printable(f"  {report.submission}  "))
     where = text("report.where", framework=framework, device=device, isolation=report.isolation)
-    return line.append_text(_safe(where, "dim"))
+    return line.append_text(printable(where, "dim"))
 
 
 def _nothing_ran(report: Report) -> Iterator[RenderableType]:
     """One failure kept every check from running: say it once."""
     check = report.checks[0]
     yield ""
-    yield _safe(report.message, "red")
+    yield printable(report.message, "red")
     yield from _details(check, skip_message=True)
 
 
@@ -134,7 +135,7 @@ def _below(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
     if check.status not in {Status.PASSED, Status.PARTIAL}:
         yield from _output(check, verbose=verbose)
     if verbose and check.staff_note and check.status is not Status.PASSED:
-        yield _safe(check.staff_note, "dim")
+        yield printable(check.staff_note, "dim")
 
 
 def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[RenderableType]:
@@ -142,13 +143,13 @@ def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[Rend
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
     if check.expected:
-        rows.add_row(text("report.expected"), _safe(check.expected))
-        rows.add_row(text("report.came"), _safe(check.came))
+        rows.add_row(text("report.expected"), printable(check.expected))
+        rows.add_row(text("report.came"), printable(check.came))
     elif check.message and not skip_message:
-        yield _safe(check.message)
-    yield from (_safe(frame, "cyan") for frame in check.frames)
+        yield printable(check.message)
+    yield from (printable(frame, "cyan") for frame in check.frames)
     if check.hint:
-        rows.add_row(text("report.try"), _safe(check.hint))
+        rows.add_row(text("report.try"), printable(check.hint))
     if rows.row_count:
         yield rows
 
@@ -159,10 +160,10 @@ def _output(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
         return
     kept = lines if verbose else lines[-_TAIL_LINES:]
     yield Text(text("report.output", shown=len(kept)), style="dim")
-    yield Padding(_safe("\n".join(kept), "dim"), (0, 0, 0, 2))
+    yield Padding(printable("\n".join(kept), "dim"), (0, 0, 0, 2))
 
 
-def _safe(said: str, style: str = "") -> Text:
+def printable(said: str, style: str = "") -> Text:
     """Return a text that may be the student's, without control characters: those could repaint the terminal."""
     return Text("".join(char if char.isprintable() or char == "\n" else " " for char in said), style=style)
 
@@ -199,7 +200,7 @@ def _score(report: Report) -> Text:
 def _environment(report: Report) -> Iterator[RenderableType]:
     environment = report.environment
     yield ""
-    yield _safe(
+    yield printable(
         text("report.environment", python=environment.python, numpy=environment.numpy, platform=environment.platform,
              threads=environment.threads, seeds=", ".join(map(str, report.seeds)),
              checks=report.checks_sha256[:12], submission=report.submission_sha256[:12]),
@@ -217,7 +218,12 @@ def _points(points: float) -> str:
 
 
 def _mark(status: Status, encoding: str) -> str:
-    for mark in _MARKS.get(status, _FAILED_MARKS):
+    return first_encodable(_MARKS.get(status, _FAILED_MARKS), encoding)
+
+
+def first_encodable(marks: str, encoding: str) -> str:
+    """Return the first of some marks that a console's encoding has."""
+    for mark in marks:
         try:
             mark.encode(encoding)
         except (UnicodeEncodeError, LookupError):

@@ -1,0 +1,68 @@
+"""What `grade doctor` found out, in a terminal: one line a thing, with what to do below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autograder.diagnosis import Diagnosis, Finding, Health, PythonFinding
+from autograder.messages import text
+from autograder.report.terminal import first_encodable, printable, stdout_console
+
+_BROKEN_CODE = 2  # the command that this is about, `grade check`, would end so
+_STYLES = {Health.GOOD: "green", Health.OPTIONAL: "dim", Health.LACKING: "yellow", Health.BROKEN: "red"}
+_MARKS = {Health.GOOD: "✓√+", Health.OPTIONAL: "–-", Health.LACKING: "!", Health.BROKEN: "✗×x"}
+
+
+def exit_code(diagnosis: Diagnosis) -> int:
+    """Return what `grade doctor` ends with: 0 unless something stops `grade check`."""
+    return _BROKEN_CODE if diagnosis.is_broken else 0
+
+
+def print_diagnosis(diagnosis: Diagnosis, console: Console | None = None) -> None:
+    """Print what was found out.
+
+    Args:
+        diagnosis: to be printed.
+        console: for tests; stdout otherwise.
+    """
+    made = console or stdout_console()
+    if diagnosis.findings:
+        made.print(_findings(diagnosis.findings, made.encoding or "utf-8"))
+    if diagnosis.pythons is not None:
+        # Whole lines, however long: what is to be copied must not be wrapped.
+        made.print(Group(*_pythons(diagnosis.pythons, diagnosis.command)), soft_wrap=True)
+
+
+def _findings(findings: tuple[Finding, ...], encoding: str) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        style = _STYLES[finding.health]
+        lines: list[RenderableType] = [printable(finding.said, "dim" if finding.health is Health.OPTIONAL else "")]
+        lines += [printable(finding.hint, "cyan")] if finding.hint else []
+        mark = Text(first_encodable(_MARKS[finding.health], encoding), style=style)
+        table.add_row(mark, Text(finding.name, style="bold"), Group(*lines))
+    return table
+
+
+def _pythons(pythons: tuple[PythonFinding, ...], command: str) -> Iterator[RenderableType]:
+    shown = [one for one in pythons if not one.problem and (one.torch is not None or one.tensorflow is not None)]
+    if not shown:
+        yield Text(text("doctor.none_found"))
+    for one in shown:
+        has = {"python": one.version, "numpy": one.numpy, "torch": one.torch, "tensorflow": one.tensorflow}
+        versions = ", ".join(f"{name} {version}".strip() for name, version in has.items() if version is not None)
+        yield Text.assemble(printable(one.path, "bold"), f"  {versions}")
+    if len(pythons) > len(shown):
+        yield Text(text("doctor.others", count=len(pythons) - len(shown)), style="dim")
+    if command:
+        yield ""
+        yield Text(text("doctor.use", command=""), end="")
+        yield Text(command, style="cyan")
+        yield Text(text("doctor.use_always"), style="dim")
