@@ -112,6 +112,7 @@ class Report(_Model):
     device_memory: int = Field(0, ge=0, description="bytes of the device's memory; 0: not known, or the cpu")
     device_problem: str = Field("", description="why an accelerator could not be asked for, in the framework's words")
     framework: str | None
+    data: Literal["", "embedded", "full"] = Field("", description="the part of the assignment's dataset that was used")
     started_at: str = Field(description="ISO 8601 with time zone")
     duration_s: float = Field(ge=0)
     checks: tuple[CheckResult, ...]
@@ -139,6 +140,15 @@ def _without_secrets(check: CheckResult) -> CheckResult:
         if check.status is not Status.PARTIAL and not check.expected:
             update["hint"] = ""
     return check.model_copy(update=update)
+
+
+class DatasetState(_Model):
+    """A dataset that is known, and where it lies on this machine."""
+
+    name: str
+    folder: str | None = Field(description="none: it is not here")
+    download_bytes: int
+    licence: str
 
 
 class Outcome(_Model):

@@ -19,11 +19,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "autograder"
 # DESIGN §3, highest first: a unit may import itself, its own layer (without a circle), and what stands below.
 LAYERS = (
     ("cli", "__main__"),
-    ("collect", "run", "release", "validate", "new", "notebook", "schema"),
+    ("collect", "run", "release", "validate", "new", "notebook", "schema", "doctor"),
     ("judge", "ledger", "report"),
     ("score", "box"),
     ("course", "roster", "submission", "datasets"),
-    ("results", "messages", "errors", "limits", "yaml_file", "__init__"),
+    ("results", "diagnosis", "messages", "errors", "limits", "yaml_file", "__init__"),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
 PART_OF = {"notebook_source": "submission"}
@@ -104,8 +104,13 @@ def test_units_of_one_layer_do_not_import_in_a_circle(layer):
 
 
 def test_only_the_box_is_asked_by_the_judge_and_by_nobody_above():
+    """The doctor asks what boxes can be started with; the boxes themselves it leaves to the judge, too."""
     users = {importer for importer, imported, _ in OURS if imported == "box"}
-    assert users <= {"box", "judge", "run"}
+    assert users <= {"box", "judge", "run", "doctor"}
+    of_doctor = {
+        found.name.split(".")[2] for importer, imported, found in OURS if (importer, imported) == ("doctor", "box")
+    }
+    assert of_doctor <= {"devices", "interpreter", "pythons"}
 
 
 # --- what runs inside the box ---------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from autograder.box.protocol import (
     Path,
     Put,
     Raised,
+    ReadFolder,
     Release,
     Reply,
     Request,
@@ -45,6 +46,7 @@ from autograder.box.protocol import (
     Take,
     Unsendable,
     Value,
+    WriteFolder,
     decode_request,
 )
 from autograder.box.values import Decoder, Encoder
@@ -141,7 +143,9 @@ class Worker:
             ),
         )
 
-    def _perform(self, request: Get | Set | Call | Put | Take, decoder: Decoder) -> object:
+    def _perform(  # noqa: PLR0911 - one return a kind
+        self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder
+    ) -> object:
         if isinstance(request, Get):
             holder = self._resolve(request.target)
             return self._attribute(holder, request.name) if request.name else holder
@@ -152,6 +156,10 @@ class Worker:
             return self._handle(decoder.value(request.value))
         if isinstance(request, Take):
             return self._resolve(request.target)
+        if isinstance(request, WriteFolder):
+            return importing.write_new_folder(decoder.value(request.files), self._folder)
+        if isinstance(request, ReadFolder):
+            return importing.read_folder(FilePath(request.folder))
         return self._call(request, decoder)
 
     def _call(self, request: Call, decoder: Decoder) -> object:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from autograder.diagnosis import Diagnosis, Finding, Health, PythonFinding
 from autograder.messages import text
-from autograder.report.terminal import first_encodable, printable, stdout_console
+from autograder.report.terminal import first_encodable, stdout_console
 
 _BROKEN_CODE = 2  # the command that this is about, `grade check`, would end so
 _STYLES = {Health.GOOD: "green", Health.OPTIONAL: "dim", Health.LACKING: "yellow", Health.BROKEN: "red"}
+_SAID_STYLES = {Health.OPTIONAL: "dim"}
+_LABELLED = ("python", "box", "isolation", "disk", "course")
 _MARKS = {Health.GOOD: "✓√+", Health.OPTIONAL: "–-", Health.LACKING: "!", Health.BROKEN: "✗×x"}
 
 
@@ -31,24 +34,30 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console | None = None) -> Non
     """
     made = console or stdout_console()
     if diagnosis.findings:
-        made.print(_findings(diagnosis.findings, made.encoding or "utf-8"))
+        _findings(diagnosis.findings, made)
     if diagnosis.pythons is not None:
         # Whole lines, however long: what is to be copied must not be wrapped.
         made.print(Group(*_pythons(diagnosis.pythons, diagnosis.command)), soft_wrap=True)
 
 
-def _findings(findings: tuple[Finding, ...], encoding: str) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for finding in findings:
-        style = _STYLES[finding.health]
-        lines: list[RenderableType] = [printable(finding.said, "dim" if finding.health is Health.OPTIONAL else "")]
-        lines += [printable(finding.hint, "cyan")] if finding.hint else []
-        mark = Text(first_encodable(_MARKS[finding.health], encoding), style=style)
-        table.add_row(mark, Text(finding.name, style="bold"), Group(*lines))
-    return table
+def _findings(findings: tuple[Finding, ...], console: Console) -> None:
+    labels = [_label(finding.name) for finding in findings]
+    width = max(map(cell_len, labels))
+    for finding, label in zip(findings, labels, strict=True):
+        line = Table.grid(padding=(0, 1))
+        line.add_column(no_wrap=True)
+        line.add_column(no_wrap=True, min_width=width)
+        line.add_column(overflow="fold")
+        mark = Text(first_encodable(_MARKS[finding.health], console.encoding or "utf-8"), style=_STYLES[finding.health])
+        line.add_row(mark, Text(label, style="bold"), Text(finding.said, style=_SAID_STYLES.get(finding.health, "")))
+        console.print(line)
+        for hint in finding.hint.splitlines():  # whole, however long: what is to be copied must not be wrapped
+            console.print(Text(" " * (width + 3) + hint, style="cyan"), soft_wrap=True)
+
+
+def _label(name: str) -> str:
+    """Return what a line is called; frameworks and datasets by their names."""
+    return text(f"doctor.name.{name}") if name in _LABELLED else name
 
 
 def _pythons(pythons: tuple[PythonFinding, ...], command: str) -> Iterator[RenderableType]:
@@ -58,7 +67,7 @@ def _pythons(pythons: tuple[PythonFinding, ...], command: str) -> Iterator[Rende
     for one in shown:
         has = {"python": one.version, "numpy": one.numpy, "torch": one.torch, "tensorflow": one.tensorflow}
         versions = ", ".join(f"{name} {version}".strip() for name, version in has.items() if version is not None)
-        yield Text.assemble(printable(one.path, "bold"), f"  {versions}")
+        yield Text.assemble((one.path, "bold"), f"  {versions}")
     if len(pythons) > len(shown):
         yield Text(text("doctor.others", count=len(pythons) - len(shown)), style="dim")
     if command:

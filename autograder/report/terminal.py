@@ -60,7 +60,7 @@ def stdout_console() -> Console:
 def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[RenderableType]:
     yield _head(report, verbose=verbose)
     if report.device_problem:
-        yield printable(text("report.device_problem", problem=report.device_problem), "yellow")
+        yield _safe(text("report.device_problem", problem=report.device_problem), "yellow")
     if report.message:
         yield from _nothing_ran(report)
     else:
@@ -94,16 +94,18 @@ def _head(report: Report, *, verbose: bool) -> Text:
     device = device_text(report.device, report.device_name, report.device_memory)
     line = Text()
     line.append(report.assignment, style="bold")
-    line.append_text(printable(f"  {report.submission}  "))
+    line.append_text(_safe(f"  {report.submission}  "))
     where = text("report.where", framework=framework, device=device, isolation=report.isolation)
-    return line.append_text(printable(where, "dim"))
+    if report.data == "full":
+        where += f" · {text('report.full_data')}"
+    return line.append_text(_safe(where, "dim"))
 
 
 def _nothing_ran(report: Report) -> Iterator[RenderableType]:
     """One failure kept every check from running: say it once."""
     check = report.checks[0]
     yield ""
-    yield printable(report.message, "red")
+    yield _safe(report.message, "red")
     yield from _details(check, skip_message=True)
 
 
@@ -135,7 +137,7 @@ def _below(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
     if check.status not in {Status.PASSED, Status.PARTIAL}:
         yield from _output(check, verbose=verbose)
     if verbose and check.staff_note and check.status is not Status.PASSED:
-        yield printable(check.staff_note, "dim")
+        yield _safe(check.staff_note, "dim")
 
 
 def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[RenderableType]:
@@ -143,13 +145,13 @@ def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[Rend
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
     if check.expected:
-        rows.add_row(text("report.expected"), printable(check.expected))
-        rows.add_row(text("report.came"), printable(check.came))
+        rows.add_row(text("report.expected"), _safe(check.expected))
+        rows.add_row(text("report.came"), _safe(check.came))
     elif check.message and not skip_message:
-        yield printable(check.message)
-    yield from (printable(frame, "cyan") for frame in check.frames)
+        yield _safe(check.message)
+    yield from (_safe(frame, "cyan") for frame in check.frames)
     if check.hint:
-        rows.add_row(text("report.try"), printable(check.hint))
+        rows.add_row(text("report.try"), _safe(check.hint))
     if rows.row_count:
         yield rows
 
@@ -160,10 +162,10 @@ def _output(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
         return
     kept = lines if verbose else lines[-_TAIL_LINES:]
     yield Text(text("report.output", shown=len(kept)), style="dim")
-    yield Padding(printable("\n".join(kept), "dim"), (0, 0, 0, 2))
+    yield Padding(_safe("\n".join(kept), "dim"), (0, 0, 0, 2))
 
 
-def printable(said: str, style: str = "") -> Text:
+def _safe(said: str, style: str = "") -> Text:
     """Return a text that may be the student's, without control characters: those could repaint the terminal."""
     return Text("".join(char if char.isprintable() or char == "\n" else " " for char in said), style=style)
 
@@ -200,7 +202,7 @@ def _score(report: Report) -> Text:
 def _environment(report: Report) -> Iterator[RenderableType]:
     environment = report.environment
     yield ""
-    yield printable(
+    yield _safe(
         text("report.environment", python=environment.python, numpy=environment.numpy, platform=environment.platform,
              threads=environment.threads, seeds=", ".join(map(str, report.seeds)),
              checks=report.checks_sha256[:12], submission=report.submission_sha256[:12]),
