@@ -55,6 +55,7 @@ class PythonFinding(_Model):
     torch: str | None = None
     tensorflow: str | None = None
     problem: str = Field("", description="why it can't be used; empty where it can")
+    is_ours: bool = Field(default=False, description="grade itself runs with it: --python is not needed")
 
 
 class Diagnosis(_Model):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autograder.box import pythons
 from autograder.box.devices import has_nvidia_driver
-from autograder.box.interpreter import Interpreter, choose, ours, package_of, quoted
+from autograder.box.interpreter import Interpreter, choose, is_ours, ours, package_of, quoted
 from autograder.course import find_course
 from autograder.datasets import states
 from autograder.diagnosis import (
@@ -70,8 +70,12 @@ def find_pythons(cwd: Path, tell: Callable[[str], None]) -> Diagnosis:
     found = [_found(one) for one in pythons.find(cwd)]
     ordered = sorted(found, key=_worth, reverse=True)  # stable: otherwise in the order of the places
     best = ordered[0] if ordered and _worth(ordered[0]) else None
-    command = f"grade check {_example(cwd, best)} --python {quoted(best.path)}" if best else ""
-    return Diagnosis(python=ours().version, python_path=ours().executable, pythons=tuple(ordered), command=command)
+    return Diagnosis(
+        python=ours().version,
+        python_path=ours().executable,
+        pythons=tuple(ordered),
+        command=_command(cwd, best) if best else "",
+    )
 
 
 # --- lines ----------------------------------------------------------------------------------------------------------
@@ -174,12 +178,19 @@ def _found(found: pythons.Found) -> PythonFinding:
         return PythonFinding(path=str(found.path), problem=found.problem)
     problem = "" if python.has("numpy") else text("python.no_numpy", path=python.executable)
     versions = {name: python.packages.get(name) for name in ("numpy", *FRAMEWORKS)}
-    return PythonFinding(path=python.executable, version=python.version, problem=problem, **versions)
+    return PythonFinding(
+        path=python.executable, version=python.version, problem=problem, is_ours=is_ours(python), **versions
+    )
 
 
 def _worth(found: PythonFinding) -> int:
     """How many frameworks a Python has that could be used."""
     return 0 if found.problem else sum(version is not None for version in (found.torch, found.tensorflow))
+
+
+def _command(cwd: Path, found: PythonFinding) -> str:
+    check = f"grade check {_example(cwd, found)}"
+    return check if found.is_ours else f"{check} --python {quoted(found.path)}"
 
 
 def _example(cwd: Path, found: PythonFinding) -> str:

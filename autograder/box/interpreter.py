@@ -127,7 +127,7 @@ def choose(given: str | None, tell: Callable[[str], None]) -> Interpreter:
     if not given:
         return ours()
     found = ask(locate(given))
-    if (found.version, Path(found.prefix).resolve()) == (ours().version, Path(sys.prefix).resolve()):
+    if is_ours(found):
         return ours()
     if not found.has("numpy"):
         raise UsageError(
@@ -137,6 +137,11 @@ def choose(given: str | None, tell: Callable[[str], None]) -> Interpreter:
     environment = clean_environment(os.environ)
     folder = codec.bring_along(found.executable, found.abi, found.packages, environment, tell)
     return replace(found, codec=folder)
+
+
+def is_ours(found: Interpreter) -> bool:
+    """Return whether an interpreter that was asked is the one that this process runs with, under whatever name."""
+    return (found.version, Path(found.prefix).resolve()) == (ours().version, Path(sys.prefix).resolve())
 
 
 def locate(given: str) -> Path:

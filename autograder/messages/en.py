@@ -314,8 +314,9 @@ MESSAGES: dict[str, str] = {
     "doctor.data_there": "in {folder}",
     "doctor.data_missing": "not here; {megabytes} MB to fetch",
     "doctor.data_hint": "Needed for the full data only: grade data fetch {name}",
-    "doctor.use": "Use one like this: {command}",
-    "doctor.use_always": "To use it always, set the environment variable GRADE_PYTHON to its path.",
+    "doctor.use": "Use it like this:",
+    "doctor.use_always": "To use it always, set the environment variable GRADE_PYTHON to {path}",
+    "doctor.ours_has_it": "grade itself runs with this Python, so that --python is not needed.",
     "doctor.none_found": "No Python of this machine has torch or tensorflow.",
     "doctor.others": "{count} more have neither, or can't be used; --json names them.",
     # --- the live line

@@ -310,8 +310,9 @@ MESSAGES: dict[str, str] = {
     "doctor.data_there": "在 {folder}",
     "doctor.data_missing": "这里没有；需下载 {megabytes} MB",
     "doctor.data_hint": "只有用完整数据时才需要：grade data fetch {name}",
-    "doctor.use": "可以这样使用：{command}",
-    "doctor.use_always": "想一直用它，请把环境变量 GRADE_PYTHON 设为它的路径。",
+    "doctor.use": "这样使用：",
+    "doctor.use_always": "想一直用它，请把环境变量 GRADE_PYTHON 设为 {path}",
+    "doctor.ours_has_it": "grade 自己就用这个 Python，不必写 --python。",
     "doctor.none_found": "这台机器上没有装了 torch 或 tensorflow 的 Python。",
     "doctor.others": "另有 {count} 个两者都没有，或无法使用；--json 会列出它们。",
     # --- 进度行

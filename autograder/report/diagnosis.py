@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.cells import cell_len
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -37,7 +37,7 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console | None = None) -> Non
         _findings(diagnosis.findings, made)
     if diagnosis.pythons is not None:
         # Whole lines, however long: what is to be copied must not be wrapped.
-        made.print(Group(*_pythons(diagnosis.pythons, diagnosis.command)), soft_wrap=True)
+        made.print(*_pythons(diagnosis.pythons, diagnosis.command), sep="\n", soft_wrap=True)
 
 
 def _findings(findings: tuple[Finding, ...], console: Console) -> None:
@@ -60,7 +60,7 @@ def _label(name: str) -> str:
     return text(f"doctor.name.{name}") if name in _LABELLED else name
 
 
-def _pythons(pythons: tuple[PythonFinding, ...], command: str) -> Iterator[RenderableType]:
+def _pythons(pythons: tuple[PythonFinding, ...], command: str) -> Iterator[Text]:
     shown = [one for one in pythons if not one.problem and (one.torch is not None or one.tensorflow is not None)]
     if not shown:
         yield Text(text("doctor.none_found"))
@@ -71,7 +71,8 @@ def _pythons(pythons: tuple[PythonFinding, ...], command: str) -> Iterator[Rende
     if len(pythons) > len(shown):
         yield Text(text("doctor.others", count=len(pythons) - len(shown)), style="dim")
     if command:
-        yield ""
-        yield Text(text("doctor.use", command=""), end="")
-        yield Text(command, style="cyan")
-        yield Text(text("doctor.use_always"), style="dim")
+        yield Text.assemble("\n", text("doctor.use"), "\n  ", (command, "cyan"))
+        if any(one.is_ours for one in shown[:1]):
+            yield Text(text("doctor.ours_has_it"), style="dim")
+        else:
+            yield Text(text("doctor.use_always", path=shown[0].path), style="dim")
