@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import secrets
 import shlex
 import shutil
@@ -35,6 +36,7 @@ OLDEST = (3, 9)  # what the files that run inside a box are written for
 ASK_S = 30.0  # a Python on a network drive, started for the first time
 _QUIET = ("-B", "-X", "utf8")  # -B: nothing is ever written into somebody's environment
 _CONDA_FOLDERS = (r"Library\mingw-w64\bin", r"Library\usr\bin", r"Library\bin", "Scripts")
+_END_S = 5.0  # for a pipe to end whose programs are dead
 _MOST_BYTES = 1 << 16  # of an answer; a program that is no Python may print without end
 _TELL_VERSION = "import sys; print('Python %d.%d' % sys.version_info[:2])"  # Python 2 reads it, too
 
@@ -215,9 +217,9 @@ def _answer(executable: str, timeout_s: float) -> _Answer:
     except (ValueError, ValidationError):
         pass
     # It could not read the file: an old Python, or none at all.
-    version = _said_by([executable, "-c", _TELL_VERSION], timeout_s).strip().removeprefix("Python ")
-    if version[:1].isdigit() and _version_tuple(version) < OLDEST:
-        raise _too_old(Path(executable), version)
+    told = re.fullmatch(r"Python (\d\.\d+)", _said_by([executable, "-c", _TELL_VERSION], timeout_s).strip())
+    if told and _version_tuple(told[1]) < OLDEST:
+        raise _too_old(Path(executable), told[1])
     raise _refused(text("python.no_python", path=executable))
 
 
@@ -244,17 +246,21 @@ def _said_by(command: list[str], timeout_s: float) -> str:
             text("python.cannot_start", path=command[0], problem=problem), hint=text("python.find_hint")
         ) from None
     pipe, came = cast("IO[bytes]", process.stdout), []
-    reader = threading.Thread(target=lambda: came.append(pipe.read(_MOST_BYTES)), daemon=True)
+
+    def read() -> None:
+        with pipe:
+            came.append(pipe.read(_MOST_BYTES))
+
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     reader.join(timeout_s)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(0 if reader.is_alive() else 1)
+    hangs = reader.is_alive()  # asked before it is killed, which ends the pipe
     _kill(process)
-    if reader.is_alive():
+    reader.join(_END_S)
+    if hangs:
         raise UsageError(
             text("python.hangs", path=command[0], seconds=f"{timeout_s:g}"), hint=text("python.hangs_hint")
         )
-    pipe.close()
     return came[0].decode("utf-8", "replace") if came else ""
 
 

@@ -16,7 +16,7 @@ from autograder.report.terminal import first_encodable, stdout_console
 _BROKEN_CODE = 2  # the command that this is about, `grade check`, would end so
 _STYLES = {Health.GOOD: "green", Health.OPTIONAL: "dim", Health.LACKING: "yellow", Health.BROKEN: "red"}
 _SAID_STYLES = {Health.OPTIONAL: "dim"}
-_LABELLED = ("python", "box", "isolation", "disk", "course")
+_LABELLED = ("box", "isolation", "disk", "course")
 _MARKS = {Health.GOOD: "✓√+", Health.OPTIONAL: "–-", Health.LACKING: "!", Health.BROKEN: "✗×x"}
 
 
