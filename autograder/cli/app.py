@@ -16,6 +16,7 @@ _COMMANDS = {
     "check": "autograder.cli.student",
     "data": "autograder.cli.data",
     "validate": "autograder.cli.author",
+    "calibrate": "autograder.cli.author",
     "new": "autograder.cli.author",
     "release": "autograder.cli.author",
 }
