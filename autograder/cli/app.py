@@ -17,6 +17,7 @@ _COMMANDS = {
     "doctor": "autograder.cli.machine",
     "data": "autograder.cli.data",
     "validate": "autograder.cli.author",
+    "calibrate": "autograder.cli.author",
     "new": "autograder.cli.author",
     "release": "autograder.cli.author",
 }

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from autograder.cli.command import GradeCommand
-from autograder.cli.options import json_option, lang_option
+from autograder.cli.options import DEVICES, json_option, lang_option
 from autograder.errors import UsageError
 from autograder.messages import text
 
 if TYPE_CHECKING:
     from autograder.course import LoadedAssignment
+    from autograder.judge.session import DataChoice
 
 
 def _assignments(assignment: str | None) -> list[LoadedAssignment]:
@@ -85,4 +86,38 @@ def new(*, assignment: str, title: str, title_zh: str | None, frameworks: tuple[
     for path in make_assignment(course, assignment, title=title, title_zh=title_zh, frameworks=frameworks):
         click.echo(text("new.file", path=path.relative_to(course.folder)))
     click.echo(text("new.made", id=assignment))
+    return 0
+
+
+@click.command("calibrate", cls=GradeCommand, help=text("cli.calibrate.help"))
+@click.argument("assignment", metavar=text("cli.metavar.assignment"))
+@click.option("--write", is_flag=True, help=text("cli.calibrate.write"))
+@click.option("--seeds", "seed_count", type=click.IntRange(1, 100), metavar="N", help=text("cli.calibrate.seeds"))
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", help=text("cli.calibrate.device"))
+@click.option("--data", type=click.Choice(["embedded", "full"]), default="embedded", help=text("cli.check.data"))
+@json_option
+@lang_option
+def calibrate(
+    *, assignment: str, write: bool, seed_count: int | None, device: str, data: DataChoice, as_json: bool
+) -> int:
+    """Measure an assignment's reference solutions."""
+    from autograder.judge import calibration as measuring
+    from autograder.judge.session import AttemptOptions
+    from autograder.report.calibration import print_calibration
+    from autograder.report.progress import progress
+
+    [loaded] = _assignments(assignment)
+    with progress(enabled=not as_json) as listener:
+        seeds = tuple(range(seed_count or 0))
+        options = AttemptOptions(device=device, data=data, seeds=seeds, listener=listener)
+        calibration = measuring.calibrate(loaded, options)
+    if as_json:
+        click.echo(calibration.model_dump_json(indent=2))
+    else:
+        print_calibration(calibration)
+    if measuring.keep(calibration, loaded) and not as_json:
+        click.echo(text("calibrate.kept"))
+    if write:
+        path = measuring.write_reference(calibration, loaded)
+        click.echo(text("calibrate.written", file=path), err=as_json)
     return 0

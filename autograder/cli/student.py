@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from autograder.cli.command import GradeCommand
-from autograder.cli.options import json_option, lang_option, python_option
+from autograder.cli.options import DEVICES, json_option, lang_option, python_option
 from autograder.messages import text
 
 if TYPE_CHECKING:
     from autograder.judge.session import DataChoice
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @click.command("check", cls=GradeCommand, help=text("cli.check.help"))

@@ -47,9 +47,9 @@ def run_attempt(assignment: LoadedAssignment, submission: Submission, options: A
     _require_tasks(assignment, options.tasks)
     python = choose(options.python, options.listener.notice)
     require_frameworks(submission, python)
+    require_dataset(assignment, options)
     session = JudgeSession(assignment, submission, options, python)
     try:
-        require_dataset(session)
         _require_device(session)
         run_checks(session)
         return build_report(session, started, time.monotonic() - began)
@@ -67,8 +67,8 @@ def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> J
     submission = find(assignment, given, Path.cwd())
     python = choose(options.python, options.listener.notice)
     require_frameworks(submission, python)
+    require_dataset(assignment, options)
     session = JudgeSession(assignment, submission, options, python)
-    require_dataset(session)
     _require_device(session)
     return session
 
@@ -98,16 +98,10 @@ def _require_tasks(assignment: LoadedAssignment, tasks: tuple[str, ...]) -> None
             )
 
 
-def require_dataset(session: JudgeSession) -> None:
-    """Raise UsageError where the data asked for is not on this machine, or its bytes are not the dataset's.
-
-    Before any check: in one, it would look like a mistake of the check's.
-    """
-    spec = session.assignment.spec
-    if spec.dataset is not None:
-        session.dataset()
-    elif session.options.data == "full":
-        raise UsageError(text("usage.no_dataset", id=spec.id), hint=text("usage.no_dataset_hint"))
+def require_dataset(assignment: LoadedAssignment, options: AttemptOptions) -> None:
+    """Raise UsageError where `--data` asks for the dataset of an assignment that has none."""
+    if options.data == "full" and assignment.spec.dataset is None:
+        raise UsageError(text("usage.no_dataset", id=assignment.id), hint=text("usage.no_dataset_hint"))
 
 
 def _require_device(session: JudgeSession) -> None:

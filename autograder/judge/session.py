@@ -15,6 +15,7 @@ from autograder.errors import GradeError
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
+from autograder.judge.time_limits import limits_for, reference_times
 from autograder.judge.verdict import Verdict, verdict_of
 from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Status
@@ -35,6 +36,7 @@ class AttemptOptions:
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
+    seeds: tuple[int, ...] = ()  # instead of the assignment's
     listener: Listener = field(default_factory=Listener)
 
 
@@ -62,7 +64,7 @@ class JudgeSession:
     ) -> None:
         self.assignment, self.submission, self.options = assignment, submission, options
         self.python = python or ours()
-        self.seeds = assignment.spec.seeds if options.full else assignment.spec.seeds[:1]
+        self.seeds = options.seeds or (assignment.spec.seeds if options.full else assignment.spec.seeds[:1])
         self.results: dict[str, CheckResult] = {}  # by the function's name
         self.error: GradeError | None = None  # why no check could be run
         self._order: list[str] = []
@@ -70,13 +72,17 @@ class JudgeSession:
         self._recorded: dict[str, list[float]] = {}
         self._began = 0.0
         self._dataset: Split | None = None
+        if assignment.spec.dataset is not None:
+            self.dataset()  # now: in a check, a dataset that is not on this machine would be the check's mistake
+        self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
+        self.limits = limits_for(assignment.limits, self.reference)
         self.boxes = Boxes(
             BoxSpec(
                 files=submission.files,
                 main=submission.main,
                 frameworks=submission.frameworks,
                 device=options.device,
-                limits=assignment.limits,
+                limits=self.limits,
                 notebook=bool(submission.cells),
                 python=self.python,
             ),
@@ -90,6 +96,13 @@ class JudgeSession:
         if self.assignment.spec.dataset is None:
             return ""
         return "full" if self.assignment.embedded_data is None else self.options.data
+
+    def _data_ratio(self) -> float:
+        """How many times as many examples there are as in the part that reference times are measured on."""
+        embedded = self.assignment.embedded_data
+        if self.data != "full" or embedded is None:
+            return 1.0
+        return len(self.dataset().train.labels) / len(datasets.load_folder(embedded).train.labels)
 
     def dataset(self) -> Split:
         """Return what the checks train and measure with. It is read once."""
@@ -147,11 +160,14 @@ class JudgeSession:
     def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
         """A check has ended: with an exception, with None, or it was skipped for a reason."""
         tail = self.boxes.end_check()
-        verdict = Verdict(Status.SKIPPED, skipped) if skipped else verdict_of(error, self.submission, check.hint)
+        verdict = Verdict(Status.SKIPPED, skipped) if skipped else self._verdict(error, check)
         result = self._result(check, verdict, tail)
         self.results[check.name] = result
         self.options.listener.check_finished(result)
         return result
+
+    def _verdict(self, error: BaseException | None, check: CheckSpec) -> Verdict:
+        return verdict_of(error, self.submission, check.hint, self.reference)
 
     def _result(self, check: CheckSpec, verdict: Verdict, tail: str) -> CheckResult:
         earns = verdict.status is Status.PASSED
