@@ -96,8 +96,9 @@ def _box(failure: str, start_s: float) -> Finding:
 
 def _frameworks(python: Interpreter, known: list[KnownFramework]) -> Iterator[Finding]:
     by_name = {framework.name: framework for framework in known}
+    others = any(not framework.failure for framework in known)
     for name in FRAMEWORKS:
-        yield _framework(by_name[name]) if name in by_name else _absent(name, python, others=bool(by_name))
+        yield _framework(by_name[name]) if name in by_name else _absent(name, python, others=others)
 
 
 def _framework(known: KnownFramework) -> Finding:

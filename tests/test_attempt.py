@@ -451,6 +451,27 @@ def test_a_framework_that_is_not_installed_comes_with_its_pip_line(course, monke
     assert "grade doctor --find-python" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("framework", "problem", "said"),
+    [
+        ("torch", "", "There is no device 'cuda' that torch can use here."),
+        ("tensorflow", "no\nlibcuda", "There is no device 'cuda' that tensorflow can use here: no libcuda"),
+        (None, "", "hw.py imports neither torch nor tensorflow: there is nothing that could compute on cuda."),
+    ],
+)
+def test_a_device_that_is_missing_is_said_with_the_reason(framework, problem, said):
+    environment = SimpleNamespace(device="cpu", device_problem=problem)
+    session = SimpleNamespace(
+        options=AttemptOptions(device="cuda"),
+        boxes=SimpleNamespace(try_load=lambda: SimpleNamespace(environment=environment)),
+        submission=SimpleNamespace(name="hw.py", framework=lambda: framework),
+    )
+    with pytest.raises(UsageError) as caught:
+        module._require_device(session)
+    assert caught.value.message == said
+    assert "--device" in caught.value.hint
+
+
 def test_a_device_that_is_not_there_and_the_one_that_always_is(course):
     with pytest.raises(UsageError) as caught:
         attempt(course, device="mps")

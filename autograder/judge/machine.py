@@ -21,6 +21,7 @@ FRAMEWORKS: tuple[Name, ...] = get_args(Name)
 _LIMITS = Limits(import_s=180, call_s=120, attempt_s=300)
 _MAIN = "machine.py"
 _CLAIM_CHARS = 300
+_FAILURE_CHARS = 160  # torch lists its whole search path
 
 _ASK = """\
 import {framework}
@@ -116,9 +117,9 @@ def _device(row: object) -> KnownDevice:
 
 def _failure(error: Exception, output: str) -> str:
     if isinstance(error, StudentRaised):
-        return _plain(f"{error.raised.type_name}: {error.raised.text}")
+        return _plain(f"{error.raised.type_name}: {error.raised.text}")[:_FAILURE_CHARS]
     said = output.strip().splitlines()
-    return _plain(": ".join([f"{error}".strip(), *said[-1:]]))
+    return _plain(": ".join([f"{error}".strip(), *said[-1:]]))[:_FAILURE_CHARS]
 
 
 def _plain(claim: str) -> str:

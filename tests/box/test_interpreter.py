@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -39,20 +38,6 @@ def program(tmp_path: Path) -> Any:
         return path
 
     return make
-
-
-@pytest.fixture(scope="session")
-def numpy_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment of this Python with numpy and nothing else; nothing is fetched for it."""
-    import numpy as np
-
-    folder = tmp_path_factory.mktemp("other") / "a lesson's environment"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    (site,) = (path for path in folder.rglob("site-packages") if path.is_dir())
-    installed = Path(np.__file__).parents[1]
-    for path in installed.glob("numpy*"):  # numpy, numpy.libs, numpy-….dist-info
-        (site / path.name).symlink_to(path)
-    return folder
 
 
 # --- where it is ----------------------------------------------------------------------------------------------------
