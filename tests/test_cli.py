@@ -21,7 +21,7 @@ from autograder.messages import CATALOGUES, set_language
 from autograder.results import Report
 from tests.tiny_course import COURSE, PUBLIC, SOLUTION, environment, grade, make_course, write
 
-COMMANDS = ("check", "validate", "new", "release")
+COMMANDS = ("list", "start", "check", "validate", "new", "release")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
