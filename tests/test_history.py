@@ -152,7 +152,12 @@ def test_what_is_not_ours_is_never_removed(tmp_path, monkeypatch):
     folder = tmp_path / ".grade" / "attempts" / "hw1"
     foreign = [
         write(folder / name, "{}")
-        for name in ("notes.txt", "0.json", "20200101T000000000000-00000000.json", "20200101T000000000001-00000000.json")
+        for name in (
+            "notes.txt",
+            "0.json",
+            "20200101T000000000000-00000000.json",
+            "20200101T000000000001-00000000.json",
+        )
     ]
     for score in (1.0, 2.0, 3.0, 4.0):
         record(tmp_path, make_report(score=score), Scope.PUBLIC)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -96,8 +96,8 @@ def test_as_a_student_types_it(course):
     result = grade("start", "hw1", cwd=course)
     assert (result.returncode, result.stderr) == (0, b"")
     lines = result.stdout.decode().splitlines()
-    assert lines[0].split() == ["made", os.path.join("hw1", "sums.py")]
-    assert lines[-1] == f"next: edit {os.path.join('hw1', 'sums.py')}, then: grade check hw1"
+    assert lines[0].split() == ["made", str(Path("hw1", "sums.py"))]
+    assert lines[-1] == f"next: edit {Path('hw1', 'sums.py')}, then: grade check hw1"
     checked = grade("check", "hw1", cwd=course)
     assert b"not implemented yet" in checked.stdout
     inside = grade("check", "hw1", cwd=course / "hw1")
@@ -220,8 +220,8 @@ def test_another_folder(course):
     result = grade("start", "hw1", "--to", "my work/第一次", cwd=course)
     assert result.returncode == 0
     command = result.stdout.decode().splitlines()[-1].split("then: ")[1]
-    assert command == f'grade check hw1 "{os.path.join("my work", "第一次", "sums.py")}"'
-    assert b"not implemented" in grade("check", "hw1", f"my work{os.sep}第一次{os.sep}sums.py", cwd=course).stdout
+    assert command == f'grade check hw1 "{Path("my work", "第一次", "sums.py")}"'
+    assert b"not implemented" in grade("check", "hw1", "my work/第一次/sums.py", cwd=course).stdout
 
 
 def test_from_a_folder_inside_the_course_it_is_made_there(course):

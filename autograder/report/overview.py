@@ -79,7 +79,7 @@ def from_now(due: datetime, now: datetime) -> str:
     minutes = int(abs(seconds) // 60)
     days = abs((due.date() - now.astimezone(due.tzinfo).date()).days)
     if minutes < 60:  # noqa: PLR2004 - an hour's
-        return _words("minute", minutes, past=past)
+        return _words("minute", max(minutes, 1), past=past)
     if minutes < 24 * 60:
         return _words("hour", minutes // 60, past=past)
     return _words("day", days, past=past)
