@@ -95,7 +95,8 @@ def start(course: LoadedCourse, assignment_id: str, *, framework: str | None, to
         done = {name: _put(folder, name, content, before.sha256.get(name)) for name, content in wanted.items()}
     except OSError as error:
         problem = error.strerror or str(error)
-        raise UsageError(text("start.cannot_write", folder=_shown(folder, cwd), problem=problem)) from None
+        said = text("start.cannot_write", folder=_shown(folder, cwd), problem=problem)
+        raise UsageError(said, hint=text("start.to_hint")) from None
     ours = {name: _sha256(wanted[name]) for name, state in done.items() if state is not FileState.KEPT}
     now = _Folder(assignment=assignment.id, framework=chosen, sha256=before.sha256 | ours)
     _write_manifest(course, manifest.model_copy(update={"folders": manifest.folders | {key: now}}))

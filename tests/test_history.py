@@ -18,8 +18,6 @@ from autograder.validate import validate
 from tests.test_results import make_check, make_report
 from tests.tiny_course import SOLUTION, attempt, environment, grade, make_course, write
 
-NOT_ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-
 
 @pytest.fixture
 def course(tmp_path):
@@ -227,10 +225,11 @@ def test_folders_and_links_among_the_records_cost_nothing(tmp_path):
     assert len(attempts(tmp_path, "hw1")) == 1
 
 
-@NOT_ROOT
 def test_a_course_that_cannot_be_written_costs_nothing(course):
     write(course / "sums.py", SOLUTION)
     course.chmod(0o555)
+    if os.access(course, os.W_OK):
+        pytest.skip("this user may write everywhere")
     try:
         result = grade("check", "hw1", "sums.py", cwd=course)
     finally:
