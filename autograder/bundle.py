@@ -175,10 +175,9 @@ def _refuse_links(folder: Path) -> None:
 
 def _embedded(assignment: LoadedAssignment) -> list[Path]:
     """Return the files of the dataset that the assignment ships, its licence among them."""
-    name = getattr(getattr(assignment.spec, "dataset", None), "embedded", None)
-    if name is None:
+    folder = assignment.embedded_data
+    if folder is None:
         return []
-    folder = assignment.folder / name
     found = [path for path in folder.rglob("*") if path.is_file() and not _is_private(path.relative_to(folder))]
     if not any(path.name.upper().startswith(_LICENCES) for path in found):
         raise ConfigError(text("bundle.no_licence", names=", ".join(_LICENCES)), file=folder)

@@ -181,28 +181,37 @@ def test_a_title_cannot_break_the_table_of_start(course):
 # --- the data of an assignment --------------------------------------------------------------------------------------
 
 
-class _WithData:
-    """An assignment whose spec names an embedded dataset."""
-
-    def __init__(self, assignment, embedded):
-        self.folder = assignment.folder
-        self.spec = type("Spec", (), {"dataset": type("Dataset", (), {"embedded": embedded})()})()
+WITH_DATA = ASSIGNMENT.replace("metrics:", "dataset: {name: fashion-mnist, embedded: points}\nmetrics:")
 
 
-def test_embedded_data_goes_with_its_licence(course):
-    from autograder.bundle import _content, _embedded
-
+def test_embedded_data_goes_byte_for_byte_with_its_licence(course):
+    write(course / SUMS / "assignment.yml", WITH_DATA)
     folder = course / SUMS / "points"
-    folder.mkdir()
-    (folder / "train.npz").write_bytes(b"\r\n\x00\xff")
-    (folder / ".DS_Store").write_bytes(b"x")
-    assignment = _WithData(load_course(course).assignment("hw1"), "points")
+    for name in ("train-ubyte", "a/b.npz", ".DS_Store", "LICENSE"):
+        write(folder / name, "")
+        (folder / name).write_bytes(b"MIT\r\n" if name == "LICENSE" else b"\r\n\x00\xff")
+    made = bundle(course)
+    data = {name.removeprefix(f"{SUMS}points/"): said for name, said in made.files.items() if "points/" in name}
+    assert data == {"train-ubyte": b"\r\n\x00\xff", "a/b.npz": b"\r\n\x00\xff", "LICENSE": b"MIT\n"}
+    assert assignment_yml(made)["dataset"] == {"name": "fashion-mnist", "embedded": "points"}
+    assert made.left_out == ()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_embedded_data_without_a_licence_is_refused(course, there):
+    write(course / SUMS / "assignment.yml", WITH_DATA)
+    if there:
+        write(course / SUMS / "points/train.npz", "x")
     with pytest.raises(ConfigError, match="licence"):
-        _embedded(assignment)
-    (folder / "LICENSE").write_bytes(b"MIT\r\n")
-    found = {path.name: _content(path) for path in _embedded(assignment)}
-    assert found == {"train.npz": b"\r\n\x00\xff", "LICENSE": b"MIT\n"}
-    assert _embedded(_WithData(load_course(course).assignment("hw1"), None)) == []
+        bundle(course)
+
+
+@pytest.mark.parametrize("name", ["hidden", "wrong"])
+def test_security_a_hidden_folder_can_not_go_out_as_data(course, name):
+    write(course / SUMS / "assignment.yml", WITH_DATA.replace("points}", f"{name}}}"))
+    write(course / SUMS / name / "LICENSE", "MIT")
+    with pytest.raises(ConfigError, match="never released"):
+        bundle(course)
 
 
 # --- the same bytes -------------------------------------------------------------------------------------------------
