@@ -25,6 +25,7 @@ from tests.tiny_course import (
     COURSE,
     HIDDEN,
     PUBLIC,
+    ROOT,
     SOLUTION,
     environment,
     grade,
@@ -34,7 +35,7 @@ from tests.tiny_course import (
 )
 
 SUMS = "assignments/hw1_sums/"
-OURS = ("hw1", "hw2")  # this repository's assignments
+OURS = tuple(find_course(ROOT).assignment_folders())
 HIDDEN_METRIC = ASSIGNMENT.replace("metrics:\n", "metrics:\n  error_hidden: {better: lower, full: 1, zero: 2}\n")
 
 
@@ -255,7 +256,7 @@ def test_names_are_sorted_times_and_modes_fixed_nothing_compressed(course):
 
 
 def test_no_text_has_the_line_ends_of_windows(released):
-    assert not [name for name, content in released[0].files.items() if b"\r" in content]
+    assert not [name for name, content in released[0].files.items() if b"\r" in content and b"\0" not in content]
 
 
 # --- nothing gets out -----------------------------------------------------------------------------------------------
@@ -275,9 +276,8 @@ def test_security_no_hidden_file_solution_or_wrong_answer_is_in_this_repositorys
     secrets = secret_files(course, assignment_id)
     assert len(secrets) > 10
     assert [path for path in secrets if path.read_bytes().strip() in archive] == []
-    assert {path.name for path in secrets} & {Path(name).name for name in made.files} == set(
-        course.assignment(assignment_id).stub_names
-    )
+    names = {Path(name).name for name in made.files if name.endswith(".py")}
+    assert {path.name for path in secrets} & names == set(course.assignment(assignment_id).stub_names)
 
 
 @pytest.mark.parametrize("assignment_id", OURS)
@@ -299,11 +299,12 @@ def test_security_no_hidden_check_or_metric_is_named_in_it(released, assignment_
 def test_security_no_line_of_a_hidden_check_is_in_it_that_is_not_in_a_public_one(released, assignment_id):
     made, course = released
     assignment = course.assignment(assignment_id)
-    text = "\n".join(content.decode() for content in made.files.values())
-    public = "\n".join(path.read_text(encoding="utf-8") for path in assignment.tests.glob("*.py"))
+    text = "\n".join(content.decode(errors="replace") for content in made.files.values())
+    tests = [path for folder in course.assignment_folders().values() for path in folder.glob("tests/*.py")]
+    public = "\n".join(path.read_text(encoding="utf-8") for path in tests)
     lines = {line.strip() for path in assignment.hidden.glob("*.py") for line in path.read_text("utf-8").splitlines()}
     secret = [line for line in lines if len(line) >= 20 and line not in public and not line.startswith("from ")]
-    assert len(secret) > 30
+    assert len(secret) > 10
     assert [line for line in secret if line in text] == []
 
 
@@ -315,7 +316,7 @@ IN_HINTS = {"self.activator = activator", "torch.manual_seed(seed)", "keras.util
 def test_security_no_line_of_a_solutions_region_is_in_it_but_those_in_hints(released, assignment_id):
     made, course = released
     assignment = course.assignment(assignment_id)
-    text = "\n".join(content.decode() for content in made.files.values())
+    text = "\n".join(content.decode(errors="replace") for content in made.files.values())
     inside = {
         line.strip()
         for name in assignment.stub_names
