@@ -6,15 +6,12 @@ The times are kept in `.grade/calibration.json` of the course's folder, where th
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from autograder import history
 from autograder.box.interpreter import Interpreter, choose
 from autograder.course import ASSIGNMENT_FILE, LoadedAssignment, Reference, load_assignment, load_course
 from autograder.errors import InternalError, UsageError
@@ -142,10 +139,8 @@ def keep(calibration: Calibration, assignment: LoadedAssignment) -> bool:
         return False
     known = measured_here(assignment.root)
     kept = known.model_copy(update={"times": known.times | {assignment.id: known.times.get(assignment.id, {}) | times}})
-    path = assignment.root / CALIBRATION_FILE
-    path.parent.mkdir(exist_ok=True)
-    with _replacing(path) as new:
-        new.write_text(kept.model_dump_json(indent=2), encoding="utf-8")
+    history.prepare(assignment.root)
+    history.write_whole(assignment.root / CALIBRATION_FILE, kept.model_dump_json(indent=2).encode())
     return True
 
 
@@ -166,8 +161,7 @@ def write_reference(calibration: Calibration, assignment: LoadedAssignment) -> P
     content = _with_line(content, "reference_s", _flow(training))
     content = _with_line(content, "reference_attempt_s", _flow(attempt))
     content = _with_line(content, "benchmark_s", f"{calibration.benchmark_s:.4f}")
-    with _replacing(path) as new:
-        new.write_text(content, encoding="utf-8", newline="\n")
+    history.write_whole(path, content.encode())
     load_assignment(assignment.folder, load_course(assignment.root))
     return path
 
@@ -182,16 +176,3 @@ def _with_line(content: str, key: str, value: str) -> str:
     if line.search(content):
         return line.sub(lambda found: f"{key}: {value}{found['comment']}", content, count=1)
     return f"{content.rstrip()}\n{key}: {value}\n"
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a file to write that takes the place of `path` at once: nobody reads half of one."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        Path(name).chmod(path.stat().st_mode if path.exists() else 0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)

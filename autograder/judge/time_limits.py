@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autograder import history
 from autograder.course import LoadedAssignment, Reference
 from autograder.limits import Limits
 
-CALIBRATION_FILE = Path(".grade", "calibration.json")  # below the course's folder
+CALIBRATION_FILE = Path(history.FOLDER, "calibration.json")  # below the course's folder
 _BEST_OF = 3
 _MATRIX, _PRODUCTS, _ADDITIONS = 192, 12, 60_000  # together about 5 ms on a machine of 2020
 _MOST_SLOWNESS = 20.0  # beyond it something else is wrong; the ceilings of the limits hold anyway
