@@ -319,5 +319,5 @@ def test_a_folder_beyond_the_caps(assignment, here, monkeypatch, cap):
     monkeypatch.setattr(module, cap, {"MAX_FILES": 3, "MAX_TOTAL_BYTES": 300}[cap])
     _refused(lambda: find(assignment, here, here))  # several, but within
     monkeypatch.setattr(module, cap, {"MAX_FILES": 2, "MAX_TOTAL_BYTES": 299}[cap])
-    with pytest.raises(UsageError, match="The folder here has more than"):
+    with pytest.raises(UsageError, match="here has more than"):
         find(assignment, here, here)

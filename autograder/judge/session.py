@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from autograder.box.client import BoxSpec
 from autograder.course import LoadedAssignment
@@ -11,6 +12,7 @@ from autograder.errors import GradeError
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
+from autograder.judge.near_miss import Handout, handout_of
 from autograder.judge.verdict import Verdict, verdict_of
 from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Status
@@ -108,11 +110,18 @@ class JudgeSession:
     def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
         """A check has ended: with an exception, with None, or it was skipped for a reason."""
         tail = self.boxes.end_check()
-        verdict = Verdict(Status.SKIPPED, skipped) if skipped else verdict_of(error, self.submission, check.hint)
+        if skipped:
+            verdict = Verdict(Status.SKIPPED, skipped)
+        else:
+            verdict = verdict_of(error, self.submission, check.hint, self._handout)
         result = self._result(check, verdict, tail)
         self.results[check.name] = result
         self.options.listener.check_finished(result)
         return result
+
+    @cached_property
+    def _handout(self) -> Handout:
+        return handout_of(self.assignment, self.submission.framework())
 
     def _result(self, check: CheckSpec, verdict: Verdict, tail: str) -> CheckResult:
         earns = verdict.status is Status.PASSED
