@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from autograder.box.protocol import Outline, Raised
+from autograder.box.protocol import Frame, Outline, Raised
 from autograder.course import load_course
-from autograder.judge.near_miss import Handout, attribute_hint, handout_of, name_hint, signature
+from autograder.judge.near_miss import Handout, attribute_hint, call_hint, handout_of, name_hint, signature
 from autograder.submission import CellStart, Submission
 from tests.tiny_course import make_course, write
 
@@ -103,6 +104,28 @@ def test_security_what_the_box_tells_is_cut(told):
 def test_an_attribute_that_is_nearly_right():
     raised = Raised(id=1, type_name="AttributeError", mro=[], text="P", frames=[], names=["weight"], missing="weights")
     assert attribute_hint(raised) == "Found weight; the handout asks for weights."
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("fit() takes 2 positional arguments but 3 were given", "fit(x, y)"),
+        ("fit() missing 1 required positional argument: 'model'", "fit(x, y)"),
+        ("fit() got an unexpected keyword argument 'seed'", "fit(x, y)"),
+        ("Perceptron.__init__() takes 2 positional arguments but 3 were given", "Perceptron(input_num, activator)"),
+        ("Perceptron() takes no arguments", "Perceptron(input_num, activator)"),
+        ("Perceptron.train() takes 2 positional arguments but 3 were given", ""),
+        ("go() takes 2 positional arguments but 3 were given", ""),
+        ("unsupported operand type(s) for +: 'int' and 'str'", ""),
+    ],
+)
+def test_a_call_that_does_not_fit_is_told_as_the_handout_has_it(said, asked):
+    handout = Handout(HANDOUT.signatures | {"Perceptron": "Perceptron(input_num, activator)"})
+    raised = Raised(id=1, type_name="TypeError", mro=["TypeError"], text=said, frames=[])
+    hint = f"The handout has it as {asked}. Define it with these parameters, in this order."
+    assert call_hint(raised, handout) == (hint if asked else "")
+    own = [Frame(file="mlp.py", line=3, function="fit", source="fit(x)", student=True)]
+    assert call_hint(replace(raised, frames=own), handout) == ""
 
 
 # --- how a name is called -------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ _NEAR = 0.7  # of two names, by difflib: profits is 0.6 of fit
 _MAX_SHOWN = 120  # characters of a name that the box tells
 # Whatever a student's file in the stub's place is: a definition's parentheses, one pair within the other at most.
 _PARAMETERS = r"\((?P<parameters>[^()]{0,2000}(?:\([^()]{0,200}\)[^()]{0,2000}){0,20})\)"
+_WRONG_CALL = re.compile(r"(\w{1,100})(?:\.__init__)?\(\) (?:takes|got|missing)\b")
 _BRACKETS = re.compile(r"[\[({][^\[\](){}]*[\])}]")
 
 
@@ -76,6 +77,14 @@ def name_hint(raised: Raised, submission: Submission, handout: Handout) -> str:
         return text("hint.near_name", found=close[:_MAX_SHOWN], name=name)
     hint = _training_hint(outline, asked, submission) if name in handout.trainings else ""
     return hint or text("hint.define_name", name=name)
+
+
+def call_hint(raised: Raised, handout: Handout) -> str:
+    """Return how the handout has a function, where a check's call does not fit the student's definition of it."""
+    found = _WRONG_CALL.match(raised.text) if raised.type_name == "TypeError" else None
+    if found is None or found[1] not in handout.signatures or any(frame.student for frame in raised.frames):
+        return ""
+    return text("hint.call", asked=handout.signatures[found[1]])
 
 
 def _training_hint(outline: Outline, asked: str, submission: Submission) -> str:
