@@ -81,7 +81,9 @@ SAID = [
     ("ValueError", "whatever", ""),
     ("KeyError", "'w'", ""),
     ("ZeroDivisionError", "division by zero", ""),
-    ("TypeError", "'NoneType' object is not subscriptable", ""),
+    ("TypeError", "'NoneType' object is not subscriptable", "none"),
+    ("AttributeError", "'NoneType' object has no attribute 'append'", "none"),
+    ("TypeError", "Perceptron.predict() takes 1 positional argument but 2 were given", "method"),
     ("TypeError", "'float' object is not subscriptable", ""),
     ("TypeError", "list indices must be integers or slices, not str", ""),
 ]

@@ -101,6 +101,11 @@ def test_what_this_numpy_says_is_recognised(name):
     assert hint == ("" if name == "no_such_name" else _write(f"np.{name}", name))
 
 
+@pytest.mark.parametrize(("name", "right"), [("true", "True"), ("FALSE", "False"), ("null", "None")])
+def test_constants_of_other_languages(name, right):
+    assert _hint("NameError", f"name '{name}' is not defined") == _write(name, right)
+
+
 def test_an_attribute_of_which_nothing_is_known():
     assert _hint("AttributeError", "'Perceptron' object has no attribute 'bias'") == ""
     assert _hint("AttributeError", "'list' object has no attribute 'shape'") == ""

@@ -83,7 +83,6 @@ def test_what_keeps_python_from_reading_a_file(source, key):
 
 # What was written, and what the hint says to write.
 WRITTEN = [
-    ("try:\n    x = 1\nexcept Exception, error:\n    raise error x\n", "except Exception as e"),
     ("raise ValueError, 'bad'\n", 'raise ValueError("…")'),
     ("exec 'x = 1'\n", 'exec("…")'),
     ("x = `3`\n", "repr(x)"),
@@ -94,6 +93,8 @@ WRITTEN = [
     ("if x > 0 || x < 3:\n    pass\n", "or"),
     ("if !x:\n    pass\n", "not x"),
     ("i++\n", "i += 1"),
+    ("function f(x):\n    return 1\n", "def"),
+    ("define f(x):\n    return 1\n", "def"),
     ("// the step function\n", "#"),
 ]
 
@@ -106,11 +107,25 @@ def test_other_languages_and_python_2_are_told_what_to_write(source, right):
 @pytest.mark.parametrize(
     ("char", "right"),
     [("，", ","), ("：", ":"), ("（", "("), ("）", ")"), ("“", '"'), ("’", "'"), ("、", ","), ("。", "."), ("＝", "="),
-     ("–", "-"), ("×", "*"), ("≤", "<="), ("１", "1")],
+     ("–", "-"), ("×", "*"), ("≤", "<="), ("²", "**2"), ("１", "1")],
 )  # fmt: skip
 def test_a_character_that_only_looks_right_comes_with_the_right_one(char, right):
     raised = _raised(f"invalid character '{char}' (U+{ord(char):04X})", f"x = 1 {char} 2")
     assert hint_for(raised) == text("hint.odd_character_instead", wrong=char, right=right)
+
+
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [("improt numpy as np\n", "import"), ("def f(x):\n    retrun x\n", "return"), ("calss A:\n    x = 1\n", "class")],
+)
+def test_a_slip_in_a_word_of_pythons(source, meant):
+    assert hint_for(_unreadable(source)) == text("hint.did_you_mean", name=meant)
+
+
+def test_an_except_of_python_2():
+    """Python 3.14 reads `except A, B:` again, as two types: not compiled here."""
+    hint = hint_for(_raised("multiple exception types must be parenthesized", "except Exception, e:"))
+    assert hint == text("hint.write_instead", wrong="except Exception, e", right="except Exception as e")
 
 
 def test_a_character_that_looks_like_nothing_known():
@@ -131,7 +146,7 @@ def test_every_row_of_the_table_is_tried_here():
     tried = {f"hint.{key}" for _, key in HANDED_IN} | {"hint.write_instead", "hint.null_bytes"}
     assert {row.key for row in syntax_hints._ROWS} <= tried
     rights = {row.right for row in syntax_hints._ROWS if row.right}
-    assert rights == {right for _, right in WRITTEN}
+    assert rights == {right for _, right in WRITTEN} | {"except Exception as e"}
 
 
 @pytest.mark.parametrize("length", [10_000, 100_000])

@@ -72,6 +72,7 @@ _PATTERNS = _table(
     (r"can only concatenate list \(not \"(?:map|zip|filter)\"\)", "hint.iterator"),
     (r"(?:TypeError|AttributeError): .*'(?:range|dict_keys|dict_values|dict_items)'", "hint.make_list"),
     (r"can only concatenate list \(not \"(?:range|dict_keys|dict_values)\"\)", "hint.make_list"),
+    (r"'NoneType' object (?:has no attribute|is not)", "hint.none"),
     (r"truth value of an array|Boolean value of Tensor", "hint.truth_of_array"),
     (r"inhomogeneous shape|expected sequence of length", "hint.rows_of_one_length"),
     (r"UnicodeDecodeError", "hint.open_encoding"),
@@ -83,6 +84,8 @@ _PATTERNS = _table(
     (r"NameError", "hint.name"),
     (r"RecursionError", "hint.recursion"),
 )  # fmt: skip
+# A method's name comes with its class: self may be missing. __init__ is told by how the class is called.
+_METHOD = re.compile(r"^\w{1,100}\.(?!__init__)\w{1,100}\(\) takes \d+ positional")
 _ARGUMENTS = re.compile(r"positional argument|unexpected keyword argument|required keyword")
 
 
@@ -106,4 +109,6 @@ def _about_arguments(raised: Raised) -> str:
     """Return what to compare with what: a check's call with the handout, the student's own with its definition."""
     if raised.type_name != "TypeError" or not _ARGUMENTS.search(raised.text):
         return ""
+    if _METHOD.search(raised.text):
+        return text("hint.method")
     return text("hint.arguments" if any(frame.student for frame in raised.frames) else "hint.signature")

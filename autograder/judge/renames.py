@@ -34,6 +34,8 @@ _ARGUMENTS = {
     "nb_classes": "num_classes", "nb_epoch": "epochs", "nb_filter": "filters", "output": "outputs",
     "output_dim": "units", "reduction_indices": "axis", "samples_per_epoch": "steps_per_epoch", "subsample": "strides",
 }  # fmt: skip
+_CONSTANTS = dict.fromkeys(("true", "TRUE"), "True") | dict.fromkeys(("false", "FALSE"), "False")
+_CONSTANTS |= dict.fromkeys(("null", "NULL", "nil", "none"), "None")
 _HISTORY = {"'acc'": "accuracy", "'val_acc'": "val_accuracy"}
 
 # Argument(s) not recognized: {'lr': 0.01} · Unrecognized keyword arguments passed to Dense: {'init': …} ·
@@ -45,6 +47,7 @@ _NUMPY_NAME = re.compile(r"module 'numpy' has no attribute '(\w{1,50})'|`np\.(\w
 _TENSORFLOW_NAME = re.compile(
     r"module '(?:tensorflow|tensorflow\._api\.v\d[\w.]*|keras\._tf_keras[\w.]*)' has no attribute '(\w{1,50})'"
 )
+_NAME = re.compile(r"name '(\w{1,50})' is not defined")
 _KERAS_NAME = re.compile(r"module 'keras(?:\.[\w.]+)?' has no attribute '(\w{1,50})'")
 _ATTRIBUTE = re.compile(r"(?:'(\w{1,50})' object|(module) '(\w{1,50})') has no attribute '(\w{1,50})'")
 
@@ -54,6 +57,8 @@ def rename_hint(raised: Raised) -> str:
     said = raised.text
     if raised.type_name == "AttributeError":
         return _attribute(said)
+    if raised.type_name == "NameError" and (name := _NAME.search(said)) and name[1] in _CONSTANTS:
+        return _write(name[1], _CONSTANTS[name[1]])
     if raised.type_name == "KeyError" and said in _HISTORY:
         return _write(said.strip("'"), _HISTORY[said])
     if "Dense.__init__() missing 1 required positional argument: 'units'" in said:

@@ -5,6 +5,7 @@ The line is looked at first: for most of what is pasted along Python only says "
 
 from __future__ import annotations
 
+import difflib
 import keyword
 import re
 import unicodedata
@@ -16,6 +17,8 @@ from autograder.messages import text
 ERRORS = frozenset(["SyntaxError", "IndentationError", "TabError"])
 
 _ANY = ""
+_SLIP = 0.8  # by difflib: two letters swapped in a word of six
+_KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist])
 _WORDS = "|".join(keyword.kwlist)
 # Three words or more with nothing between them that Python calculates with.
 _SENTENCE = rf"^\s*(?!(?:{_WORDS})\b)[A-Za-z][\w'’-]*[,.!?:]?(?:\s+[\w'’(),.:;!?/-]+){{2,}}\s*$"
@@ -58,6 +61,7 @@ _ROWS = (
     _instead(r"<>", _ANY, "<>", "!="),
     _instead(_ANY, r"leading zeros in decimal|invalid token", "0777", "0o777"),
     # Other languages.
+    _instead(r"^\s*(?:function|define|func|fn|fun)\s+\w+\s*\(", _ANY, "function", "def"),
     _instead(r"^\s*(?:\}\s*)?(?:else\s+if|elseif|elsif)\b", _ANY, "else if", "elif"),
     _instead(r"&&", _ANY, "&&", "and"),
     _instead(r"\|\|", _ANY, "||", "or"),
@@ -88,7 +92,7 @@ _ROWS = (
 _ODD_CHARACTER = re.compile(r"invalid (?:character '(.)'|non-printable character)")
 _QUOTES = dict.fromkeys("“”„«»", '"') | dict.fromkeys("‘’‚", "'")
 _LIKE = {"、": ",", "。": ".", "–": "-", "—": "-", "−": "-", "×": "*", "÷": "/", "【": "[", "】": "]", "…": "...",
-         "≤": "<=", "≥": ">=", "≠": "!=", "·": "*"}  # fmt: skip
+         "≤": "<=", "≥": ">=", "≠": "!=", "·": "*", "²": "**2", "³": "**3"}  # fmt: skip
 
 
 def syntax_hint(raised: Raised) -> str:
@@ -97,8 +101,18 @@ def syntax_hint(raised: Raised) -> str:
     odd = _ODD_CHARACTER.search(raised.text)
     if odd and not re.search(_CHINESE_SENTENCE, line):
         return _odd_character(odd[1])
+    if meant := _keyword_meant(line):
+        return text("hint.did_you_mean", name=meant)
     row = next(row for row in _ROWS if row.line.search(line) and row.said.search(raised.text))
     return text(row.key, wrong=row.wrong, right=row.right)
+
+
+def _keyword_meant(line: str) -> str:
+    """Return the word of Python's that a line begins with, but for a slip: import of `improt numpy`."""
+    first = re.match(r"\s*([a-z]{4,8})\s+\w", line)
+    if first is None or first[1] in _KEYWORDS:
+        return ""
+    return next(iter(difflib.get_close_matches(first[1], keyword.kwlist, n=1, cutoff=_SLIP)), "")
 
 
 def _odd_character(char: str | None) -> str:

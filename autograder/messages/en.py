@@ -248,6 +248,8 @@ MESSAGES: dict[str, str] = {
     "hint.open_encoding": 'Say which encoding the file has: open(name, encoding="gbk").',
     "hint.arguments": "Compare the arguments on this line with the function that it calls: one too many, one missing, or a misspelt name.",
     "hint.call": "The handout has it as {asked}. Define it with these parameters, in this order.",
+    "hint.method": "Compare the parameters with the handout's; a method's first one is self.",
+    "hint.none": "Something here is None: most often the result of a function that has no return.",
     "hint.lines": "lines {first}–{last}",
     "hint.cell": "code cell {first}",
     "hint.cells": "code cells {first}–{last}",

@@ -245,6 +245,8 @@ MESSAGES: dict[str, str] = {
     "hint.open_encoding": '请写明文件的编码：open(name, encoding="gbk")。',
     "hint.arguments": "把这一行的参数与它调用的函数对照：多了一个、少了一个，或名字拼错了。",
     "hint.call": "题目要求的是 {asked}。请按这些参数、这个顺序来定义。",
+    "hint.method": "把参数与题目里的对照一下；方法的第一个参数是 self。",
+    "hint.none": "这里有个值是 None：最常见的原因是函数没有 return。",
     "hint.lines": "第 {first}–{last} 行",
     "hint.cell": "第 {first} 个代码单元",
     "hint.cells": "第 {first}–{last} 个代码单元",
