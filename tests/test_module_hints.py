@@ -58,11 +58,17 @@ def test_of_an_unknown_name_both_is_said():
 
 @pytest.mark.parametrize(
     ("module", "key"),
-    [("google.colab", "not_on_this_system"), ("msvcrt", "not_on_this_system"), ("_tkinter", "no_windows"),
+    [("msvcrt", "not_on_this_system"), ("_tkinter", "no_windows"),
      ("tensorflow.contrib", "tensorflow1"), ("tensorflow.examples", "tensorflow1")],
 )  # fmt: skip
 def test_what_is_nowhere_here(module, key):
     assert _missing(module) == text(f"hint.{key}", module=module)
+
+
+@pytest.mark.parametrize("missing", ["google", "google.colab"])
+def test_colab_whether_another_package_of_googles_is_there_or_not(missing):
+    hint = text("hint.not_on_this_system", module="google.colab")
+    assert _missing(missing, "from google.colab import drive") == hint
 
 
 def test_modules_that_python_3_has_renamed():

@@ -25,7 +25,7 @@ _SAME_NAME = frozenset([
     "thop", "timm", "torch", "torchaudio", "torchinfo", "torchmetrics", "torchsummary", "torchtext",
     "torchvision", "torchviz", "tqdm", "transformers", "visdom", "wandb", "xgboost",
 ])  # fmt: skip
-_NOT_HERE = frozenset(["google.colab", "kaggle_datasets", "msvcrt", "winreg", "winsound", "win32api", "win32con"])
+_NOT_HERE = frozenset(["kaggle_datasets", "msvcrt", "winreg", "winsound", "win32api", "win32con"])
 _WINDOWS = frozenset(["_tkinter", "tkinter", "turtle", "PyQt5", "PyQt6", "PySide6", "wx", "pygame"])
 _PYTHON2 = {
     "ConfigParser": "configparser", "HTMLParser": "html.parser", "Queue": "queue", "StringIO": "io",
@@ -68,6 +68,8 @@ def import_hint(raised: Raised) -> str:
 
 def _missing_module(module: str, said: str, line: str) -> str:  # noqa: PLR0911 - one return a kind
     top = module.partition(".")[0]
+    if top == "google" and "google.colab" in line:  # without any package of Google's, `google` itself is missing
+        return text("hint.not_on_this_system", module="google.colab")
     if module in _NOT_HERE or top in _NOT_HERE:
         return text("hint.not_on_this_system", module=module)
     if top in _WINDOWS:
