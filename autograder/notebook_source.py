@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from autograder.errors import UsageError
 from autograder.messages import text
-from autograder.submission import CellStart
+from autograder.submission import CellStart, decode
 
 _MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
 _STATEMENT_MAGIC = re.compile(r"%(?:time|prun)\s+(?:-[lsTD]\s*\S+\s+|-\w+\s+)*([^-\s].*)$")
@@ -53,11 +53,13 @@ def _code_cells(content: bytes, name: str) -> list[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a missing cell id is of no interest here
-            notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
+            notebook = nbformat.reads(decode(content), as_version=4)
         return [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     # Broad: nbformat raises whatever its validators and json come upon in a damaged file.
     except Exception as error:  # noqa: BLE001
-        raise UsageError(text("usage.bad_notebook", file=name, problem=type(error).__name__)) from None
+        looks_like_one = content.lstrip().startswith(b"{")
+        hint = text("usage.bad_notebook_hint" if looks_like_one else "usage.no_notebook_hint")
+        raise UsageError(text("usage.bad_notebook", file=name, problem=type(error).__name__), hint=hint) from None
 
 
 def _without_magics(source: str) -> list[str]:

@@ -52,7 +52,7 @@ _Measured = Annotated[float, WithJsonSchema({"anyOf": [{"type": "number"}, _NOT_
 class MetricResult(_Model):
     """One measured value with its thresholds and what it earned."""
 
-    value: _Measured = Field(description="the median over the seeds; NaN counts as the worst value")
+    value: _Measured = Field(description="the median over the seeds; what is not finite counts as the worst")
     values: tuple[_Measured, ...] = Field(description="one raw value a seed, as measured")
     better: Literal["higher", "lower"] = "lower"
     full: float | None = Field(None, description="the value that earns all points; none: shown, not graded")

@@ -9,15 +9,23 @@ from autograder.results import CheckResult, MetricResult, Status, Thresholds
 
 
 def median_of_seeds(values: Sequence[float], better: str) -> float:
-    """Return the median, a NaN counting as the worst value; of an even number, the worse of the two in the middle.
+    """Return the median; what is not finite counts as the worst; of an even number, the worse of the two in the middle.
 
     Args:
         values: one value a seed, at least one.
         better: "lower" or "higher".
+
+    Returns:
+        One of the values, as it was measured.
     """
-    worst = math.inf if better == "lower" else -math.inf
-    ranked = sorted((worst if math.isnan(value) else value for value in values), reverse=better == "higher")
-    return ranked[len(ranked) // 2]
+
+    def badness(value: float) -> float:
+        # -inf is no perfect loss: a training that overflowed is as bad as one that gave NaN.
+        if not math.isfinite(value):
+            return math.inf
+        return value if better == "lower" else -value
+
+    return sorted(values, key=badness)[len(values) // 2]
 
 
 def credit(value: float, thresholds: Thresholds) -> float:

@@ -16,7 +16,9 @@ from typing import NamedTuple
 
 from autograder.course import FRAMEWORKS, LoadedAssignment
 from autograder.errors import UsageError
+from autograder.file_kind import ARCHIVE_SUFFIXES, ARCHIVES, is_notebook, other_kind
 from autograder.messages import text
+from autograder.zip_archive import TooLarge, read_zip
 
 MAX_FILE_BYTES = 20 << 20  # source files and small model files; datasets are not handed in
 MAX_TOTAL_BYTES = 100 << 20
@@ -70,11 +72,15 @@ class Submission:
         """The framework that the submission computes with; None where it imports none."""
         return next((name for name in self.frameworks if name in FRAMEWORKS), None)
 
+    def cell_at(self, line: int) -> CellStart:
+        """Return the notebook's code cell that a line of the module comes from."""
+        return self.cells[max(bisect_right([cell.line for cell in self.cells], line) - 1, 0)]
+
     def place(self, file: str, line: int) -> str:
         """Return a line of the module as the student knows it: `mlp.py:12`, or `mlp.ipynb, cell 3, line 2`."""
         if file != self.main or not self.cells:
             return f"{self.name if file == self.main else file}:{line}"
-        start = self.cells[max(bisect_right([cell.line for cell in self.cells], line) - 1, 0)]
+        start = self.cell_at(line)
         return text("report.cell_line", file=self.name, cell=start.cell, line=line - start.line + 1)
 
 
@@ -106,7 +112,7 @@ def find(assignment: LoadedAssignment, given: Path | None, cwd: Path) -> Submiss
 
     Args:
         assignment: says which file is expected.
-        given: a file, notebook or folder; None looks in the working directory and the assignment's own folder.
+        given: a file, notebook, folder or .zip; None looks in the working directory and the assignment's own folder.
         cwd: the working directory.
 
     Raises:
@@ -116,16 +122,20 @@ def find(assignment: LoadedAssignment, given: Path | None, cwd: Path) -> Submiss
         return read_file(_only(_in_usual_places(assignment, cwd), assignment, cwd), cwd)
     path = given if given.is_absolute() else cwd / given
     if path.is_dir():
-        return _read_folder(path, assignment, _shown(path, cwd))
+        return _from_files(_files_in(path), assignment, path.name, _shown(path, cwd))
     if not path.is_file():
         raise UsageError(text("usage.no_file", file=given), hint=_near_file(path, assignment))
+    if path.suffix.lower() == ".zip":
+        return _from_files(_files_in_zip(path), assignment, path.name, path.stem)
     return read_file(path, cwd)
 
 
 def read_file(path: Path, cwd: Path | None = None) -> Submission:
     """Read one .py or .ipynb file, with the siblings that it imports."""
-    if path.suffix not in {".py", ".ipynb"}:
-        raise UsageError(text("usage.not_python", file=_shown(path, cwd)), hint=text("usage.not_python_hint"))
+    suffix = path.suffix.lower()
+    if suffix not in {".py", ".ipynb"}:
+        hint = text("usage.unpack_hint" if suffix in ARCHIVE_SUFFIXES else "usage.not_python_hint")
+        raise UsageError(text("usage.not_python", file=_shown(path, cwd)), hint=hint)
     content = _read(path)
     if not decode(content).strip():
         raise UsageError(text("usage.empty_file", file=_shown(path, cwd)), hint=text("usage.empty_file_hint"))
@@ -135,12 +145,19 @@ def read_file(path: Path, cwd: Path | None = None) -> Submission:
 
 
 def _assemble(main: str, files: dict[str, bytes]) -> Submission:
-    """Make a Submission of files as they were handed in: a notebook becomes a module, sources become UTF-8."""
-    if main.endswith(".ipynb"):
+    """Make a Submission of files as they were handed in: a notebook becomes a module, sources become UTF-8.
+
+    Raises:
+        UsageError: the main file is neither source nor a notebook, whatever it is called.
+    """
+    if kind := other_kind(files[main]):
+        hint = text("usage.unpack_hint" if kind in ARCHIVES else "usage.renamed_hint")
+        raise UsageError(text("usage.other_kind", file=main, kind=kind), hint=hint)
+    if main.lower().endswith(".ipynb") or is_notebook(files[main]):
         from autograder.notebook_source import notebook_to_module
 
         module = notebook_to_module(files[main], main)
-        name = f"{main.removesuffix('.ipynb')}.py"
+        name = f"{PurePosixPath(main).stem}.py"
         others = {other: content for other, content in files.items() if other not in {main, name}}
         return Submission(name, {name: module.source.encode(), **_as_utf8(others)}, main, module.cells)
     return Submission(main, _as_utf8(files), main)
@@ -208,7 +225,7 @@ def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
             text("usage.nothing_here", id=assignment.id, file=file),
             hint=text("usage.nothing_here_hint", id=assignment.id, file=file),
         )
-    worked_on = [path for path in found if not _is_stub(path)] or found
+    worked_on = [path for path in found if not _is_stub(path.name, path.read_bytes())] or found
     if len(worked_on) > 1:
         raise UsageError(
             text("usage.several", files=", ".join(_shown(path, cwd) for path in worked_on)),
@@ -217,54 +234,73 @@ def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
     return worked_on[0]
 
 
-def _is_stub(path: Path) -> bool:
+def _is_stub(name: str, content: bytes) -> bool:
     """Whether a file still raises for every task: what tells an untouched stub from the one being worked on."""
-    if path.suffix != ".py":
+    if not name.endswith(".py"):
         return False
-    source = decode(path.read_bytes())
+    source = decode(content)
     return source.count("# BEGIN SOLUTION") == source.count("raise NotImplementedError(") > 0
 
 
-def _read_folder(folder: Path, assignment: LoadedAssignment, shown: str) -> Submission:
-    """Read a folder handed in: every file within the caps; the main one by its name, else by what it defines."""
+def _files_in(folder: Path) -> dict[str, bytes]:
+    """Read a folder handed in: every file within the caps."""
     files: dict[str, bytes] = {}
     total = 0
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if any(part in _SKIPPED_FOLDERS or part.startswith(".") for part in relative.parts):
-            continue
-        if path.is_symlink() or not path.is_file():  # a link could lead anywhere
+        # A link could lead anywhere.
+        if _is_skipped(relative.parts) or path.is_symlink() or not path.is_file():
             continue
         content = _read(path)
         total += len(content)
         if len(files) >= MAX_FILES or total > MAX_TOTAL_BYTES:
-            raise UsageError(
-                text("usage.folder_too_large", folder=folder.name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20)
-            )
+            raise _too_large(folder.name)
         files[relative.as_posix()] = content
-    main = _main_of(files, assignment, folder, shown)
+    return files
+
+
+def _files_in_zip(path: Path) -> dict[str, bytes]:
+    """Read a .zip handed in, within the caps."""
+    try:
+        files = read_zip(path, max_files=MAX_FILES, max_file_bytes=MAX_FILE_BYTES, max_total_bytes=MAX_TOTAL_BYTES)
+    except TooLarge:
+        raise _too_large(path.name) from None
+    return {name: content for name, content in files.items() if not _is_skipped(PurePosixPath(name).parts)}
+
+
+def _is_skipped(parts: tuple[str, ...]) -> bool:
+    return any(part in _SKIPPED_FOLDERS or part.startswith(".") for part in parts)
+
+
+def _too_large(name: str) -> UsageError:
+    return UsageError(text("usage.folder_too_large", folder=name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20))
+
+
+def _from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str, shown: str) -> Submission:
+    """Make a Submission of all files in a folder or archive: the main one by its name, else by what it defines."""
+    main = _main_of(files, assignment, name, shown)
     # The main file's own folder becomes the root, so that it can import its siblings.
     root = PurePosixPath(main).parent
     inside = {
-        PurePosixPath(name).relative_to(root).as_posix(): content
-        for name, content in files.items()
-        if PurePosixPath(name).is_relative_to(root)
+        PurePosixPath(other).relative_to(root).as_posix(): content
+        for other, content in files.items()
+        if PurePosixPath(other).is_relative_to(root)
     }
     return _assemble(PurePosixPath(main).name, inside)
 
 
-def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: Path, shown: str) -> str:
-    code = [name for name in files if name.endswith((".py", ".ipynb"))]
+def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: str, shown: str) -> str:
+    code = [name for name in files if name.lower().endswith((".py", ".ipynb"))]
     stems = {Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names)}
     by_name = [name for name in code if PurePosixPath(name).stem in stems]
     for candidates in (by_name, code, _defining(files, code, assignment.spec.entry.names)):
         if len(candidates) == 1:
             return candidates[0]
-        worked_on = [name for name in candidates if not _is_stub(folder / name)]
+        worked_on = [name for name in candidates if not _is_stub(name, files[name])]
         if candidates is by_name and len(worked_on) == 1:
             return worked_on[0]
     if not code:
-        raise UsageError(text("usage.folder_without_code", folder=folder.name, file=assignment.spec.entry.file))
+        raise UsageError(text("usage.folder_without_code", folder=folder, file=assignment.spec.entry.file))
     raise UsageError(
         text("usage.several", files=", ".join(by_name or code)),
         hint=text("usage.several_hint", id=assignment.id, file=Path(shown, (by_name or code)[0])),

@@ -1,4 +1,4 @@
-"""What all tests share. A missing framework skips a test with its reason, or fails it under GRADE_REQUIRE_ALL."""
+"""What all tests share. What a test needs and is not installed skips it, or fails it under GRADE_REQUIRE_ALL."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FRAMEWORKS = ("torch", "tensorflow")
+NEEDED = ("torch", "tensorflow", "matplotlib")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for framework in FRAMEWORKS:
-        if item.get_closest_marker(framework) and importlib.util.find_spec(framework) is None:
-            reason = f"{framework} is not installed"
+    for needed in NEEDED:
+        if item.get_closest_marker(needed) and importlib.util.find_spec(needed) is None:
+            reason = f"{needed} is not installed"
             if os.environ.get("GRADE_REQUIRE_ALL"):
                 pytest.fail(f"{reason}, and GRADE_REQUIRE_ALL is set")
             pytest.skip(reason)

@@ -128,7 +128,7 @@ def test_several_files_that_could_be_meant(course):
 
 def test_a_folder_without_code(course):
     write(course / "empty" / "README.md", "x")
-    assert "There is no .py file and no notebook in the folder empty" in refused(course, "check", "hw1", "empty")
+    assert "There is no .py file and no notebook in empty" in refused(course, "check", "hw1", "empty")
 
 
 def test_a_framework_that_is_not_installed_comes_with_the_exact_pip_line(course, tmp_path):
@@ -256,7 +256,7 @@ def test_validate_shows_a_table_and_exits_with_1_where_anything_is_wrong(course)
     assert (result.returncode, result.stderr) == (1, b"")
     assert "hw1 wrong/ 0.0 only 0 wrong answers; at least 8 are wanted" in said
     assert "hw1 solution sums.py 40/40" in said
-    assert "3 attempts, 1 problems" in said
+    assert "Attempts: 3 · problems: 1" in said
 
 
 def test_validate_json_is_one_document(course):

@@ -26,10 +26,22 @@ LAYERS = (
     ("results", "diagnosis", "messages", "errors", "limits", "yaml_file", "__init__"),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
-PART_OF = {"notebook_source": "submission"}
+PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submission")
 
 INSIDE = ("protocol", "values", "channel", "worker", "importing", "frameworks", "devices", "tracebacks")
 OLDEST = (3, 9)
+INSIDE = (
+    "protocol",
+    "values",
+    "channel",
+    "worker",
+    "importing",
+    "frameworks",
+    "devices",
+    "outline",
+    "plotting",
+    "tracebacks",
+)
 WIRE = {"numpy", "msgspec"}
 FRAMEWORKS = {"torch", "tensorflow", "keras", "torchvision", "jax"}
 

@@ -148,9 +148,17 @@ def test_a_notebook_of_version_3_is_read():
     assert notebook_to_module(json.dumps(old).encode(), "a.ipynb").source == "x = 1\n"
 
 
-def test_a_byte_order_mark_and_chinese():
-    made = notebook_to_module(b"\xef\xbb\xbf" + notebook("x = '感知机'"), "a.ipynb")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "utf-16"])
+def test_encodings_of_chinese_editors(encoding):
+    made = notebook_to_module(notebook("x = '感知机'").decode().encode(encoding), "a.ipynb")
     assert made.source == "x = '感知机'\n"
+
+
+@pytest.mark.parametrize(("content", "hint"), [(b'{"cells": ', "save it again"), (b"x = 1", "a name that ends in .py")])
+def test_what_cannot_be_read_comes_with_what_to_do(content, hint):
+    with pytest.raises(UsageError) as caught:
+        notebook_to_module(content, "a.ipynb")
+    assert hint in caught.value.hint
 
 
 # --- as a submission ------------------------------------------------------------------------------------------------
@@ -168,6 +176,14 @@ def test_a_notebook_is_read_as_a_module_of_the_same_name(tmp_path):
     assert (made.main, made.name) == ("作业 1.py", "作业 1.ipynb")
     assert made.frameworks == ("torch",)
     assert set(made.files) == {"作业 1.py"}
+
+
+def test_a_notebook_that_is_called_py_is_one_all_the_same(tmp_path):
+    path = tmp_path / "sums.py"
+    path.write_bytes(notebook("%matplotlib inline\nx = 1", "y = 2"))
+    made = read_file(path)
+    assert (made.main, made.name, set(made.files)) == ("sums.py", "sums.py", {"sums.py"})
+    assert made.place("sums.py", 3) == "sums.py, code cell 2, line 1"
 
 
 def test_a_line_is_placed_in_its_cell(tmp_path):

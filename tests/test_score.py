@@ -108,15 +108,22 @@ def test_the_thresholds_themselves_earn_all_and_nothing(thresholds):
         ([4.0, 1.0, 3.0, 2.0], "higher", 2.0),
         ([NAN, 1.0, 2.0], "lower", 2.0),
         ([NAN, 1.0, 2.0], "higher", 1.0),
-        ([1.0, NAN], "lower", INF),
-        ([1.0, NAN], "higher", -INF),
-        ([NAN, NAN, 1.0], "lower", INF),
-        ([NAN, NAN, 1.0], "higher", -INF),
         ([INF, 1.0, 1.0], "lower", 1.0),
+        ([-INF, 1.0, 2.0], "lower", 2.0),
+        ([-INF, -INF, 1.0], "lower", -INF),
+        ([INF, 1.0, 2.0], "higher", 1.0),
+        ([INF, INF, 1.0], "higher", INF),
+        ([-INF, 1.0], "lower", -INF),
     ],
 )
-def test_median_takes_the_worse_of_two_and_a_nan_for_the_worst(values, better, median):
+def test_median_takes_the_worse_of_two_and_what_is_not_finite_for_the_worst(values, better, median):
     assert median_of_seeds(values, better) == median
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+@pytest.mark.parametrize("values", [[1.0, NAN], [NAN, NAN, 1.0], [NAN]])
+def test_a_median_that_is_nan_stays_nan(values, better):
+    assert math.isnan(median_of_seeds(values, better))
 
 
 @steady

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 
 import pytest
 
@@ -319,5 +320,53 @@ def test_a_folder_beyond_the_caps(assignment, here, monkeypatch, cap):
     monkeypatch.setattr(module, cap, {"MAX_FILES": 3, "MAX_TOTAL_BYTES": 300}[cap])
     _refused(lambda: find(assignment, here, here))  # several, but within
     monkeypatch.setattr(module, cap, {"MAX_FILES": 2, "MAX_TOTAL_BYTES": 299}[cap])
-    with pytest.raises(UsageError, match="The folder here has more than"):
+    with pytest.raises(UsageError, match="here has more than"):
         find(assignment, here, here)
+
+
+# --- archives, and what is called .py ------------------------------------------------------------------------------
+
+
+def _packed(path, **files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_an_archive_is_read_as_the_folder_in_it(assignment, here):
+    files = {"my work/sums.py": "import a\n", "my work/a.py": "x = 1\n", "__MACOSX/my work/._sums.py": "\0"}
+    made = find(assignment, _packed(here / "hw1.ZIP", **files), here)
+    assert (made.main, made.name) == ("sums.py", "sums.py")
+    assert made.files == {"sums.py": b"import a\n", "a.py": b"x = 1\n"}
+    assert list(here.iterdir()) == [here / "hw1.ZIP"]
+
+
+def test_an_archive_without_code_or_with_several(assignment, here):
+    with pytest.raises(UsageError, match=r"no notebook in a\.zip; expected sums\.py"):
+        find(assignment, _packed(here / "a.zip", **{"README.md": "nothing"}), here)
+    error = _refused(lambda: find(assignment, _packed(here / "b.zip", **{"1.py": SOLUTION, "2.py": SOLUTION}), here))
+    assert "1.py, 2.py" in error.message
+
+
+def test_an_archive_beyond_the_caps(assignment, here, monkeypatch):
+    packed = _packed(here / "a.zip", **{"1.py": "x" * 100, "2.py": "x" * 100})
+    monkeypatch.setattr(module, "MAX_TOTAL_BYTES", 199)
+    with pytest.raises(UsageError, match=r"a\.zip has more than"):
+        find(assignment, packed, here)
+
+
+@pytest.mark.parametrize("name", ["sums.py", "sums.ipynb"])
+@pytest.mark.parametrize(("content", "kind"), [(b"%PDF-1.7\n", "PDF"), (b"Rar!\x1a\x07\x00", "RAR")])
+def test_what_is_no_source_whatever_it_is_called(here, name, content, kind):
+    (here / name).write_bytes(content)
+    assert f"its content is {kind}" in _refused(lambda: read_file(here / name)).message
+
+
+def test_what_is_packed_otherwise_has_to_be_unpacked(here):
+    error = _refused(lambda: read_file(write(here / "sums.tar.gz", "x")))
+    assert error.hint.startswith("Unpack it")
+
+
+def test_a_suffix_may_be_in_capitals(here):
+    assert read_file(write(here / "SUMS.PY", "x = 1\n")).main == "SUMS.PY"

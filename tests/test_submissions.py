@@ -43,7 +43,7 @@ class HandIn(BaseModel):
     why: str = Field("", description="what the hand-in is about, where its name does not say it")
     assignment: str = Field("", description="where the file's first folder is not it")
     hidden: bool = Field(False, description="run the hidden checks too")
-    needs: Literal["", "torch", "tensorflow"] = Field("", description="the framework that it imports")
+    needs: Literal["", "torch", "tensorflow", "matplotlib"] = Field("", description="the framework that it imports")
     only: Literal["", "linux", "posix"] = Field("", description="the systems that have what it plays with")
     limits: dict[str, float] = Field({}, description="instead of the assignment's own")
 

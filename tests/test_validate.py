@@ -293,7 +293,7 @@ def test_the_table_and_its_summary():
         "hw1 wrong/b 10.5/40 2.0 too [bold]high",
         "too low",
         "hw1 wrong/ 0.0 as expected",
-        "3 attempts, 2 problems, 62 s",
+        "Attempts: 3 · problems: 2 · 62 s",
     ]
 
 

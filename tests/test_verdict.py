@@ -259,3 +259,20 @@ def test_our_own_mistake_comes_with_its_traceback_for_staff():
     assert "test_verdict.py" in made.staff_note
     assert "len(5)" in made.staff_note
     assert (made.hint, made.frames, made.expected) == ("", (), "")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        raised("ImportError", " (" * 1_000_000),
+        raised("RuntimeError", "leaf Variable that requires grad " * 100_000),
+        raised("SyntaxError", "invalid syntax", frames=[frame(3, "x ++" + " " * 3_000_000 + "y")], syntax=True),
+        raised("SyntaxError", "invalid syntax", frames=[frame(3, "if " * 1_000_000)], syntax=True),
+        raised("AttributeError", "", missing="fit", names=["fits" * 100_000] * 10_000),
+        raised("AttributeError", "", missing="f" * 3_000_000, names=["f" * 3_000_000]),
+    ],
+    ids=["import", "torch", "blanks", "if", "names", "missing"],
+)
+def test_security_megabytes_from_the_box_cost_no_time(told):
+    """Each of these took minutes to hours; pytest's timeout would end it."""
+    assert len(verdict(told).message) < 1000

@@ -123,3 +123,19 @@ def defined_names(module: ModuleType) -> list[str]:
         for name, value in list(vars(module).items())
         if isinstance(name, str) and not name.startswith("__") and not isinstance(value, ModuleType)
     ][:500]
+
+
+def own_names(module: ModuleType, folder: Path) -> list[str]:
+    """Return the module's functions and classes that the student has written, in whichever file below `folder`.
+
+    `from torch import *` brings a thousand others, and one of them always looks like the name that is missing.
+    """
+    found = []
+    for name in defined_names(module):
+        # Broad: what `__module__` gives is the student's code.
+        with contextlib.suppress(Exception):
+            value = getattr(module, name)
+            file = getattr(sys.modules.get(value.__module__), "__file__", None)
+            if callable(value) and file and Path(file).is_relative_to(folder):
+                found.append(name)
+    return found

@@ -221,6 +221,18 @@ class Frame(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     student: bool
 
 
+class Outline(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What the main file holds where a name that was asked for is missing: words for the student, never evidence."""
+
+    model: str = ""  # a class that is a network
+    trainer: str = ""  # a function that trains, with its parameters: train(dataloader, model, loss_fn, optimizer)
+    takes_loader: bool = False  # the trainer wants batches, as the lesson's does
+    first_line: int = 0  # of the statements at the top that train; 0: there are none
+    last_line: int = 0
+    inside: str = ""  # the class or function that the missing name is defined in
+    inside_line: int = 0
+
+
 class Loaded(Message, frozen=True, tag="loaded"):
     names: list[str]
     environment: Environment
@@ -238,6 +250,7 @@ class Raised(Message, frozen=True, tag="raised"):
     text: str
     frames: list[Frame]
     names: list[str] = []  # what the module defines, where an attribute was missing from it
+    outline: Optional[Outline] = None  # noqa: UP045 - of the main file, where it was that which defines no such name
     missing: str = ""  # the attribute that was missing (of an object: `text` is its class), or the module not found
     syntax: bool = False  # a syntax error of a file handed in: its only frame is the place, `column` is from 1
     column: int = 0

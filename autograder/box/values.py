@@ -8,6 +8,8 @@ Imported on both sides: the standard library, numpy and the protocol only.
 
 from __future__ import annotations
 
+import array
+import enum
 from collections.abc import Callable
 from typing import Any, Union
 
@@ -72,10 +74,10 @@ class Encoder:
             raise Unsendable(f"more than {MAX_ITEMS:,} values; use an array")
         if kind in _PLAIN:
             return value  # type: ignore[return-value]  # narrowed by the set
-        if kind is int:
-            return self._int(value)  # type: ignore[arg-type]
-        if kind is np.ndarray:
-            return self._array(value)  # type: ignore[arg-type]
+        if kind is int or _is_int_enum(kind):
+            return self._int(int.__int__(value))  # type: ignore[arg-type]
+        if kind is np.ndarray or kind is array.array:
+            return self._array(np.asarray(value))
         if kind in _NUMPY_SCALARS:
             return self._scalar(value)  # type: ignore[arg-type]
         if depth >= MAX_DEPTH:
@@ -108,8 +110,8 @@ class Encoder:
             raise Unsendable(f"an int of {value.bit_length():,} bits")
         return BigInt(hex(value))
 
-    def _array(self, array: np.ndarray[Any, Any]) -> ArrayNode:
-        plain = np.ascontiguousarray(array).reshape(array.shape)  # the former makes 0-d arrays 1-d
+    def _array(self, values: np.ndarray[Any, Any]) -> ArrayNode:
+        plain = np.ascontiguousarray(values).reshape(values.shape)  # the former makes 0-d arrays 1-d
         dtype = plain.dtype.newbyteorder("<")
         if dtype.str not in DTYPES:
             raise Unsendable(_why_not_this_dtype(plain.dtype))
@@ -126,6 +128,11 @@ class Encoder:
                 return str(value)
             raise Unsendable(_why_not_this_dtype(value.dtype))
         return ScalarNode(dtype.str, np.asarray(value).astype(dtype).tobytes())
+
+
+def _is_int_enum(kind: type) -> bool:
+    """Whether it is a class like `class Gate(IntEnum)`: its members are the ints that they stand for."""
+    return type(kind) is enum.EnumType and issubclass(kind, int)
 
 
 def _why_not_this_dtype(dtype: np.dtype[Any]) -> str:

@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder.box import devices, frameworks, importing, tracebacks
+from autograder.box import devices, frameworks, importing, plotting, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
+from autograder.box.outline import outline_of
 from autograder.box.protocol import (
     BROKEN,
     CHANNEL_LOST,
@@ -32,6 +33,7 @@ from autograder.box.protocol import (
     Handle,
     Load,
     Loaded,
+    Outline,
     Path,
     Put,
     Raised,
@@ -67,6 +69,7 @@ class Worker:
         self._channel = channel
         self._folder = folder
         self._module: ModuleType | None = None
+        self._main = folder
         self._objects: dict[int, object] = {}
         self._next_number = 1
         self._generation = 0
@@ -119,6 +122,8 @@ class Worker:
         files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents)}
         _limit_self(request)
         importing.write_files(files, self._folder)
+        self._main = self._folder / request.main
+        plotting.draw_with_agg()
         importing.import_frameworks(request.frameworks)
         frameworks.seed_all(0)
         given = importing.notebook_names() if request.notebook else {}
@@ -203,8 +208,15 @@ class Worker:
             if hasattr(type(holder), name):  # a property of the student's that raised by itself
                 raise
             if isinstance(holder, ModuleType):
-                raise _Missing(name, importing.defined_names(holder), "") from None
+                own = importing.own_names(holder, self._folder)
+                raise _Missing(name, own, "", self._outline(name)) from None
             raise _Missing(name, _names_of(holder), type(holder).__name__[:200]) from None
+
+    def _outline(self, missing: str) -> Outline | None:
+        # Broad: the student's code may have removed the file, or replaced what reading it takes.
+        with contextlib.suppress(Exception):
+            return outline_of(self._main.read_text(encoding="utf-8"), missing)
+        return None
 
     def _keep(self, value: object) -> Value | np.ndarray[Any, Any]:
         if isinstance(value, Handle):
@@ -222,9 +234,9 @@ class Worker:
 class _Missing(Exception):
     """The student's module or object has no such attribute."""
 
-    def __init__(self, name: str, names: list[str], owner: str) -> None:
+    def __init__(self, name: str, names: list[str], owner: str, outline: Outline | None = None) -> None:
         super().__init__(name)
-        self.name, self.names, self.owner = name, names, owner
+        self.name, self.names, self.owner, self.outline = name, names, owner, outline
 
     def as_reply(self, request_id: int) -> Raised:
         return Raised(
@@ -234,6 +246,7 @@ class _Missing(Exception):
             text=self.owner,
             frames=[],
             names=self.names,
+            outline=self.outline,
             missing=self.name,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from autograder import datasets
@@ -15,6 +16,7 @@ from autograder.errors import GradeError
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
+from autograder.judge.near_miss import Handout, handout_of
 from autograder.judge.time_limits import limits_for, reference_times
 from autograder.judge.verdict import Verdict, verdict_of
 from autograder.messages import text
@@ -167,7 +169,11 @@ class JudgeSession:
         return result
 
     def _verdict(self, error: BaseException | None, check: CheckSpec) -> Verdict:
-        return verdict_of(error, self.submission, check.hint, self.reference)
+        return verdict_of(error, self.submission, check.hint, self._handout, self.reference)
+
+    @cached_property
+    def _handout(self) -> Handout:
+        return handout_of(self.assignment, self.submission.framework())
 
     def _result(self, check: CheckSpec, verdict: Verdict, tail: str) -> CheckResult:
         earns = verdict.status is Status.PASSED

@@ -7,7 +7,6 @@ from the box (`StudentRaised`, `BoxDied`): the student's code went wrong. Anythi
 
 from __future__ import annotations
 
-import difflib
 import re
 import traceback
 from collections.abc import Iterable
@@ -15,18 +14,26 @@ from dataclasses import dataclass
 from itertools import groupby
 from unicodedata import east_asian_width
 
+from msgspec.structs import replace
+
 from autograder.box.client import BoxDied, Cause, StudentRaised
 from autograder.box.protocol import Raised
 from autograder.judge.expectations import CheckFailed
 from autograder.judge.hints import hint_for
+from autograder.judge.near_miss import Handout, attribute_hint, call_hint, name_hint
 from autograder.judge.time_limits import ReferenceTimes
 from autograder.messages import text
 from autograder.results import Status
 from autograder.submission import Submission
 
 _SHOWN_CHARS = 400
+# SECURITY: of what the box tells, before patterns are searched in it: on megabytes some take hours. An honest box sends
+# no more than this.
+_MAX_TEXT, _MAX_SOURCE, _MAX_NAMES, _MAX_NAME = 4000, 300, 500, 200
 _MOST_FRAMES = 12
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # keras colours its errors
+# cannot import name 'foo' from 'numpy' (/home/…/numpy/__init__.py): where it lies helps nobody.
+_OF_FILE = re.compile(r" \((?:unknown location|[^()]{0,300}[/\\\\][^()]{0,300})\)$")
 _ALLOCATION_FAILED = ("DefaultCPUAllocator", "CUDA out of memory", "OOM when allocating")
 
 
@@ -47,7 +54,11 @@ PASSED = Verdict(Status.PASSED)
 
 
 def verdict_of(
-    error: BaseException | None, submission: Submission, hint: str, reference: ReferenceTimes | None = None
+    error: BaseException | None,
+    submission: Submission,
+    hint: str,
+    handout: Handout | None = None,
+    reference: ReferenceTimes | None = None,
 ) -> Verdict:
     """Return the verdict on what a check raised; None where it raised nothing.
 
@@ -56,6 +67,7 @@ def verdict_of(
         submission: to tell the student's files and lines.
         hint: the check's own, used where its expectation failed.
         reference: what the reference solution takes here, to be told where a time was too short.
+        handout: what the assignment asks for, to tell how a name that is missing is to be defined.
     """
     match error:
         case None:
@@ -63,7 +75,7 @@ def verdict_of(
         case CheckFailed():
             return Verdict(Status.FAILED, text("check.failed"), error.expected, error.came, error.hint or hint)
         case StudentRaised():
-            return _of_exception(error.raised, submission)
+            return _of_exception(_cut(error.raised), submission, handout or Handout())
         case BoxDied():
             return _of_death(error.cause, reference)
         case AssertionError():
@@ -91,7 +103,7 @@ def _assertion_text(error: AssertionError) -> str:
     return _one_line(" · ".join(kept[:4])) if kept else text("check.failed")
 
 
-def _of_exception(raised: Raised, submission: Submission) -> Verdict:  # noqa: PLR0911 - one return a kind
+def _of_exception(raised: Raised, submission: Submission, handout: Handout) -> Verdict:  # noqa: PLR0911 - one a kind
     frames = _without_repeats(
         f"{submission.place(frame.file, frame.line)}"
         + (f" {text('report.in_function', name=frame.function)}" if frame.function not in {"", "<module>"} else "")
@@ -106,17 +118,29 @@ def _of_exception(raised: Raised, submission: Submission) -> Verdict:  # noqa: P
     if raised.unsendable:
         return Verdict(Status.FAILED, text("check.unsendable", problem=_one_line(raised.text)), staff_note=note)
     if raised.type_name == "AttributeError" and raised.missing:
-        return _of_missing_name(raised, submission)
+        return _of_missing_name(raised, submission, handout)
     if "MemoryError" in raised.mro or any(sign in raised.text for sign in _ALLOCATION_FAILED):
         return Verdict(Status.MEMORY, text("check.memory_error"), hint=text("hint.memory"), frames=frames,
                        staff_note=note)  # fmt: skip
     if "SystemExit" in raised.mro:
-        return Verdict(Status.CRASHED, text("check.system_exit"), hint=text("hint.system_exit"), frames=frames,
-                       staff_note=note)  # fmt: skip
+        return Verdict(Status.CRASHED, text("check.system_exit"), hint=hint_for(raised) or text("hint.system_exit"),
+                       frames=frames, staff_note=note)  # fmt: skip
     if raised.syntax:
         return _of_syntax_error(raised, submission, note)
-    said = f"{raised.type_name}: {raised.text}" if raised.text else raised.type_name
-    return Verdict(Status.ERROR, _one_line(said), hint=hint_for(raised), frames=frames, staff_note=note)
+    came = _OF_FILE.sub("", raised.text) if "ImportError" in raised.mro else raised.text
+    said = f"{raised.type_name}: {came}" if came else raised.type_name
+    hint = call_hint(raised, handout) or hint_for(raised)
+    return Verdict(Status.ERROR, _one_line(said), hint=hint, frames=frames, staff_note=note)
+
+
+def _cut(raised: Raised) -> Raised:
+    return replace(
+        raised,
+        text=raised.text[:_MAX_TEXT],
+        frames=[replace(frame, source=frame.source[:_MAX_SOURCE]) for frame in raised.frames],
+        names=[name[:_MAX_NAME] for name in raised.names[:_MAX_NAMES]],
+        missing=raised.missing[:_MAX_NAME],
+    )
 
 
 def _without_repeats(frames: Iterable[str]) -> tuple[str, ...]:
@@ -128,20 +152,14 @@ def _without_repeats(frames: Iterable[str]) -> tuple[str, ...]:
     return tuple(told if len(told) <= _MOST_FRAMES else [*told[:3], "…", *told[4 - _MOST_FRAMES :]])
 
 
-def _of_missing_name(raised: Raised, submission: Submission) -> Verdict:
-    name = raised.missing
-    close = difflib.get_close_matches(name, raised.names, n=1) or [
-        known for known in raised.names if known.lower() == name.lower()
-    ]
-    owner = raised.text
+def _of_missing_name(raised: Raised, submission: Submission, handout: Handout) -> Verdict:
+    name, owner = raised.missing, raised.text
     if owner:
-        message, hint = (
-            text("check.missing_attribute", name=name, owner=owner),
-            text("hint.define_attribute", name=name),
-        )
+        message, hint = text("check.missing_attribute", name=name, owner=owner), attribute_hint(raised)
     else:
-        message, hint = text("check.missing_name", name=name, file=submission.name), text("hint.define_name", name=name)
-    return Verdict(Status.FAILED, message, hint=text("hint.near_name", found=close[0], name=name) if close else hint)
+        message = text("check.missing_name", name=name, file=submission.name)
+        hint = name_hint(raised, submission, handout)
+    return Verdict(Status.FAILED, message, hint=hint)
 
 
 def _of_syntax_error(raised: Raised, submission: Submission, note: str) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import enum
 import math
@@ -173,6 +174,34 @@ def test_a_named_tuple_arrives_as_a_tuple():
     assert same(cross([point(1, 2.0)]), [(1, 2.0)])
 
 
+class Gate(enum.IntEnum):
+    OFF = 0
+    ON = 1
+
+    def __int__(self) -> int:
+        return 7
+
+    __index__ = __int__
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class Bits(enum.IntFlag):
+    LOW = 1
+    HIGH = 1 << 70
+
+
+def test_an_int_enum_arrives_as_the_int_that_it_is():
+    """Whatever its methods say: they are the student's code."""
+    assert same(cross([Gate.ON, Gate.OFF, Bits.HIGH | Bits.LOW]), [1, 0, (1 << 70) + 1])
+
+
+@pytest.mark.parametrize(("code", "dtype"), [("d", "<f8"), ("f", "<f4"), ("b", "|i1"), ("B", "|u1"), ("q", "<i8")])
+def test_an_array_of_the_standard_library_arrives_as_one_of_numpy(code, dtype):
+    arrived = cross([array.array(code, [1, 2, 3])])[0]
+    assert (type(arrived), arrived.dtype.str, arrived.tolist()) == (np.ndarray, dtype, [1, 2, 3])
+
+
 # --- what does not cross as plain -----------------------------------------------------------------------------------
 
 
@@ -192,6 +221,22 @@ class Array(np.ndarray):
     pass
 
 
+class Column(array.array):
+    pass
+
+
+class Wrapped(enum.Enum):
+    ONE = 1
+
+
+class OwnMeta(enum.EnumType):
+    pass
+
+
+class Odd(enum.IntEnum, metaclass=OwnMeta):
+    ONE = 1
+
+
 class Items(list):
     pass
 
@@ -204,10 +249,6 @@ class Table(dict):
     pass
 
 
-class Colour(enum.IntEnum):
-    RED = 1
-
-
 @pytest.mark.parametrize(
     "value",
     [
@@ -216,11 +257,13 @@ class Colour(enum.IntEnum):
         Whole(1),
         np.zeros(2).view(Array),
         np.ma.masked_array([1.0]),
+        Column("d", [1.0]),
+        Wrapped.ONE,
+        Odd.ONE,
         Items([1]),
         Pair((1,)),
         Table(a=1),
         collections.OrderedDict(a=1),
-        Colour.RED,
         {1, 2},
         range(3),
         bytearray(b"a"),

@@ -1,0 +1,95 @@
+"""A .zip handed in, read within caps, in memory: nothing is written, and nothing in it is believed.
+
+# SECURITY: what an archive says of itself (sizes, names, counts) is the sender's word. Bytes are counted as they come
+# out; names may not lead anywhere else; links and what is not a plain file are left out.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from autograder.errors import UsageError
+from autograder.messages import text
+
+# Those that Windows, macOS and Info-ZIP write. LZMA and its like can ask for gigabytes to unpack a byte.
+_METHODS = frozenset([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+_MAX_DEPTH = 32
+_MAX_PART_BYTES = 240  # of one folder or file name; file systems end at 255
+_ENCRYPTED = 0x1
+_UTF8_NAMES = 0x800
+
+
+class TooLarge(Exception):
+    """The archive holds more than may be handed in."""
+
+
+def read_zip(path: Path, *, max_files: int, max_file_bytes: int, max_total_bytes: int) -> dict[str, bytes]:
+    """Return the archive's plain files by their names.
+
+    Raises:
+        TooLarge: more files or bytes than that.
+        UsageError: no readable archive, encrypted, or with names that lead elsewhere.
+    """
+    files: dict[str, bytes] = {}
+    total = 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in _plain_files(archive):
+                if len(files) >= max_files:
+                    raise TooLarge
+                name = _safe_name(entry, path)
+                with archive.open(entry) as stream:
+                    files[name] = _read(stream, min(max_file_bytes, max_total_bytes - total))
+                total += len(files[name])
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise UsageError(
+            text("usage.bad_zip", file=path.name, problem=type(error).__name__), hint=text("usage.bad_zip_hint")
+        ) from None
+    for name in files:
+        if any(str(parent) in files for parent in PurePosixPath(name).parents):
+            raise _unsafe(path, name)
+    return files
+
+
+def _plain_files(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    for entry in archive.infolist():
+        kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archive is Windows'
+        if not entry.is_dir() and kind in {0, stat.S_IFREG}:
+            if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
+                raise NotImplementedError
+            yield entry
+
+
+def _safe_name(entry: zipfile.ZipInfo, archive: Path) -> str:
+    """Return the entry's path below the archive's root."""
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_NAMES:  # Windows' Explorer writes names in the system's own encoding: GBK in China
+        raw = name.encode("cp437", errors="replace")
+        for encoding in ("utf-8", "gb18030"):
+            try:
+                name = raw.decode(encoding)
+                break
+            except UnicodeDecodeError:
+                continue
+    made = PurePosixPath(name.replace("\\", "/"))
+    parts = made.parts
+    too_long = any(len(part.encode(errors="replace")) > _MAX_PART_BYTES for part in parts)
+    if made.is_absolute() or ".." in parts or ":" in name or not 0 < len(parts) <= _MAX_DEPTH or too_long:
+        raise _unsafe(archive, name)
+    return made.as_posix()
+
+
+def _unsafe(archive: Path, name: str) -> UsageError:
+    return UsageError(text("usage.unsafe_zip", file=archive.name, name=name[:100]), hint=text("usage.bad_zip_hint"))
+
+
+def _read(stream: IO[bytes], most: int) -> bytes:
+    content = stream.read(most + 1)
+    if len(content) > most:
+        raise TooLarge
+    return content

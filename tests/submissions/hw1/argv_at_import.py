@@ -1,0 +1,5 @@
+import sys
+
+from finished import *
+
+ROUNDS = int(sys.argv[1])

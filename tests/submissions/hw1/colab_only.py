@@ -1,0 +1,4 @@
+from google.colab import drive
+from finished import *
+
+drive.mount("/content/drive")

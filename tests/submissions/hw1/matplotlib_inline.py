@@ -1,0 +1,2 @@
+%matplotlib inline
+from finished import *

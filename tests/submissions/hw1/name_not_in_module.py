@@ -1,0 +1,2 @@
+from random import randit
+from finished import *

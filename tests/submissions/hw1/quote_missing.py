@@ -1,0 +1,3 @@
+from finished import *
+
+print("trained)

@@ -1,0 +1,2 @@
+from finished import *
+from my_utils import plot_line

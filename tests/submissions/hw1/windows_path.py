@@ -1,0 +1,3 @@
+from finished import *
+
+DATA = open("C:\Users\li\and.txt").read()
