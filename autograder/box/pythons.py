@@ -36,8 +36,8 @@ class Found(NamedTuple):
 
 
 def find(cwd: Path) -> list[Found]:
-    """Return the Pythons of this machine, each once, in the order of the places."""
-    paths = candidates(os.environ, Path.home(), cwd)
+    """Return the Pythons of this machine, each once: the one that this runs with, then in the order of the places."""
+    paths = [Path(sys.executable), *candidates(os.environ, Path.home(), cwd)]
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
         answers = list(threads.map(_ask, paths))
     once: dict[object, Found] = {}

@@ -102,5 +102,6 @@ def test_each_python_is_told_once_and_one_that_fails_with_its_reason(monkeypatch
     names = ("a", "a2", "broken", "b")
     monkeypatch.setattr(pythons, "candidates", lambda *_: [Path(name) for name in names])
     monkeypatch.setattr(pythons, "ask", ask)
-    told = find(tmp_path)
-    assert [(one.path.name, one.problem) for one in told] == [("a", ""), ("broken", "broken did not answer"), ("b", "")]
+    monkeypatch.setattr(pythons.sys, "executable", "/usr/bin/own")
+    told = [(one.path.name, one.problem) for one in find(tmp_path)]
+    assert told == [("own", ""), ("a", ""), ("broken", "broken did not answer"), ("b", "")]
