@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from autograder import yaml_file
+from autograder.datasets.registry import DATASETS
 from autograder.errors import ConfigError, UsageError
 from autograder.limits import Limits
 from autograder.messages import Text, text
@@ -112,6 +113,13 @@ class CheckText(_Model):
     hint: Text | None = None
 
 
+class Anchors(_Model):
+    """The two values of a metric between which points grow."""
+
+    full: float
+    zero: float
+
+
 class Metric(_Model):
     """A metric's thresholds: `full` earns every point, `zero` none (DESIGN §6)."""
 
@@ -120,19 +128,36 @@ class Metric(_Model):
     zero: float
     scale: Literal["linear", "log"] = "linear"
     statistic: Literal["median"] = "median"
+    on_full_data: Anchors | None = Field(None, description="what counts with `--data full`; otherwise the same")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if (self.full > self.zero) != (self.better == "higher") or self.full == self.zero:
-            raise ValueError(text("config.thresholds_order", better=self.better, full=self.full, zero=self.zero))
-        if self.scale == "log" and min(self.full, self.zero) <= 0:
-            raise ValueError(text("config.thresholds_log"))
+        for one in (self, self.on_full_data or self):
+            if (one.full > one.zero) != (self.better == "higher") or one.full == one.zero:
+                raise ValueError(text("config.thresholds_order", better=self.better, full=one.full, zero=one.zero))
+            if self.scale == "log" and min(one.full, one.zero) <= 0:
+                raise ValueError(text("config.thresholds_log"))
         return self
 
-    @property
-    def thresholds(self) -> Thresholds:
-        """The thresholds as scoring takes them."""
-        return Thresholds(self.better, self.full, self.zero, self.scale)
+    def thresholds(self, *, full_data: bool = False) -> Thresholds:
+        """Return the thresholds as scoring takes them."""
+        anchors = self.on_full_data if full_data and self.on_full_data else self
+        return Thresholds(self.better, anchors.full, anchors.zero, self.scale)
+
+
+def _known_dataset(name: str) -> str:
+    if name not in DATASETS:
+        raise ValueError(text("config.no_dataset", name=name, known=", ".join(DATASETS)))
+    return name
+
+
+class DatasetUse(_Model):
+    """The dataset that an assignment's checks train and measure with."""
+
+    name: Annotated[str, AfterValidator(_known_dataset)]
+    embedded: str | None = Field(
+        None, pattern=r"^[\w-]+$", description="a folder beside assignment.yml with a part of it, used by default"
+    )
 
 
 class Entry(_Model):
@@ -141,6 +166,7 @@ class Entry(_Model):
     file: str = Field(pattern=r"^[^/\\]+\.py$")
     names: tuple[str, ...] = Field(min_length=1)
     trainings: tuple[str, ...] = Field((), description="functions that train: memoised, isolated in hidden checks")
+    keeps: tuple[str, ...] = Field((), description="more functions whose result stays in the box, whatever it is")
 
 
 class Assignment(_Model):
@@ -155,6 +181,7 @@ class Assignment(_Model):
     tasks: tuple[Task, ...] = Field(min_length=1)
     checks: dict[str, CheckText] = {}
     metrics: dict[str, Metric] = {}
+    dataset: DatasetUse | None = None
     limits: dict[str, float] = Field({}, description="overrides course.yml's limits, key by key")
     reference_s: dict[Framework, float] = Field({}, description="seconds of one reference training")
 
@@ -213,6 +240,12 @@ class LoadedAssignment(BaseModel):
         """File names of the stubs: mlp_torch.py and mlp_tensorflow.py, or perceptron.py."""
         stem = Path(self.spec.entry.file).stem
         return tuple(f"{stem}_{name}.py" for name in self.spec.frameworks) or (self.spec.entry.file,)
+
+    @property
+    def embedded_data(self) -> Path | None:
+        """The folder of the part of its dataset that ships with the assignment."""
+        dataset = self.spec.dataset
+        return self.folder / dataset.embedded if dataset and dataset.embedded else None
 
     @cached_property
     def checks_sha256(self) -> str:

@@ -109,6 +109,7 @@ class Report(_Model):
     device: str
     device_name: str = ""
     framework: str | None
+    data: Literal["", "embedded", "full"] = Field("", description="the part of the assignment's dataset that was used")
     started_at: str = Field(description="ISO 8601 with time zone")
     duration_s: float = Field(ge=0)
     checks: tuple[CheckResult, ...]
@@ -136,6 +137,15 @@ def _without_secrets(check: CheckResult) -> CheckResult:
         if check.status is not Status.PARTIAL and not check.expected:
             update["hint"] = ""
     return check.model_copy(update=update)
+
+
+class DatasetState(_Model):
+    """A dataset that is known, and where it lies on this machine."""
+
+    name: str
+    folder: str | None = Field(description="none: it is not here")
+    download_bytes: int
+    licence: str
 
 
 class Outcome(_Model):

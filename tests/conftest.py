@@ -19,6 +19,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("GRADE_REQUIRE_ALL"):
                 pytest.fail(f"{reason}, and GRADE_REQUIRE_ALL is set")
             pytest.skip(reason)
+    if item.get_closest_marker("real_data") and not os.environ.get("GRADE_DATA_DIR"):
+        pytest.skip("GRADE_DATA_DIR is not set: the course's datasets are not here")
 
 
 @pytest.fixture(scope="session")

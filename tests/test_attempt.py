@@ -13,10 +13,11 @@ import numpy as np
 import psutil
 import pytest
 
-from autograder import __version__
+from autograder import __version__, datasets
 from autograder.box.client import StudentRaised
 from autograder.box.protocol import Raised
 from autograder.course import load_course
+from autograder.datasets.registry import NAMES
 from autograder.errors import ConfigError, UsageError
 from autograder.judge import attempt as module
 from autograder.judge.attempt import run_attempt
@@ -285,6 +286,66 @@ def test_rng_draws_the_same_every_time_and_differs_between_checks(course):
     first, second = (attempt(course, hidden=True) for _ in range(2))
     assert first.checks[0].message == second.checks[0].message
     assert first.checks[0].message != first.checks[2].message
+
+
+# --- datasets -------------------------------------------------------------------------------------------------------
+
+DATASET_CHECK = """
+@pytest.mark.points(10, task="2")
+def test_slope(dataset, metric):
+    "slope fits"
+    metric("error", len(dataset.train.labels) / 4 + dataset.test.images.shape[1])
+"""
+
+
+def with_dataset(course, *, embedded=True):
+    """Give the tiny course 6 images that ship with it, and 8 that don't; 1 pixel each."""
+    folder = course / "assignments/hw1_sums/part"
+    folder.mkdir()
+    for name, dimensions in zip(NAMES, (3, 1, 3, 1), strict=True):
+        content = bytes([0, 0, 8, dimensions, 0, 0, 0, 6]) + bytes([0, 0, 0, 1] * (dimensions - 1)) + bytes(6)
+        (folder / name).write_bytes(content)
+    use = "dataset: {name: mnist, embedded: part}" if embedded else "dataset: {name: mnist}"
+    anchors = "zero: 2.5, on_full_data: {full: 2.5, zero: 4.5}"
+    write(course / "assignments/hw1_sums/assignment.yml", changed("zero: 2.5", anchors, ASSIGNMENT) + use)
+    write(course / PUBLIC_FILE, PUBLIC.replace(CHECK_SLOPE, DATASET_CHECK))
+
+
+def test_checks_train_with_the_part_that_ships_with_the_assignment(course):
+    with_dataset(course)
+    report = attempt(course)
+    metric = check_of(report, "test_slope").metrics["error"]
+    assert (report.data, metric.value, metric.full, metric.zero) == ("embedded", 2.5, 0.5, 2.5)
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_the_full_dataset_has_thresholds_of_its_own(course, embedded, monkeypatch):
+    with_dataset(course, embedded=embedded)
+    part = datasets.load_folder(course / "assignments/hw1_sums/part")
+    full = datasets.Split(datasets.Images(np.zeros((8, 1, 1), np.uint8), np.zeros(8, np.int64)), part.test)
+    monkeypatch.setattr(datasets, "load", lambda dataset: {"mnist": full}[dataset.name], raising=False)
+    report = attempt(course, data="full" if embedded else "embedded")
+    metric = check_of(report, "test_slope").metrics["error"]
+    assert (report.data, metric.value, metric.full, metric.zero) == ("full", 3, 2.5, 4.5)
+    assert metric.score == 7.5
+
+
+def test_a_full_dataset_that_is_not_here_stops_before_any_check(course, tmp_path, monkeypatch):
+    with_dataset(course)
+    monkeypatch.setenv("GRADE_DATA_DIR", str(tmp_path))
+    with pytest.raises(UsageError, match="mnist is not on this machine"):
+        attempt(course, data="full")
+
+
+def test_data_full_is_for_assignments_with_a_dataset(course):
+    with pytest.raises(UsageError, match="hw1 trains on no dataset"):
+        attempt(course, data="full")
+    assert attempt(course).data == ""
+
+
+def test_the_fixture_without_a_dataset_is_the_authors_mistake(course):
+    write(course / PUBLIC_FILE, PUBLIC.replace(CHECK_SLOPE, DATASET_CHECK))
+    assert check_of(attempt(course), "test_slope").status is Status.INTERNAL
 
 
 # --- nothing else decides a grade -----------------------------------------------------------------------------------

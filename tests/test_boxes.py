@@ -8,9 +8,10 @@ import pytest
 
 from autograder.box.client import BoxDied, BoxSpec, StudentRaised
 from autograder.box.protocol import Unsendable
+from autograder.course import Entry
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
-from autograder.judge.proxy import Submission, boxed, fresh, unboxed
+from autograder.judge.proxy import Submission, boxed, fresh, moved, new_folder, unboxed
 from autograder.limits import Limits
 from autograder.results import Status
 
@@ -51,6 +52,23 @@ def say(words): print(words)
 def end(): os._exit(3)
 def fill(values): values.append(len(values)); return None
 def pid(): return os.getpid()
+
+def save(model, folder):
+    os.makedirs(f"{folder}/part")
+    with open(f"{folder}/part/value.txt", "w") as file:
+        file.write(str(model.value))
+    open(f"{folder}/empty", "w").close()
+    os.symlink("/etc/passwd", f"{folder}/link")
+
+def load(folder):
+    with open(f"{folder}/part/value.txt") as file:
+        return [Model(int(file.read()))]
+
+def double_first(models): return models[0].double()
+def listed(folder): return sorted(os.listdir(folder))
+def many(folder):
+    for number in range(1001):
+        open(f"{folder}/{number}", "w").close()
 """
 
 
@@ -73,7 +91,9 @@ def make(ear):
 
     def make(source=SOURCE, **limits):
         spec = BoxSpec({"m.py": source.encode()}, "m.py", (), limits=Limits(**{"import_s": 30, "call_s": 30} | limits))
-        made.append(Boxes(spec, ("fit", "fit_number", "fit_or_fail", "fit_forever"), ear))
+        trainings = ("fit", "fit_number", "fit_or_fail", "fit_forever")
+        entry = Entry(file="m.py", names=("fit",), trainings=trainings, keeps=("load",))
+        made.append(Boxes(spec, entry, ear))
         return made[-1]
 
     yield make
@@ -349,3 +369,81 @@ def test_closing_leaves_no_process(make):
     boxes.close()
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
     boxes.close()
+
+
+# --- folders that go from box to box --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_folder_is_copied_into_a_fresh_box(boxes, student, hidden):
+    begin(boxes, hidden=hidden)
+    model = student.fit(21)
+    folder = new_folder(model)
+    student.save(model, folder)
+    elsewhere, copy = moved(model, folder)
+    loaded = elsewhere.load(copy)  # a list, which without `keeps` would come back as one
+    assert elsewhere.double_first(loaded) == 42
+    assert elsewhere.listed(copy) == ["empty", "part"]  # a link could lead anywhere
+    assert elsewhere.count() == 0
+    assert elsewhere.pid() not in {student.pid(), fresh(student.pid)()}
+
+
+def test_what_a_fresh_box_holds_can_be_told_from_the_first_ones(boxes, student):
+    begin(boxes)
+    model = student.fit(1)
+    elsewhere, copy = moved(model, new_folder(model))
+    with pytest.raises(CheckMistake):
+        elsewhere.predict(model)
+    assert elsewhere.listed(copy) == []
+
+
+def test_a_training_in_a_fresh_box_is_not_remembered(boxes, student):
+    begin(boxes)
+    model = student.fit(1)
+    elsewhere, _ = moved(model, new_folder(model))
+    assert elsewhere.predict(elsewhere.fit(1)) == 2
+    assert elsewhere.count() == 1
+    assert student.count() == 1
+
+
+def test_a_fresh_box_ends_with_its_check(boxes, student):
+    begin(boxes)
+    model = student.fit(1)
+    elsewhere, _ = moved(model, new_folder(model))
+    process = psutil.Process(elsewhere.pid())
+    boxes.end_check()
+    assert not process.is_running()
+    begin(boxes)
+    assert student.predict(model) == 2
+
+
+def test_a_folder_of_too_many_files_is_the_students_failure(boxes, student):
+    begin(boxes)
+    model = student.fit(1)
+    folder = new_folder(model)
+    student.many(folder)
+    with pytest.raises(StudentRaised) as caught:
+        moved(model, folder)
+    assert caught.value.raised.unsendable
+    assert "1,001 files" in caught.value.raised.text
+
+
+def test_a_folder_that_is_gone_has_no_files(boxes, student):
+    begin(boxes)
+    model = student.fit(1)
+    elsewhere, copy = moved(model, "/nowhere")
+    assert elsewhere.listed(copy) == []
+
+
+@pytest.mark.parametrize(
+    "files", [{"../out": b""}, {"/etc/x": b""}, {"a/../../x": b""}, {"a": 1}, {1: b""}, [], {"a": "float"}]
+)
+def test_security_a_folder_with_impossible_files_ends_the_box(boxes, student, monkeypatch, files):
+    begin(boxes)
+    model = student.fit(1)
+    array = {b"": np.zeros(1, np.uint8), "float": np.zeros(1)}
+    forged = {name: array.get(value, value) for name, value in files.items()} if isinstance(files, dict) else files
+    monkeypatch.setattr(boxes, "_ask", lambda *_: forged)
+    with pytest.raises(BoxDied) as caught:
+        moved(model, "folder")
+    assert cause(caught).kind == "protocol"

@@ -18,9 +18,10 @@ ENGLISH, CHINESE = CATALOGUES["en"], CATALOGUES["zh"]
 # Keys that are made of two parts: the first part in the code, and where the second comes from.
 FAMILIES = {
     "status.": {status.value for status in Status},
-    "cli.": {f"{command}.short" for command in ("check", "validate", "new", "release")},
+    "cli.": {f"{command}.short" for command in ("check", "data", "validate", "new", "release")},
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
+    "data.column.": {"name", "where", "download", "licence"},
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
 }

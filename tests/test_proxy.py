@@ -132,7 +132,7 @@ def test_submission_hands_on_every_name(boxes):
     submission = Submission(boxes)
     for name in ("fit", "boxes", "_hidden", "__private"):
         assert getattr(submission, name) == "answer to get_global"
-        assert boxes.asked.pop() == ("get_global", (name,), {})
+        assert boxes.asked.pop() == ("get_global", (name, None), {})
 
 
 def test_submission_cannot_be_changed_by_a_check(boxes):

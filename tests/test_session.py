@@ -18,8 +18,8 @@ from tests.tiny_course import make_course
 class Boxes:
     """No box: what the session asks of boxes is noted."""
 
-    def __init__(self, spec, trainings, listener):
-        self.spec, self.trainings, self.listener = spec, trainings, listener
+    def __init__(self, spec, entry, listener):
+        self.spec, self.entry, self.listener = spec, entry, listener
         self.began = []
 
     def begin_check(self, **how):
@@ -103,7 +103,7 @@ def test_the_box_is_given_files_limits_device_and_trainings(make):
     boxes = make(device="cpu").boxes
     assert (boxes.spec.files, boxes.spec.main) == ({"sums.py": b"import torch"}, "sums.py")
     assert (boxes.spec.device, boxes.spec.frameworks, boxes.spec.limits.call_s) == ("cpu", ("torch",), 30)
-    assert tuple(boxes.trainings) == ("slope",)
+    assert boxes.entry.trainings == ("slope",)
 
 
 def test_a_check_that_passes_earns_its_points(session):

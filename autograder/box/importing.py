@@ -1,6 +1,6 @@
 """The submission becomes a module (inside the box): its files are written to the scratch folder, `main` is executed.
 
-Imported inside the box: the standard library only.
+Imported inside the box: the standard library, numpy and the protocol only.
 """
 
 from __future__ import annotations
@@ -11,9 +11,15 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from autograder.box.protocol import MAX_FILES, MAX_PAYLOAD_BYTES, Unsendable
 
 MODULE_NAME = "submission"  # fixed: a file called torch.py or 感知机.py must not choose a name in sys.modules
 
@@ -31,6 +37,26 @@ def write_files(files: dict[str, bytes], folder: Path) -> None:
         target = folder.joinpath(*relative.parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+
+
+def write_new_folder(files: Any, parent: Path) -> str:
+    """Make a new folder below `parent` with these files, and return its path."""
+    folder = Path(tempfile.mkdtemp(prefix="folder-", dir=parent))
+    write_files({name: content.tobytes() for name, content in files.items()}, folder)
+    return str(folder)
+
+
+def read_folder(folder: Path) -> dict[str, np.ndarray[Any, np.dtype[np.uint8]]]:
+    """Return the files below a folder, without links.
+
+    Raises:
+        Unsendable: too many, or too large.
+    """
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    total = sum(path.stat().st_size for path in paths)
+    if len(paths) > MAX_FILES or total > MAX_PAYLOAD_BYTES:
+        raise Unsendable(f"{len(paths):,} files of {total:,} bytes; at most {MAX_FILES:,} and {MAX_PAYLOAD_BYTES:,}")
+    return {path.relative_to(folder).as_posix(): np.fromfile(path, dtype=np.uint8) for path in paths}
 
 
 def import_frameworks(names: list[str]) -> None:

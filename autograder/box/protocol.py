@@ -21,6 +21,7 @@ MAX_HEADER_BYTES = 4 << 20  # a list of a few hundred thousand numbers; what is 
 MAX_PAYLOAD_BYTES = 1 << 30  # all arrays of one message together: Fashion-MNIST's 60,000 images are 47 MB
 MAX_DEPTH = 32  # nested containers in one value
 MAX_ITEMS = 500_000  # values in one message
+MAX_FILES = 1000  # of a folder that is moved from box to box
 MAX_NDIM = 8
 MAX_DIMENSION = 1 << 31  # of one axis; an empty array may have no bytes and yet an axis of 2**62
 
@@ -169,6 +170,18 @@ class Take(Message, frozen=True, tag="take"):
     target: Handle
 
 
+class WriteFolder(Message, frozen=True, tag="write_folder"):
+    """Make a new folder with these files, a dict of relative paths and uint8 arrays, and answer with its path."""
+
+    files: Value
+
+
+class ReadFolder(Message, frozen=True, tag="read_folder"):
+    """Send the files below a folder, as WriteFolder takes them."""
+
+    folder: str
+
+
 class Release(Message, frozen=True, tag="release"):
     numbers: list[int]
 
@@ -179,7 +192,7 @@ class Sync(Message, frozen=True, tag="sync"):
     marker: str
 
 
-Request = Load | Get | Set | Call | Put | Take | Release | Sync
+Request = Load | Get | Set | Call | Put | Take | WriteFolder | ReadFolder | Release | Sync
 
 
 class Environment(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -34,6 +34,7 @@ from autograder.box.protocol import (
     Path,
     Put,
     Raised,
+    ReadFolder,
     Release,
     Reply,
     Request,
@@ -44,6 +45,7 @@ from autograder.box.protocol import (
     Take,
     Unsendable,
     Value,
+    WriteFolder,
     decode_request,
 )
 from autograder.box.values import Decoder, Encoder
@@ -138,7 +140,7 @@ class Worker:
             ),
         )
 
-    def _perform(self, request: Get | Set | Call | Put | Take, decoder: Decoder) -> object:
+    def _perform(self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder) -> object:  # noqa: PLR0911 - one return a kind
         match request:
             case Get(target=target, name=name):
                 holder = self._resolve(target)
@@ -150,6 +152,10 @@ class Worker:
                 return self._handle(decoder.value(value))
             case Take(target=target):
                 return self._resolve(target)
+            case WriteFolder(files=files):
+                return importing.write_new_folder(decoder.value(files), self._folder)
+            case ReadFolder(folder=folder):
+                return importing.read_folder(FilePath(folder))
             case Call():
                 return self._call(request, decoder)
 

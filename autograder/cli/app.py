@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 
 import click
 
 from autograder import __version__
-from autograder.cli.command import GradeCommand
+from autograder.cli.command import GradeGroup
 from autograder.cli.options import lang_option
-from autograder.errors import UsageError
 from autograder.messages import text
 
 # Command → module that defines it as a click command of the same name.
 _COMMANDS = {
     "check": "autograder.cli.student",
+    "data": "autograder.cli.data",
     "validate": "autograder.cli.author",
     "new": "autograder.cli.author",
     "release": "autograder.cli.author",
 }
 
 
-class LazyGroup(GradeCommand, click.Group):
+class LazyGroup(GradeGroup):
     """A group whose commands live in modules that are imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -36,25 +35,9 @@ class LazyGroup(GradeCommand, click.Group):
         command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
         return command if isinstance(command, click.Command) else None
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that was typed; of a wrong one, offer the nearest."""
-        if args and args[0] not in _COMMANDS:
-            close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
-            hint = text("hint.did_you_mean", name=close[0]) if close else text("cli.see_help")
-            raise UsageError(text("cli.no_command", name=args[0]), hint=hint)
-        return super().resolve_command(ctx, args)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, then the commands."""
-        super().format_options(ctx, formatter)
-        self.format_commands(ctx, formatter)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """List the commands by the catalogue's short texts, importing none."""
-        with formatter.section(text("cli.commands")):
-            formatter.write_dl([(name, text(f"cli.{name}.short")) for name in _COMMANDS])
+    def short_text(self, ctx: click.Context, name: str) -> str:  # noqa: ARG002 - click's
+        """Return what a command does, from the catalogue: none is imported for it."""
+        return text(f"cli.{name}.short")
 
 
 @click.group(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+
 import click
 
+from autograder.errors import UsageError
 from autograder.messages import text
 
 
@@ -34,3 +37,33 @@ class GradeCommand(click.Command):
         if option is not None:
             option.help = text("cli.help_option")
         return option
+
+
+class GradeGroup(GradeCommand, click.Group):
+    """A command with commands of its own."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed; of a wrong one, offer the nearest."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known:
+            close = difflib.get_close_matches(args[0], known, n=1)
+            hint = text("hint.did_you_mean", name=close[0]) if close else text("cli.see_help", command=ctx.command_path)
+            raise UsageError(text("cli.no_command", name=args[0]), hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their short texts."""
+        with formatter.section(text("cli.commands")):
+            formatter.write_dl([(name, self.short_text(ctx, name)) for name in self.list_commands(ctx)])
+
+    def short_text(self, ctx: click.Context, name: str) -> str:
+        """Return what a command does, in a line."""
+        command = self.get_command(ctx, name)
+        return "" if command is None else command.short_help or ""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from autograder.cli.command import GradeCommand
 from autograder.cli.options import json_option, lang_option
 from autograder.messages import text
+
+if TYPE_CHECKING:
+    from autograder.judge.session import DataChoice
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -19,6 +23,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 @click.option("--task", "tasks", multiple=True, metavar="2.1", help=text("cli.check.task"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
 @click.option("--full", is_flag=True, help=text("cli.check.full"))
+@click.option("--data", type=click.Choice(["embedded", "full"]), default="embedded", help=text("cli.check.data"))
 @click.option("--hidden", is_flag=True, help=text("cli.check.hidden"))
 @click.option("--verbose", "-v", is_flag=True, help=text("cli.check.verbose"))
 @json_option
@@ -29,6 +34,7 @@ def check(
     file: Path | None,
     tasks: tuple[str, ...],
     device: str,
+    data: DataChoice,
     full: bool,
     hidden: bool,
     verbose: bool,
@@ -41,7 +47,7 @@ def check(
     from autograder.report.terminal import exit_code, print_report
 
     with progress(enabled=not as_json) as listener:
-        options = AttemptOptions(hidden=hidden, full=full, device=device, tasks=tasks, listener=listener)
+        options = AttemptOptions(hidden=hidden, full=full, device=device, data=data, tasks=tasks, listener=listener)
         report = check_submission(assignment, file, Path.cwd(), options)
     if as_json:
         click.echo(report.model_dump_json(indent=2))

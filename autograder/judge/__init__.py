@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from autograder.judge.expectations import show as show
     from autograder.judge.proxy import boxed as boxed
     from autograder.judge.proxy import fresh as fresh
+    from autograder.judge.proxy import moved as moved
+    from autograder.judge.proxy import new_folder as new_folder
     from autograder.judge.proxy import unboxed as unboxed
 
 _HOME = {
     **dict.fromkeys(("CheckFailed", "as_array", "as_int", "as_number", "both", "expect", "show"), "expectations"),
-    **dict.fromkeys(("boxed", "fresh", "unboxed"), "proxy"),
+    **dict.fromkeys(("boxed", "fresh", "moved", "new_folder", "unboxed"), "proxy"),
 }
 
 

@@ -47,6 +47,7 @@ def run_attempt(assignment: LoadedAssignment, submission: Submission, options: A
     _require_tasks(assignment, options.tasks)
     session = JudgeSession(assignment, submission, options)
     try:
+        require_dataset(session)
         _require_device(session)
         run_checks(session)
         return build_report(session, started, time.monotonic() - began)
@@ -64,6 +65,7 @@ def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> J
     submission = find(assignment, given, Path.cwd())
     require_frameworks(submission)
     session = JudgeSession(assignment, submission, options)
+    require_dataset(session)
     _require_device(session)
     return session
 
@@ -96,6 +98,18 @@ def _require_tasks(assignment: LoadedAssignment, tasks: tuple[str, ...]) -> None
                 text("usage.unknown_task", task=task, id=assignment.id),
                 hint=text("usage.known_tasks", tasks=", ".join(known)),
             )
+
+
+def require_dataset(session: JudgeSession) -> None:
+    """Raise UsageError where the data asked for is not on this machine, or its bytes are not the dataset's.
+
+    Before any check: in one, it would look like a mistake of the check's.
+    """
+    spec = session.assignment.spec
+    if spec.dataset is not None:
+        session.dataset()
+    elif session.options.data == "full":
+        raise UsageError(text("usage.no_dataset", id=spec.id), hint=text("usage.no_dataset_hint"))
 
 
 def _require_device(session: JudgeSession) -> None:
@@ -222,6 +236,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         status=attempt_status(checks),
         message=_load_message(session),
         isolation=BoxClient.isolation,
+        data=session.data,
         device=loaded.device if loaded else "cpu",
         device_name=loaded.device_name if loaded else "",
         framework=submission.framework(),

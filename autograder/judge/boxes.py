@@ -12,7 +12,8 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Any, TypeGuard
 
 import msgspec
 import numpy as np
@@ -26,14 +27,17 @@ from autograder.box.protocol import (
     Path,
     ProtocolError,
     Put,
+    ReadFolder,
     Request,
     Set,
     Take,
     Unsendable,
     Value,
+    WriteFolder,
     encode_message,
 )
 from autograder.box.values import Decoder, Encoder
+from autograder.course import Entry
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Core, RemoteObject, core_of, remotes_in
 from autograder.results import Status
@@ -64,13 +68,14 @@ class Boxes:
 
     Args:
         spec: the submission and its limits.
-        trainings: names of functions whose calls are memoised.
+        entry: which functions train, and whose results stay in the box.
         listener: told what is going on.
     """
 
-    def __init__(self, spec: BoxSpec, trainings: Sequence[str], listener: Listener) -> None:
+    def __init__(self, spec: BoxSpec, entry: Entry, listener: Listener) -> None:
         self._spec = spec
-        self._trainings = frozenset(trainings)
+        self._trainings = frozenset(entry.trainings)
+        self._kept = frozenset([*entry.trainings, *entry.keeps])
         self._listener = listener
         self._open: list[BoxClient] = []
         self._memo: dict[str, _Training] = {}
@@ -80,6 +85,7 @@ class Boxes:
         self._hidden_left = 0
         self._shared_used = False
         self._own: BoxClient | None = None  # of the hidden check that is running
+        self._moved: list[BoxClient] = []  # which the running check has moved folders to
         self._used: dict[int, BoxClient] = {}  # by the check that is running
         self._deadline = time.monotonic() + spec.limits.attempt_s
         self.load_failure: Failure | None = None
@@ -106,9 +112,10 @@ class Boxes:
     def end_check(self) -> str:
         """Close what belonged to the check alone, and return the tail of what the student's code printed in it."""
         tail = "".join(box.take_output() for box in self._used.values())
-        if self._own is not None:
-            self._close(self._own)
-            self._own = None
+        for box in (self._own, *self._moved):
+            if box is not None:
+                self._close(box)
+        self._own, self._moved = None, []
         return tail
 
     def try_load(self) -> Loaded | None:
@@ -126,20 +133,21 @@ class Boxes:
 
     # --- what proxies ask for ---------------------------------------------------------------------------------------
 
-    def get_global(self, name: str) -> object:
-        """Return an attribute of the student's module."""
-        box = self._home()
+    def get_global(self, name: str, pinned: BoxClient | None = None) -> object:
+        """Return an attribute of the student's module, in the running check's box or in the one given."""
+        box = pinned or self._home()
         known = self._callables.get((box.generation, name))
         if known is not None:
             return RemoteObject(known)
         value = self._ask(box, lambda number: Get(id=number, target=Path(name)), path=name)
         if isinstance(value, RemoteObject) and core_of(value).path:
+            core_of(value).pinned = pinned is not None
             self._callables[box.generation, name] = core_of(value)
         return value
 
     def get(self, core: Core, name: str) -> object:
         """Return an attribute of an object in the box."""
-        box = self._home() if core.path else core.box
+        box = self._home() if core.is_anywhere else core.box
         return self._ask(box, lambda number: Get(id=number, target=core.target, name=name))
 
     def set(self, core: Core, name: str, value: object) -> None:
@@ -161,6 +169,27 @@ class Boxes:
     def take(self, core: Core) -> object:
         """Return the current value of what a handle stands for."""
         return self._ask(core.box, lambda number: Take(id=number, target=core.handle))
+
+    def new_folder(self, core: Core) -> str:
+        """Make a folder in the box that an object lives in, and return its path."""
+        return self._write_folder(core.box, {})
+
+    def move_folder(self, core: Core, folder: str) -> tuple[BoxClient, str]:
+        """Copy a folder from the box that an object lives in to a new one; return that, and the copy's path."""
+        files = self._ask(core.box, lambda number: ReadFolder(id=number, folder=folder))
+        if not _are_files(files):
+            raise core.box.reject(ProtocolError("not the files of a folder"))
+        box = self._take_spare() if self._hidden else self._start()
+        self._moved.append(box)
+        return box, self._write_folder(box, files)
+
+    def _write_folder(self, box: BoxClient, files: object) -> str:
+        encoder = self._encoder(box)
+        node = encoder.value(files)
+        path = self._ask(box, lambda number: WriteFolder(id=number, files=node), encoder)
+        if not isinstance(path, str):
+            raise box.reject(ProtocolError("no path for a new folder"))
+        return path
 
     def call(self, core: Core, args: tuple[object, ...], kwargs: dict[str, object], *, memo: bool = True) -> object:
         """Call a function of the student's in the box that its arguments live in; trainings by their own rules."""
@@ -209,7 +238,7 @@ class Boxes:
         self._listener.calling(core.path or core.handle.type_name, _seed_in(kwargs))
         encoder = self._encoder(box)
         # What a training makes stays in its box: a list of tensors would come back to predict as arrays.
-        call = self._call_message(core.target, encoder, args, kwargs, keep=core.path in self._trainings)
+        call = self._call_message(core.target, encoder, args, kwargs, keep=core.path in self._kept)
         return self._ask(box, lambda number: msgspec.structs.replace(call, id=number), encoder)
 
     @staticmethod
@@ -267,7 +296,7 @@ class Boxes:
             if not isinstance(value, RemoteObject):
                 return _refuse(value)
             core = core_of(value)
-            if core.path:
+            if core.is_anywhere:
                 return Path(core.path)
             if core.box is not box:
                 raise CheckMistake(f"{value!r} lives in another box than the one that is called")
@@ -279,7 +308,7 @@ class Boxes:
 
     def _box_of(self, cores: Sequence[Core]) -> BoxClient | None:
         """Return the box that the objects live in; None where all are attributes of the module, which any box has."""
-        found = {core.box.generation: core.box for core in cores if not core.path}
+        found = {core.box.generation: core.box for core in cores if not core.is_anywhere}
         if len(found) > 1:
             raise CheckMistake("objects of two boxes can't go into one call")
         return next(iter(found.values()), None)
@@ -341,6 +370,18 @@ class Boxes:
         except (BoxDied, StudentRaised) as failure:
             self.load_failure = failure
             raise
+
+
+def _are_files(files: object) -> TypeGuard[dict[str, np.ndarray[Any, np.dtype[np.uint8]]]]:
+    """SECURITY: what one box says lay in its folder is written in another; the paths must stay below that one's."""
+    return isinstance(files, dict) and all(
+        isinstance(name, str)
+        and not PurePosixPath(name).is_absolute()
+        and ".." not in PurePosixPath(name).parts
+        and isinstance(content, np.ndarray)
+        and content.dtype == np.uint8
+        for name, content in files.items()
+    )
 
 
 def _seed_in(kwargs: Mapping[str, object]) -> int | None:

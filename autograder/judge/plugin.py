@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from autograder.datasets import Split
     from autograder.judge.marker import CheckSpec
     from autograder.judge.proxy import Submission
     from autograder.judge.session import JudgeSession
@@ -35,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("autograder", "graded homework (autograder)")
     group.addoption("--submission", metavar="PATH", help="the file, notebook or folder to check")
     group.addoption("--grade-device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or mps")
+    group.addoption("--grade-data", default="embedded", choices=["embedded", "full"], help="the data to train with")
     group.addoption("--grade-full", action="store_true", help="train with all seeds, as a class run does")
 
 
@@ -85,7 +87,10 @@ def _session_of(config: pytest.Config, folder: Path) -> JudgeSession:
 
         given = config.getoption("--submission")
         options = AttemptOptions(
-            hidden=True, full=bool(config.getoption("--grade-full")), device=str(config.getoption("--grade-device"))
+            hidden=True,
+            full=bool(config.getoption("--grade-full")),
+            device=str(config.getoption("--grade-device")),
+            data=config.getoption("--grade-data"),
         )
         sessions[folder] = open_session(folder, Path(given) if given else None, options)
     return sessions[folder]
@@ -210,6 +215,15 @@ def metric(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
 def seeds(request: pytest.FixtureRequest) -> tuple[int, ...]:
     """The seeds to train with: the first, or with --full all of assignment.yml."""
     return _running(request).seeds
+
+
+@pytest.fixture
+def dataset(request: pytest.FixtureRequest) -> Split:
+    """The assignment's dataset: `dataset.train.images` uint8 [n, 28, 28], `.labels` int64 [n]; `dataset.test` too.
+
+    The part that ships with the assignment, or with `--data full` the whole. The arrays can't be written to.
+    """
+    return _running(request).dataset()
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from autograder.judge.boxes import Boxes
 
 
+_SLOTS = frozenset(["_RemoteObject__core", "_Submission__boxes", "_Submission__pinned"])
+
+
 class Core:
     """What a proxy stands for. A path is resolved in whichever box a call goes to; a handle lives in one box.
 
@@ -27,12 +30,18 @@ class Core:
         box: the one that the object lives in.
         handle: its number there.
         path: the module's attribute it is, where it is one that can be called.
+        pinned: it is that of `box`, although it has a path (`moved`).
     """
 
-    __slots__ = ("box", "boxes", "handle", "path")
+    __slots__ = ("box", "boxes", "handle", "path", "pinned")
 
-    def __init__(self, boxes: Boxes, box: BoxClient, handle: Handle, path: str = "") -> None:
-        self.boxes, self.box, self.handle, self.path = boxes, box, handle, path
+    def __init__(self, boxes: Boxes, box: BoxClient, handle: Handle, path: str = "", *, pinned: bool = False) -> None:
+        self.boxes, self.box, self.handle, self.path, self.pinned = boxes, box, handle, path, pinned
+
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether every box has it."""
+        return bool(self.path) and not self.pinned
 
     @property
     def target(self) -> Handle | Path:
@@ -76,18 +85,20 @@ class RemoteObject:
 
 
 class Submission:
-    """The student's module in the box."""
+    """The student's module: in the box of the check that is running, or in the one it is tied to."""
 
-    __slots__ = ("__boxes",)
+    __slots__ = ("__boxes", "__pinned")
     __boxes: Boxes
+    __pinned: BoxClient | None
 
-    def __init__(self, boxes: Boxes) -> None:
+    def __init__(self, boxes: Boxes, pinned: BoxClient | None = None) -> None:
         object.__setattr__(self, "_Submission__boxes", boxes)
+        object.__setattr__(self, "_Submission__pinned", pinned)
 
     def __getattr__(self, name: str) -> Any:
         if _is_local(name):
             raise AttributeError(name)
-        return self.__boxes.get_global(name)
+        return self.__boxes.get_global(name, self.__pinned)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a check can't set submission.{name}: all public checks share the student's module")
@@ -135,6 +146,27 @@ def unboxed(remote: RemoteObject) -> Any:
     return core.boxes.take(core)
 
 
+def new_folder(beside: RemoteObject) -> str:
+    """Return the path of a new, empty folder in the box that holds an object: for `save(model, folder)`."""
+    core = core_of(beside)
+    return core.boxes.new_folder(core)
+
+
+def moved(beside: RemoteObject, folder: str) -> tuple[Submission, str]:
+    """Copy a folder into a fresh box, where nothing else is left of what was done before.
+
+    Args:
+        beside: the object that `new_folder` was given.
+        folder: what it returned.
+
+    Returns:
+        The submission, newly imported there, and the path of the folder's copy. The box ends with the check.
+    """
+    core = core_of(beside)
+    box, path = core.boxes.move_folder(core, folder)
+    return Submission(core.boxes, box), path
+
+
 def _is_local(name: str) -> bool:
     """Whether a name is never the student's: a dunder, or our own slot, which a proxy made by copy.copy lacks."""
-    return (name.startswith("__") and name.endswith("__")) or name in {"_RemoteObject__core", "_Submission__boxes"}
+    return (name.startswith("__") and name.endswith("__")) or name in _SLOTS

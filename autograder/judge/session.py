@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
+from autograder import datasets
 from autograder.box.client import BoxSpec
 from autograder.course import LoadedAssignment
+from autograder.datasets import Split
 from autograder.errors import GradeError
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
@@ -16,6 +19,8 @@ from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Status
 from autograder.score import graded_status, median_of_seeds, score_metric
 from autograder.submission import Submission
+
+DataChoice = Literal["embedded", "full"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class AttemptOptions:
     device: str = "auto"
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
+    data: DataChoice = "embedded"
     listener: Listener = field(default_factory=Listener)
 
 
@@ -53,6 +59,7 @@ class JudgeSession:
         self._hidden: list[str] = []
         self._recorded: dict[str, list[float]] = {}
         self._began = 0.0
+        self._dataset: Split | None = None
         self.boxes = Boxes(
             BoxSpec(
                 files=submission.files,
@@ -62,9 +69,30 @@ class JudgeSession:
                 limits=assignment.limits,
                 notebook=bool(submission.cells),
             ),
-            assignment.spec.entry.trainings,
+            assignment.spec.entry,
             options.listener,
         )
+
+    @property
+    def data(self) -> Literal["", "embedded", "full"]:
+        """Which part of the assignment's dataset the checks are given; empty where it has none."""
+        if self.assignment.spec.dataset is None:
+            return ""
+        return "full" if self.assignment.embedded_data is None else self.options.data
+
+    def dataset(self) -> Split:
+        """Return what the checks train and measure with. It is read once."""
+        if self._dataset is None:
+            self._dataset = self._read_dataset()
+        return self._dataset
+
+    def _read_dataset(self) -> Split:
+        dataset, embedded = self.assignment.spec.dataset, self.assignment.embedded_data
+        if dataset is None:
+            raise CheckMistake("the fixture `dataset` is for assignments with `dataset:` in assignment.yml")
+        if self.data == "full" or embedded is None:
+            return datasets.load(datasets.DATASETS[dataset.name])
+        return datasets.load_folder(embedded)
 
     def wants(self, check: CheckSpec) -> bool:
         """Whether the options ask for this check."""
@@ -146,4 +174,4 @@ class JudgeSession:
         declared = self.assignment.spec.metrics.get(name)
         if declared is None:
             return MetricResult(value=median_of_seeds(values, "lower"), values=tuple(values))
-        return score_metric(values, declared.thresholds, points if earns else 0.0)
+        return score_metric(values, declared.thresholds(full_data=self.data == "full"), points if earns else 0.0)

@@ -80,6 +80,8 @@ def _head(report: Report) -> Text:
     line.append(report.assignment, style="bold")
     line.append_text(_safe(f"  {report.submission}  "))
     where = text("report.where", framework=framework, device=device, isolation=report.isolation)
+    if report.data == "full":
+        where += f" · {text('report.full_data')}"
     return line.append_text(_safe(where, "dim"))
 
 

@@ -16,6 +16,7 @@ import pytest
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value
 from autograder.box.values import Decoder, Encoder
+from autograder.course import Entry
 from autograder.judge import boxes as boxes_module
 from autograder.judge.boxes import Boxes
 from autograder.judge.listener import Listener
@@ -248,7 +249,11 @@ def box(): return os.getpid()
 def append(items): items.append(len(items))
 def draw(): return np.random.rand()
 """
-TRAININGS = ("fit", "fit_weights", "fit_badly", "fit_for_ever", "fit_and_leave")
+ENTRY = Entry(
+    file="answer.py",
+    names=("fit",),
+    trainings=("fit", "fit_weights", "fit_badly", "fit_for_ever", "fit_and_leave"),
+)
 
 
 class Asked(NamedTuple):
@@ -281,7 +286,7 @@ class Attempt(Listener):
 
         monkeypatch.setattr(boxes_module, "BoxClient", Recording)
         spec = BoxSpec({"answer.py": source}, "answer.py", (), "cpu", Limits.model_validate(limits))
-        self.boxes = Boxes(spec, TRAININGS, self)
+        self.boxes = Boxes(spec, ENTRY, self)
         self.submission: Any = Submission(self.boxes)
 
     def loading(self, framework: str | None) -> None:
