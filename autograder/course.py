@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from autograder import yaml_file
 from autograder.datasets.registry import DATASETS
 from autograder.errors import ConfigError, UsageError
-from autograder.limits import Limits
+from autograder.limits import LEAST_TRAINING_S, Limits
 from autograder.messages import Text, text
 from autograder.results import Thresholds
 
@@ -26,6 +26,7 @@ FRAMEWORKS = ("torch", "tensorflow")
 POINTS_TOLERANCE = 1e-9  # sums of points such as 0.1 + 0.2
 
 Framework = Literal["torch", "tensorflow"]
+Reference = Literal["python", "torch", "tensorflow"]  # python: a solution that needs no framework
 
 
 class _Model(BaseModel):
@@ -183,7 +184,12 @@ class Assignment(_Model):
     metrics: dict[str, Metric] = {}
     dataset: DatasetUse | None = None
     limits: dict[str, float] = Field({}, description="overrides course.yml's limits, key by key")
-    reference_s: dict[Framework, float] = Field({}, description="seconds of one reference training")
+    # The next three are written by `grade calibrate --write`.
+    reference_s: dict[Reference, float] = Field({}, description="seconds of the reference solution's longest training")
+    reference_attempt_s: dict[Reference, float] = Field(
+        {}, description="seconds of an attempt with all checks and seeds"
+    )
+    benchmark_s: float | None = Field(None, gt=0, description="how fast the machine was that these were measured on")
 
     @model_validator(mode="after")
     def _points_add_up(self) -> Self:
@@ -212,6 +218,7 @@ class LoadedAssignment(BaseModel):
 
     spec: Assignment
     folder: Path
+    root: Path  # of the course
     solutions: Path
     limits: Limits
 
@@ -340,6 +347,7 @@ def load_assignment(folder: Path, course: LoadedCourse | None) -> LoadedAssignme
     return LoadedAssignment(
         spec=spec,
         folder=folder,
+        root=root,
         solutions=root / "solutions" / folder.name,
         limits=_limits(file, spec, course.spec.limits if course else Limits()),
     )
@@ -352,4 +360,8 @@ def _limits(file: yaml_file.YamlFile, spec: Assignment, default: Limits) -> Limi
         limits: Limits
 
     merged = file._replace(content={"limits": default.model_dump() | spec.limits})
-    return yaml_file.validate(merged, _Overridden).limits
+    limits = yaml_file.validate(merged, _Overridden).limits
+    if limits.training_s < LEAST_TRAINING_S:
+        problem = text("config.training_s", least=LEAST_TRAINING_S, came=f"{limits.training_s:g}")
+        raise file.error(("limits", "training_s"), problem)
+    return limits

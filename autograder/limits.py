@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 MB = 1 << 20
+LEAST_TRAINING_S = 60  # of what course.yml and assignment.yml may say: a slow laptop is not a worse student
 
 
 class Limits(BaseModel):
@@ -13,8 +14,13 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     import_s: float = Field(60, gt=0, description="seconds for importing the submission, with its framework")
-    call_s: float = Field(60, gt=0, description="seconds for one call; no training call should have less than 60")
-    attempt_s: float = Field(900, gt=0, description="seconds for the whole attempt")
+    call_s: float = Field(60, gt=0, description="seconds for one call that does not train")
+    # Trainings and attempts may take `time_factor` times what the reference solution takes, within these bounds.
+    training_s: float = Field(60, gt=0, description="seconds for one training at least; 60 or more")
+    training_most_s: float = Field(3600, gt=0, description="seconds for one training at most")
+    attempt_s: float = Field(900, gt=0, description="seconds for the whole attempt at least")
+    attempt_most_s: float = Field(14_400, gt=0, description="seconds for the whole attempt at most")
+    time_factor: float = Field(10, ge=1, description="how many times the reference solution's time is allowed")
     memory_mb: int = Field(4096, ge=256, description="memory of the whole process tree, in MiB; tensorflow needs 600")
     # A flood ends the call only here: an honest `print` at every step of a long training is a few MB.
     output_mb: int = Field(256, ge=1, description="what one check may print, in MiB")

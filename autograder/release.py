@@ -79,6 +79,19 @@ def _placeholder(indent: str, label: str) -> str:
     return f'raise NotImplementedError("{quoted}")'
 
 
+def regions(solution: str) -> list[list[tuple[int, str]]]:
+    """Return the lines inside each region of a solution's source, with their numbers. A region left open counts too."""
+    found: list[list[tuple[int, str]]] = []
+    inside = False
+    for number, line in enumerate(solution.split("\n"), start=1):
+        if _BEGIN.match(line):
+            found.append([])
+        elif inside and not _END.match(line):
+            found[-1].append((number, line))
+        inside = bool(_BEGIN.match(line)) or (inside and not _END.match(line))
+    return found
+
+
 def stubs(assignment: LoadedAssignment) -> dict[Path, str]:
     """Return what each stub of an assignment should read, by its path.
 

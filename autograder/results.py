@@ -148,6 +148,28 @@ class DatasetState(_Model):
     licence: str
 
 
+class CalibratedSolution(_Model):
+    """What a reference solution took and reached on this machine."""
+
+    framework: Literal["python", "torch", "tensorflow"]
+    version: str
+    device: str
+    trainings_s: tuple[float, ...] = Field(description="seconds of each training")
+    attempt_s: float = Field(description="seconds of the attempt with all checks and seeds")
+    score: float
+    metrics: dict[str, MetricResult]
+
+
+class Calibration(_Model):
+    """What `grade calibrate` came to."""
+
+    assignment: str
+    data: Literal["", "embedded", "full"]
+    seeds: tuple[int, ...]
+    benchmark_s: float = Field(description="how fast this machine is")
+    solutions: tuple[CalibratedSolution, ...]
+
+
 class Outcome(_Model):
     """What proving one thing of an assignment came to: a solution, the stub, a wrong answer."""
 

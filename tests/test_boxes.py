@@ -231,13 +231,13 @@ def test_what_a_training_makes_stays_in_its_box_whatever_it_is(boxes, student):
 
 
 def test_a_timeout_is_suffered_once_and_replayed(make, ear):
-    boxes = make(call_s=1)
+    boxes = make(training_s=1)
     student = Submission(boxes)
     for _ in range(3):
         begin(boxes)
         with pytest.raises(BoxDied) as caught:
             student.fit_forever()
-        assert (cause(caught).status, cause(caught).kind, cause(caught).detail) == (Status.TIMEOUT, "wall", "1")
+        assert (cause(caught).status, cause(caught).kind, cause(caught).detail) == (Status.TIMEOUT, "training", "1")
         boxes.end_check()
     assert len(ear.called) == 1
     begin(boxes)

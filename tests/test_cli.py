@@ -21,7 +21,7 @@ from autograder.messages import CATALOGUES, set_language
 from autograder.results import Report
 from tests.tiny_course import COURSE, PUBLIC, SOLUTION, environment, grade, make_course, write
 
-COMMANDS = ("check", "data", "validate", "new", "release")
+COMMANDS = ("list", "start", "check", "data", "validate", "calibrate", "new", "release")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
@@ -146,9 +146,9 @@ def test_a_wrong_answer_exits_with_1_and_json_says_the_same(course):
 def test_nothing_is_written_beside_the_students_files(course):
     before = sorted(course.rglob("*"))
     grade("check", "hw1", "sums.py", "--hidden", cwd=course)
-    left = {path.name for path in set(course.rglob("*")) - set(before)}
-    assert left <= {"__pycache__"} | {name for name in left if name.endswith(".pyc")}
-    assert not [path for path in course.glob("*") if path not in before]
+    left = {path for path in set(course.rglob("*")) - set(before) if ".grade" not in path.parts}
+    assert {path.name for path in left} <= {"__pycache__"} | {path.name for path in left if path.suffix == ".pyc"}
+    assert {path.name for path in course.glob("*") if path not in before} == {".grade"}
 
 
 def test_a_folder_with_spaces_and_chinese(tmp_path):

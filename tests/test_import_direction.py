@@ -19,10 +19,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "autograder"
 # DESIGN §3, highest first: a unit may import itself, its own layer (without a circle), and what stands below.
 LAYERS = (
     ("cli", "__main__"),
-    ("collect", "run", "release", "validate", "new", "notebook", "schema"),
+    ("collect", "run", "release", "bundle", "withheld", "start", "validate", "new", "notebook", "schema"),
     ("judge", "ledger", "report"),
     ("score", "box"),
-    ("course", "roster", "submission", "datasets"),
+    ("course", "roster", "submission", "datasets", "history", "overview"),
     ("results", "messages", "errors", "limits", "yaml_file", "__init__"),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}

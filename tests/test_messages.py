@@ -18,15 +18,29 @@ ENGLISH, CHINESE = CATALOGUES["en"], CATALOGUES["zh"]
 # Keys that are made of two parts: the first part in the code, and where the second comes from.
 FAMILIES = {
     "status.": {status.value for status in Status},
-    "cli.": {f"{command}.short" for command in ("check", "data", "validate", "new", "release")},
+    "cli.": {
+        f"{command}.short" for command in ("list", "start", "check", "data", "validate", "calibrate", "new", "release")
+    },
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
     "data.column.": {"name", "where", "download", "licence"},
+    "calibrate.column.": {
+        *("solution", "device", "trainings", "longest", "attempt"),
+        *("metric", "least", "median", "most", "full", "zero"),
+    },
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
+    "list.": {
+        f"{when}.{unit}.{number}"
+        for when in ("in", "ago")
+        for unit in ("minute", "hour", "day")
+        for number in ("one", "many")
+    },
+    "list.column.": {"id", "title", "due", "points", "best", "latest"},
+    "start.": {"made", "refreshed", "same", "kept"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {"wall", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}
+CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

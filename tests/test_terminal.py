@@ -199,12 +199,12 @@ def test_a_value_is_not_rounded_onto_the_threshold_it_missed():
     ],
 )  # fmt: skip
 def test_points_are_rounded_for_showing_only(points, shown):
-    assert terminal._points(points) == shown
+    assert terminal.shown_points(points) == shown
 
 
 @pytest.mark.parametrize("points", [9.9996, 99.99999, 19.9999999])
 def test_points_are_never_rounded_up_to_a_whole_that_was_not_reached(points):
-    assert float(terminal._points(points)) < round(points)
+    assert float(terminal.shown_points(points)) < round(points)
 
 
 # --- encodings ------------------------------------------------------------------------------------------------------

@@ -43,7 +43,6 @@ from autograder.results import Status
 
 _generations = itertools.count(1)
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
-_SYNC_S = 2.0
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_MOST = 10_000  # in one message
@@ -67,8 +66,26 @@ class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken
+    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken
     detail: str = ""  # seconds, MiB, the signal's name, the exit status
+
+
+class Deadline(NamedTuple):
+    """How long may be waited, and what is told where that was too short."""
+
+    left_s: float
+    kind: str
+    limit_s: float  # what the student is told: of an attempt, the whole
+
+    @property
+    def cause(self) -> Cause:
+        """Why the box is dead, where it was killed at this deadline."""
+        return Cause(Status.TIMEOUT, self.kind, f"{self.limit_s:g}")
+
+
+def within(limit_s: float, kind: str = "wall") -> Deadline:
+    """Return the deadline of something that may take so long from now."""
+    return Deadline(limit_s, kind, limit_s)
 
 
 class BoxDied(Exception):
@@ -92,6 +109,9 @@ class Answer(NamedTuple):
 
     value: Value
     reader: ArrayReader
+
+
+_SYNC = within(2.0)
 
 
 class BoxClient:
@@ -155,14 +175,14 @@ class BoxClient:
         self,
         make: Callable[[int], Request],
         arrays: list[np.ndarray[Any, Any]],
-        timeout_s: float | None = None,
+        deadline: Deadline | None = None,
     ) -> Answer:
         """Send one message and wait for its answer.
 
         Args:
             make: the message, given its id.
             arrays: its payload.
-            timeout_s: seconds for the answer; without, the limit of one call.
+            deadline: for the answer; without, the limit of one call.
 
         Raises:
             StudentRaised: the student's code raised.
@@ -173,10 +193,9 @@ class BoxClient:
         is_large = any(array.nbytes >= _LARGE_BYTES for array in arrays)
         if self._forgotten and (is_large or len(self._forgotten) >= _RELEASE_EVERY):
             numbers, self._forgotten = self._forgotten[:_RELEASE_MOST], self._forgotten[_RELEASE_MOST:]
-            self._exchange(Release(id=next(self._ids), numbers=numbers), [], _SYNC_S, "wall")
-        limit_s = self._spec.limits.call_s if timeout_s is None else timeout_s
+            self._exchange(Release(id=next(self._ids), numbers=numbers), [], _SYNC)
         request_id = next(self._ids)
-        reply, reader = self._exchange(make(request_id), arrays, limit_s, "wall")
+        reply, reader = self._exchange(make(request_id), arrays, deadline or within(self._spec.limits.call_s))
         if isinstance(reply, Raised):
             raise StudentRaised(reply)
         return Answer(reply.value if isinstance(reply, Returned) else None, reader)
@@ -193,7 +212,7 @@ class BoxClient:
             return ""  # nobody has waited for the import yet: its output belongs to whoever does
         marker = f"\0{secrets.token_hex(8)}\0"
         try:
-            self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC_S, "wall")
+            self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC)
         except BoxDied:
             return self._output.take_all(_TAIL_WAIT_S).decode(errors="replace")
         return self._output.take(marker.encode(), _TAIL_WAIT_S).decode(errors="replace")
@@ -230,7 +249,7 @@ class BoxClient:
         return number
 
     def _wait_for_load(self) -> Loaded:
-        reply, _ = self._receive(self._load_id, self._spec.limits.import_s, "import_wall")
+        reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
         if isinstance(reply, Raised):
             self._load_failure = StudentRaised(reply)
             raise self._load_failure
@@ -239,27 +258,25 @@ class BoxClient:
         return reply
 
     def _exchange(
-        self, message: Request, arrays: list[np.ndarray[Any, Any]], limit_s: float, kind: str
+        self, message: Request, arrays: list[np.ndarray[Any, Any]], deadline: Deadline
     ) -> tuple[Reply, ArrayReader]:
         if self._cause is not None:
             raise BoxDied(self._cause)
-        deadline = time.monotonic() + limit_s
+        ends = time.monotonic() + deadline.left_s
         try:
-            self._running.channel.send(message, arrays, limit_s)
+            self._running.channel.send(message, arrays, deadline.left_s)
         except DeadlineExceeded:
-            raise BoxDied(self._kill(Cause(Status.TIMEOUT, kind, f"{limit_s:g}"))) from None
+            raise BoxDied(self._kill(deadline.cause)) from None
         except ChannelClosed:
             raise BoxDied(self._cause_of_silence()) from None
-        return self._receive(message.id, max(deadline - time.monotonic(), 0.001), kind, limit_s)
+        return self._receive(message.id, deadline._replace(left_s=max(ends - time.monotonic(), 0.001)))
 
-    def _receive(
-        self, request_id: int, left_s: float, kind: str, limit_s: float | None = None
-    ) -> tuple[Reply, ArrayReader]:
+    def _receive(self, request_id: int, deadline: Deadline) -> tuple[Reply, ArrayReader]:
         try:
-            frame = self._running.channel.receive(left_s, lambda: self._running.process.poll() is None)
+            frame = self._running.channel.receive(deadline.left_s, lambda: self._running.process.poll() is None)
             reply = decode_reply(frame.header)
         except DeadlineExceeded:
-            raise BoxDied(self._kill(Cause(Status.TIMEOUT, kind, f"{limit_s or left_s:g}"))) from None
+            raise BoxDied(self._kill(deadline.cause)) from None
         except ChannelClosed:
             raise BoxDied(self._cause_of_silence()) from None
         except ProtocolError as error:

@@ -11,14 +11,18 @@ from autograder.cli.command import GradeGroup
 from autograder.cli.options import lang_option
 from autograder.messages import text
 
-# Command → module that defines it as a click command of the same name.
+# Command → module that defines it as a click command, by the same name or that in _FUNCTIONS.
 _COMMANDS = {
+    "list": "autograder.cli.student",
+    "start": "autograder.cli.student",
     "check": "autograder.cli.student",
     "data": "autograder.cli.data",
     "validate": "autograder.cli.author",
+    "calibrate": "autograder.cli.author",
     "new": "autograder.cli.author",
     "release": "autograder.cli.author",
 }
+_FUNCTIONS = {"list": "list_"}  # where the command's name is Python's own
 
 
 class LazyGroup(GradeGroup):
@@ -32,7 +36,7 @@ class LazyGroup(GradeGroup):
         """Import and return one command."""
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), _FUNCTIONS.get(cmd_name, cmd_name))
         return command if isinstance(command, click.Command) else None
 
     def short_text(self, ctx: click.Context, name: str) -> str:  # noqa: ARG002 - click's

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from autograder.cli.command import GradeCommand
-from autograder.cli.options import json_option, lang_option
+from autograder.cli.options import DEVICES, json_option, lang_option
 from autograder.errors import UsageError
 from autograder.messages import text
 
 if TYPE_CHECKING:
     from autograder.course import LoadedAssignment
+    from autograder.judge.session import DataChoice
 
 
-def _assignments(assignment: str | None) -> list[LoadedAssignment]:
+def _assignments(*assignments: str) -> list[LoadedAssignment]:
     from autograder.course import find_course
 
     course = find_course(Path.cwd())
-    return [course.assignment(one) for one in ([assignment] if assignment else course.assignment_folders())]
+    return [course.assignment(one) for one in (assignments or course.assignment_folders())]
 
 
 @click.command("validate", cls=GradeCommand, help=text("cli.validate.help"))
@@ -38,7 +39,7 @@ def validate(*, assignment: str | None, every: bool, jobs: int | None, as_json: 
     if bool(assignment) == every:
         raise UsageError(text("usage.all_or_one"))
     with progress_bar(enabled=not as_json) as tell:
-        validation = run(_assignments(assignment), workers=jobs, tell=tell)
+        validation = run(_assignments(*([assignment] if assignment else [])), workers=jobs, tell=tell)
     if as_json:
         click.echo(validation.model_dump_json(indent=2))
     else:
@@ -47,20 +48,42 @@ def validate(*, assignment: str | None, every: bool, jobs: int | None, as_json: 
 
 
 @click.command("release", cls=GradeCommand, help=text("cli.release.help"))
-@click.argument("assignment", required=False, metavar=f"[{text('cli.metavar.assignment')}]")
+@click.argument("assignments", nargs=-1, metavar=f"[{text('cli.metavar.assignment')}]...")
+@click.option("--all", "every", is_flag=True, help=text("cli.release.all"))
 @click.option("--write", is_flag=True, help=text("cli.release.write"))
 @click.option("--check", "compare", is_flag=True, help=text("cli.release.check"))
+@click.option("--out", type=click.Path(path_type=Path), metavar="ZIP", help=text("cli.release.out"))
+@click.option("--force", is_flag=True, help=text("cli.release.force"))
 @lang_option
-def release(*, assignment: str | None, write: bool, compare: bool) -> int:
-    """Write the stubs, or say which are stale."""
+def release(
+    *, assignments: tuple[str, ...], every: bool, write: bool, compare: bool, out: Path | None, force: bool
+) -> int:
+    """Write the stubs, say which are stale, or make the students' bundle."""
+    if write + compare + (out is not None) != 1:
+        raise UsageError(text("usage.write_or_check"))
+    if (assignments and every) or (out and not assignments and not every):
+        raise UsageError(text("usage.all_or_one"))
+    return _release_stubs(assignments, write=write) if out is None else _release_bundle(assignments, out, force=force)
+
+
+def _release_stubs(assignments: tuple[str, ...], *, write: bool) -> int:
     from autograder.release import StubState, release_stubs
 
-    if write == compare:
-        raise UsageError(text("usage.write_or_check"))
-    stubs = [stub for one in _assignments(assignment) for stub in release_stubs(one, write=write)]
+    stubs = [stub for one in _assignments(*assignments) for stub in release_stubs(one, write=write)]
     for stub in stubs:
         click.echo(text(f"release.{stub.state.value}", file=f"{stub.path.parent.name}/{stub.path.name}"))
     return 1 if any(stub.state is StubState.STALE for stub in stubs) else 0
+
+
+def _release_bundle(assignments: tuple[str, ...], out: Path, *, force: bool) -> int:
+    from autograder.bundle import describe, make_bundle, write_bundle
+    from autograder.course import find_course
+
+    bundle = make_bundle(find_course(Path.cwd()), assignments)
+    write_bundle(bundle, out, force=force)
+    for line in describe(bundle, out):
+        click.echo(line)
+    return 0
 
 
 def _framework_option(command: Callable[..., int]) -> Callable[..., int]:
@@ -85,4 +108,38 @@ def new(*, assignment: str, title: str, title_zh: str | None, frameworks: tuple[
     for path in make_assignment(course, assignment, title=title, title_zh=title_zh, frameworks=frameworks):
         click.echo(text("new.file", path=path.relative_to(course.folder)))
     click.echo(text("new.made", id=assignment))
+    return 0
+
+
+@click.command("calibrate", cls=GradeCommand, help=text("cli.calibrate.help"))
+@click.argument("assignment", metavar=text("cli.metavar.assignment"))
+@click.option("--write", is_flag=True, help=text("cli.calibrate.write"))
+@click.option("--seeds", "seed_count", type=click.IntRange(1, 100), metavar="N", help=text("cli.calibrate.seeds"))
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", help=text("cli.calibrate.device"))
+@click.option("--data", type=click.Choice(["embedded", "full"]), default="embedded", help=text("cli.check.data"))
+@json_option
+@lang_option
+def calibrate(
+    *, assignment: str, write: bool, seed_count: int | None, device: str, data: DataChoice, as_json: bool
+) -> int:
+    """Measure an assignment's reference solutions."""
+    from autograder.judge import calibration as measuring
+    from autograder.judge.session import AttemptOptions
+    from autograder.report.calibration import print_calibration
+    from autograder.report.progress import progress
+
+    [loaded] = _assignments(assignment)
+    with progress(enabled=not as_json) as listener:
+        seeds = tuple(range(seed_count or 0))
+        options = AttemptOptions(device=device, data=data, seeds=seeds, listener=listener)
+        calibration = measuring.calibrate(loaded, options)
+    if as_json:
+        click.echo(calibration.model_dump_json(indent=2))
+    else:
+        print_calibration(calibration)
+    if measuring.keep(calibration, loaded) and not as_json:
+        click.echo(text("calibrate.kept"))
+    if write:
+        path = measuring.write_reference(calibration, loaded)
+        click.echo(text("calibrate.written", file=path), err=as_json)
     return 0

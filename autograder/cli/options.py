@@ -9,6 +9,8 @@ import click
 
 from autograder.messages import LANGUAGES, text
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

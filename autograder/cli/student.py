@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from autograder.cli.command import GradeCommand
-from autograder.cli.options import json_option, lang_option
+from autograder.cli.options import DEVICES, json_option, lang_option
 from autograder.messages import text
 
 if TYPE_CHECKING:
     from autograder.judge.session import DataChoice
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @click.command("check", cls=GradeCommand, help=text("cli.check.help"))
@@ -54,3 +52,37 @@ def check(
     else:
         print_report(report, verbose=verbose)
     return exit_code(report)
+
+
+@click.command("list", cls=GradeCommand, help=text("cli.list.help"))
+@json_option
+@lang_option
+def list_(*, as_json: bool) -> int:
+    """Show the assignments of the course, when they are due, and the scores so far."""
+    from autograder.course import find_course
+    from autograder.overview import overview
+    from autograder.report.overview import print_overview
+
+    shown = overview(find_course(Path.cwd()))
+    if as_json:
+        click.echo(shown.model_dump_json(indent=2))
+    else:
+        print_overview(shown)
+    return 0
+
+
+@click.command("start", cls=GradeCommand, help=text("cli.start.help"))
+@click.argument("assignment", metavar=text("cli.metavar.assignment"))
+@click.option("--framework", type=click.Choice(["torch", "tensorflow"]), help=text("cli.start.framework"))
+@click.option("--to", type=click.Path(path_type=Path), metavar=text("cli.metavar.folder"), help=text("cli.start.to"))
+@lang_option
+def start(*, assignment: str, framework: str | None, to: Path | None) -> int:
+    """Make the folder to work in."""
+    from autograder import start as starting
+    from autograder.course import find_course
+
+    cwd = Path.cwd()
+    started = starting.start(find_course(cwd), assignment, framework=framework, to=to, cwd=cwd)
+    for line in starting.describe(started, assignment, cwd):
+        click.echo(line)
+    return 0

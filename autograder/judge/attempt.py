@@ -45,9 +45,9 @@ def run_attempt(assignment: LoadedAssignment, submission: Submission, options: A
     started, began = datetime.now(UTC), time.monotonic()
     require_frameworks(submission)
     _require_tasks(assignment, options.tasks)
+    require_dataset(assignment, options)
     session = JudgeSession(assignment, submission, options)
     try:
-        require_dataset(session)
         _require_device(session)
         run_checks(session)
         return build_report(session, started, time.monotonic() - began)
@@ -64,8 +64,8 @@ def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> J
     assignment = load_assignment(folder, course)
     submission = find(assignment, given, Path.cwd())
     require_frameworks(submission)
+    require_dataset(assignment, options)
     session = JudgeSession(assignment, submission, options)
-    require_dataset(session)
     _require_device(session)
     return session
 
@@ -100,16 +100,10 @@ def _require_tasks(assignment: LoadedAssignment, tasks: tuple[str, ...]) -> None
             )
 
 
-def require_dataset(session: JudgeSession) -> None:
-    """Raise UsageError where the data asked for is not on this machine, or its bytes are not the dataset's.
-
-    Before any check: in one, it would look like a mistake of the check's.
-    """
-    spec = session.assignment.spec
-    if spec.dataset is not None:
-        session.dataset()
-    elif session.options.data == "full":
-        raise UsageError(text("usage.no_dataset", id=spec.id), hint=text("usage.no_dataset_hint"))
+def require_dataset(assignment: LoadedAssignment, options: AttemptOptions) -> None:
+    """Raise UsageError where `--data` asks for the dataset of an assignment that has none."""
+    if options.data == "full" and assignment.spec.dataset is None:
+        raise UsageError(text("usage.no_dataset", id=assignment.id), hint=text("usage.no_dataset_hint"))
 
 
 def _require_device(session: JudgeSession) -> None:

@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 import msgspec
 import numpy as np
 
-from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised
+from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised
 from autograder.box.protocol import (
     Call,
     Get,
@@ -87,7 +87,7 @@ class Boxes:
         self._own: BoxClient | None = None  # of the hidden check that is running
         self._moved: list[BoxClient] = []  # which the running check has moved folders to
         self._used: dict[int, BoxClient] = {}  # by the check that is running
-        self._deadline = time.monotonic() + spec.limits.attempt_s
+        self._ends = time.monotonic() + spec.limits.attempt_s
         self.load_failure: Failure | None = None
         self.loaded: Loaded | None = None
         self._spares: list[BoxClient] = []
@@ -239,7 +239,11 @@ class Boxes:
         encoder = self._encoder(box)
         # What a training makes stays in its box: a list of tensors would come back to predict as arrays.
         call = self._call_message(core.target, encoder, args, kwargs, keep=core.path in self._kept)
-        return self._ask(box, lambda number: msgspec.structs.replace(call, id=number), encoder)
+        trains, began = core.path in self._trainings, time.monotonic()
+        value = self._ask(box, lambda number: msgspec.structs.replace(call, id=number), encoder, trains=trains)
+        if trains:
+            self._listener.trained(time.monotonic() - began)
+        return value
 
     @staticmethod
     def _call_message(
@@ -266,14 +270,21 @@ class Boxes:
         make: Callable[[int], Request],
         encoder: Encoder | None = None,
         path: str = "",
+        *,
+        trains: bool = False,
     ) -> object:
         self._used[box.generation] = box
         self._wait_until_loaded(box)
-        left_s = self._deadline - time.monotonic()
-        if left_s <= 0:
-            raise BoxDied(Cause(Status.TIMEOUT, "attempt", f"{self._spec.limits.attempt_s:g}"))
-        answer = box.request(make, encoder.arrays if encoder else [], min(left_s, self._spec.limits.call_s))
+        answer = box.request(make, encoder.arrays if encoder else [], self._deadline_of(trains=trains))
         return self._decode(box, answer, path)
+
+    def _deadline_of(self, *, trains: bool) -> Deadline:
+        limits, left_s = self._spec.limits, self._ends - time.monotonic()
+        attempt = Deadline(left_s, "attempt", limits.attempt_s)
+        if left_s <= 0:
+            raise BoxDied(attempt.cause)
+        limit_s = limits.training_s if trains else limits.call_s
+        return attempt if left_s < limit_s else Deadline(limit_s, "training" if trains else "wall", limit_s)
 
     def _decode(self, box: BoxClient, answer: Answer, path: str) -> object:
         def resolve(node: Handle | Path) -> object:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autograder import history
 from autograder.course import LoadedCourse, find_course
 from autograder.errors import UsageError
+from autograder.history import Scope
 from autograder.judge.attempt import run_attempt
 from autograder.judge.session import AttemptOptions
 from autograder.messages import text
@@ -24,7 +26,7 @@ def _course_of(cwd: Path, given: Path | None) -> LoadedCourse:
 
 
 def check_submission(assignment_id: str, given: Path | None, cwd: Path, options: AttemptOptions) -> Report:
-    """Find course, assignment and submission, and run the checks.
+    """Find course, assignment and submission, run the checks, and keep the attempt in the course's `.grade/`.
 
     Args:
         assignment_id: "hw2".
@@ -35,7 +37,16 @@ def check_submission(assignment_id: str, given: Path | None, cwd: Path, options:
     Raises:
         GradeError: something is not there or wrong; says what and what to do.
     """
-    assignment = _course_of(cwd, given).assignment(assignment_id)
+    course = _course_of(cwd, given)
+    assignment = course.assignment(assignment_id)
     if options.hidden and not assignment.has_hidden:
         raise UsageError(text("usage.no_hidden", id=assignment.id), hint=text("usage.no_hidden_hint"))
-    return run_attempt(assignment, find(assignment, given, cwd), options)
+    report = run_attempt(assignment, find(assignment, given, cwd), options)
+    history.record(course.folder, report, _scope(options))
+    return report
+
+
+def _scope(options: AttemptOptions) -> Scope:
+    if options.hidden:
+        return Scope.HIDDEN
+    return Scope.PART if options.tasks or options.checks else Scope.PUBLIC

@@ -17,5 +17,8 @@ class Listener:
     def calling(self, name: str, seed: int | None) -> None:
         """A function of the student's is called."""
 
+    def trained(self, seconds: float) -> None:
+        """A training has ended well, after so long."""
+
     def check_finished(self, result: CheckResult) -> None:
         """A check has ended."""

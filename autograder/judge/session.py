@@ -14,6 +14,7 @@ from autograder.errors import GradeError
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
+from autograder.judge.time_limits import limits_for, reference_times
 from autograder.judge.verdict import Verdict, verdict_of
 from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Status
@@ -33,6 +34,7 @@ class AttemptOptions:
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
+    seeds: tuple[int, ...] = ()  # instead of the assignment's
     listener: Listener = field(default_factory=Listener)
 
 
@@ -52,7 +54,7 @@ class JudgeSession:
 
     def __init__(self, assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> None:
         self.assignment, self.submission, self.options = assignment, submission, options
-        self.seeds = assignment.spec.seeds if options.full else assignment.spec.seeds[:1]
+        self.seeds = options.seeds or (assignment.spec.seeds if options.full else assignment.spec.seeds[:1])
         self.results: dict[str, CheckResult] = {}  # by the function's name
         self.error: GradeError | None = None  # why no check could be run
         self._order: list[str] = []
@@ -60,13 +62,17 @@ class JudgeSession:
         self._recorded: dict[str, list[float]] = {}
         self._began = 0.0
         self._dataset: Split | None = None
+        if assignment.spec.dataset is not None:
+            self.dataset()  # now: in a check, a dataset that is not on this machine would be the check's mistake
+        self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
+        self.limits = limits_for(assignment.limits, self.reference)
         self.boxes = Boxes(
             BoxSpec(
                 files=submission.files,
                 main=submission.main,
                 frameworks=submission.frameworks,
                 device=options.device,
-                limits=assignment.limits,
+                limits=self.limits,
                 notebook=bool(submission.cells),
             ),
             assignment.spec.entry,
@@ -79,6 +85,13 @@ class JudgeSession:
         if self.assignment.spec.dataset is None:
             return ""
         return "full" if self.assignment.embedded_data is None else self.options.data
+
+    def _data_ratio(self) -> float:
+        """How many times as many examples there are as in the part that reference times are measured on."""
+        embedded = self.assignment.embedded_data
+        if self.data != "full" or embedded is None:
+            return 1.0
+        return len(self.dataset().train.labels) / len(datasets.load_folder(embedded).train.labels)
 
     def dataset(self) -> Split:
         """Return what the checks train and measure with. It is read once."""
@@ -136,11 +149,14 @@ class JudgeSession:
     def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
         """A check has ended: with an exception, with None, or it was skipped for a reason."""
         tail = self.boxes.end_check()
-        verdict = Verdict(Status.SKIPPED, skipped) if skipped else verdict_of(error, self.submission, check.hint)
+        verdict = Verdict(Status.SKIPPED, skipped) if skipped else self._verdict(error, check)
         result = self._result(check, verdict, tail)
         self.results[check.name] = result
         self.options.listener.check_finished(result)
         return result
+
+    def _verdict(self, error: BaseException | None, check: CheckSpec) -> Verdict:
+        return verdict_of(error, self.submission, check.hint, self.reference)
 
     def _result(self, check: CheckSpec, verdict: Verdict, tail: str) -> CheckResult:
         earns = verdict.status is Status.PASSED

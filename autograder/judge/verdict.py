@@ -19,6 +19,7 @@ from autograder.box.client import BoxDied, Cause, StudentRaised
 from autograder.box.protocol import Raised
 from autograder.judge.expectations import CheckFailed
 from autograder.judge.hints import hint_for
+from autograder.judge.time_limits import ReferenceTimes
 from autograder.messages import text
 from autograder.results import Status
 from autograder.submission import Submission
@@ -45,13 +46,16 @@ class Verdict:
 PASSED = Verdict(Status.PASSED)
 
 
-def verdict_of(error: BaseException | None, submission: Submission, hint: str) -> Verdict:
+def verdict_of(
+    error: BaseException | None, submission: Submission, hint: str, reference: ReferenceTimes | None = None
+) -> Verdict:
     """Return the verdict on what a check raised; None where it raised nothing.
 
     Args:
         error: the exception.
         submission: to tell the student's files and lines.
         hint: the check's own, used where its expectation failed.
+        reference: what the reference solution takes here, to be told where a time was too short.
     """
     match error:
         case None:
@@ -61,7 +65,7 @@ def verdict_of(error: BaseException | None, submission: Submission, hint: str) -
         case StudentRaised():
             return _of_exception(error.raised, submission)
         case BoxDied():
-            return _of_death(error.cause)
+            return _of_death(error.cause, reference)
         case AssertionError():
             return Verdict(Status.FAILED, _assertion_text(error), hint=hint)
         case _:
@@ -156,7 +160,7 @@ def _columns(source: str) -> int:
     return sum(1 + (east_asian_width(char) in {"W", "F"}) for char in source.expandtabs())
 
 
-def _of_death(cause: Cause) -> Verdict:
+def _of_death(cause: Cause, reference: ReferenceTimes | None) -> Verdict:
     """Words for each way in which a box ends; the evidence is the cause's, nothing is taken from the box."""
     if cause.status is Status.INTERNAL:
         return Verdict(Status.INTERNAL, text("check.internal", problem=f"{cause.kind} {cause.detail}"))
@@ -165,10 +169,19 @@ def _of_death(cause: Cause) -> Verdict:
     if cause.kind == "signal":
         key = "died.killed" if cause.detail == "SIGKILL" else "died.signal"
         return Verdict(cause.status, text(key, signal=cause.detail), hint=text("hint.crashed"))
-    hints = {"wall": "hint.timeout", "import_wall": "hint.import_timeout", "cpu": "hint.timeout",
+    hints = {**dict.fromkeys(("wall", "training", "cpu"), "hint.timeout"), "import_wall": "hint.import_timeout",
              "memory": "hint.memory", "output": "hint.output"}  # fmt: skip
     hint = text(hints[cause.kind]) if cause.kind in hints else ""
-    return Verdict(cause.status, text(f"died.{cause.kind}", limit=cause.detail), hint=hint, staff_note=cause.detail)
+    message = text(f"died.{cause.kind}", limit=cause.detail) + _beside_reference(cause.kind, reference)
+    return Verdict(cause.status, message, hint=hint, staff_note=cause.detail)
+
+
+def _beside_reference(kind: str, reference: ReferenceTimes | None) -> str:
+    """Return what the reference solution takes, where a training or the attempt took too long."""
+    if reference is None or kind not in {"training", "attempt"}:
+        return ""
+    seconds = reference.training_s if kind == "training" else reference.attempt_s
+    return text("died.reference", seconds=f"{seconds:.2g}")
 
 
 def _staff_note(raised: Raised) -> str:

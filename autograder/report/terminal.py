@@ -45,11 +45,12 @@ def print_report(report: Report, *, verbose: bool = False, console: Console | No
         verbose: with library frames, all output that was kept, and the environment.
         console: for tests; stdout otherwise.
     """
-    made = console or _stdout()
+    made = console or stdout_console()
     made.print(Group(*_parts(report, made.encoding or "utf-8", verbose=verbose)))
 
 
-def _stdout() -> Console:
+def stdout_console() -> Console:
+    """Return a console for stdout, as wide as is good to read; a pipe gets no colours."""
     # Not rich's guess: it takes FORCE_COLOR, which CI services set, for a terminal. Piped, it would wrap at 80 columns.
     is_terminal = sys.stdout.isatty()
     width = min(shutil.get_terminal_size().columns, _WIDTH) if is_terminal else _WIDTH
@@ -66,7 +67,7 @@ def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[Renderab
     yield ""
     yield _score(report)
     if report.hidden_points_not_run:
-        yield Text(text("report.hidden_not_run", points=_points(report.hidden_points_not_run)), style="dim")
+        yield Text(text("report.hidden_not_run", points=shown_points(report.hidden_points_not_run)), style="dim")
     if verbose:
         yield from _environment(report)
 
@@ -102,7 +103,7 @@ def _task(checks: Sequence[CheckResult], encoding: str, *, verbose: bool) -> Ite
     for check in checks:
         style = _STYLES.get(check.status, "red")
         mark = _mark(check.status, encoding)
-        points = f"{_points(check.score)}/{_points(check.max_points)}"
+        points = f"{shown_points(check.score)}/{shown_points(check.max_points)}"
         title = Text(check.title)
         if check.hidden:
             title.append(f"  {text('report.hidden')}", style="dim")
@@ -174,7 +175,8 @@ def _value(metric: MetricResult) -> str:
 def _score(report: Report) -> Text:
     style = "green" if report.status is Status.PASSED else "yellow" if report.score else "red"
     line = Text(
-        text("report.score", score=_points(report.score), most=_points(report.max_points)), style=f"bold {style}"
+        text("report.score", score=shown_points(report.score), most=shown_points(report.max_points)),
+        style=f"bold {style}",
     )
     # An attempt whose failing checks all failed is `failed` however much it earned; beside a score that would mislead.
     shown = Status.PARTIAL if report.status is Status.FAILED and report.score else report.status
@@ -194,7 +196,7 @@ def _environment(report: Report) -> Iterator[RenderableType]:
     )  # fmt: skip
 
 
-def _points(points: float) -> str:
+def shown_points(points: float) -> str:
     """Round for showing only, and never to a whole that was not reached."""
     if points == int(points):
         return str(int(points))

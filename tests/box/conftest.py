@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised
+from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised, within
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value
 from autograder.box.values import Decoder, Encoder
 from autograder.course import Entry
@@ -90,7 +90,8 @@ class Driven:
     def _ask(
         self, make: Callable[[int], Request], encoder: Encoder | None = None, timeout_s: float | None = None
     ) -> Any:
-        answer = self.client.request(make, encoder.arrays if encoder else [], timeout_s)
+        deadline = None if timeout_s is None else within(timeout_s)
+        answer = self.client.request(make, encoder.arrays if encoder else [], deadline)
         value = Decoder(answer.reader, lambda node: node).value(answer.value)
         answer.reader.finish()
         return value

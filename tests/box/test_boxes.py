@@ -84,12 +84,12 @@ def test_an_exception_of_a_training_is_replayed(attempt: Attempt):
 @pytest.mark.parametrize(
     ("name", "cause"),
     [
-        ("fit_for_ever", Cause(Status.TIMEOUT, "wall", "0.7")),
+        ("fit_for_ever", Cause(Status.TIMEOUT, "training", "0.7")),
         ("fit_and_leave", Cause(Status.CRASHED, "exit", "3")),
     ],
 )
 def test_a_training_that_ended_its_box_is_replayed_and_not_suffered_again(begin: Begin, name, cause):
-    attempt = begin(call_s=0.7)
+    attempt = begin(training_s=0.7)
     for _ in range(3):
         submission = attempt.check()
         assert submission.one() == 1
@@ -193,7 +193,7 @@ def test_an_import_that_failed_is_not_run_again(begin: Begin, source, failure):
 
 def test_the_time_of_the_whole_attempt_is_limited(attempt: Attempt):
     assert attempt.submission.one() == 1
-    attempt.boxes._deadline = time.monotonic() - 1
+    attempt.boxes._ends = time.monotonic() - 1
     with pytest.raises(BoxDied) as caught:
         attempt.check().one()
     assert caught.value.cause == Cause(Status.TIMEOUT, "attempt", "900")

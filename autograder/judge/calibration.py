@@ -1,0 +1,176 @@
+"""`grade calibrate`: the reference solutions measured on this machine, their times and their metrics.
+
+The times are kept in `.grade/calibration.json` of the course's folder, where they decide the limits of this machine
+(`time_limits`). `write_reference` puts them into assignment.yml, for machines where no solution is at hand.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from autograder import history
+from autograder.course import ASSIGNMENT_FILE, LoadedAssignment, Reference, load_assignment, load_course
+from autograder.errors import InternalError, UsageError
+from autograder.judge.attempt import require_frameworks, run_attempt
+from autograder.judge.listener import Listener
+from autograder.judge.session import AttemptOptions
+from autograder.judge.time_limits import CALIBRATION_FILE, ReferenceTimes, benchmark_s, measured_here, reference_key
+from autograder.messages import text
+from autograder.results import CalibratedSolution, Calibration, CheckResult, Report, Status
+from autograder.submission import Submission, read_file
+
+
+class _Clock(Listener):
+    """Notes how long each training takes, and tells another listener everything."""
+
+    def __init__(self, other: Listener) -> None:
+        self._other = other
+        self.trainings_s: list[float] = []
+
+    def loading(self, framework: str | None) -> None:
+        self._other.loading(framework)
+
+    def check_started(self, title: str, number: int, total: int) -> None:
+        self._other.check_started(title, number, total)
+
+    def calling(self, name: str, seed: int | None) -> None:
+        self._other.calling(name, seed)
+
+    def trained(self, seconds: float) -> None:
+        self.trainings_s.append(seconds)
+
+    def check_finished(self, result: CheckResult) -> None:
+        self._other.check_finished(result)
+
+
+def calibrate(assignment: LoadedAssignment, options: AttemptOptions) -> Calibration:
+    """Measure every reference solution whose framework is installed, one after the other.
+
+    Args:
+        assignment: whose.
+        options: device, data, seeds and listener; all checks are run.
+
+    Raises:
+        UsageError: no solution is here, or no framework for any.
+        InternalError: a solution does not pass its own checks, so that nothing about it is worth keeping.
+    """
+    solutions = [assignment.solutions / name for name in assignment.stub_names]
+    if not all(path.is_file() for path in solutions):
+        raise UsageError(
+            text("calibrate.no_solution", folder=assignment.solutions), hint=text("calibrate.no_solution_hint")
+        )
+    possible = [submission for path in solutions if _is_possible(submission := read_file(path), solutions)]
+    measured = tuple(_measure(assignment, submission, options) for submission in possible)
+    return Calibration(
+        assignment=assignment.id,
+        data=_data_of(assignment, options),
+        seeds=options.seeds or assignment.spec.seeds,
+        benchmark_s=benchmark_s(),
+        solutions=measured,
+    )
+
+
+def _is_possible(submission: Submission, solutions: list[Path]) -> bool:
+    """Whether the solution's framework is installed; the only one's missing framework is an error."""
+    try:
+        require_frameworks(submission)
+    except UsageError:
+        if len(solutions) == 1:
+            raise
+        return False
+    return True
+
+
+def _data_of(assignment: LoadedAssignment, options: AttemptOptions) -> Literal["", "embedded", "full"]:
+    if assignment.spec.dataset is None:
+        return ""
+    return "full" if assignment.embedded_data is None else options.data
+
+
+def _measure(assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> CalibratedSolution:
+    clock = _Clock(options.listener)
+    how = replace(options, hidden=assignment.has_hidden, full=True, listener=clock)
+    report = run_attempt(assignment, submission, how)
+    bad = [check for check in report.checks if check.status not in {Status.PASSED, Status.PARTIAL}]
+    if bad:
+        problem = text("calibrate.fails", file=submission.name, check=bad[0].id, message=bad[0].message)
+        raise InternalError(problem, hint=text("calibrate.fails_hint", id=assignment.id))
+    return CalibratedSolution(
+        framework=reference_key(report.framework),
+        version=_version(report),
+        device=report.device,
+        trainings_s=tuple(clock.trainings_s),
+        attempt_s=report.duration_s,
+        score=report.score,
+        metrics=report.metrics,
+    )
+
+
+def _version(report: Report) -> str:
+    environment = report.environment
+    return {"torch": environment.torch, "tensorflow": environment.tensorflow}.get(report.framework or "") or (
+        environment.python
+    )
+
+
+# --- kept -----------------------------------------------------------------------------------------------------------
+
+
+def times_of(calibration: Calibration) -> dict[Reference, ReferenceTimes]:
+    """Return the reference times by framework. Those on a GPU, or on more data, are no reference for other machines."""
+    return {
+        solution.framework: ReferenceTimes(
+            training_s=round(max(solution.trainings_s), 2), attempt_s=round(solution.attempt_s, 1)
+        )
+        for solution in calibration.solutions
+        if solution.device == "cpu" and solution.trainings_s and calibration.data != "full"
+    }
+
+
+def keep(calibration: Calibration, assignment: LoadedAssignment) -> bool:
+    """Note the times for this machine's limits; return whether there were any to note."""
+    times = times_of(calibration)
+    if not times:
+        return False
+    known = measured_here(assignment.root)
+    kept = known.model_copy(update={"times": known.times | {assignment.id: known.times.get(assignment.id, {}) | times}})
+    history.prepare(assignment.root)
+    history.write_whole(assignment.root / CALIBRATION_FILE, kept.model_dump_json(indent=2).encode())
+    return True
+
+
+def write_reference(calibration: Calibration, assignment: LoadedAssignment) -> Path:
+    """Put the times into assignment.yml, leaving every other line as it is.
+
+    Raises:
+        UsageError: none of the times is one for other machines.
+    """
+    times = times_of(calibration)
+    if not times:
+        raise UsageError(text("calibrate.nothing_to_write"), hint=text("calibrate.nothing_to_write_hint"))
+    path = assignment.folder / ASSIGNMENT_FILE
+    spec = assignment.spec
+    training = spec.reference_s | {key: one.training_s for key, one in times.items()}
+    attempt = spec.reference_attempt_s | {key: one.attempt_s for key, one in times.items()}
+    content = path.read_text(encoding="utf-8")
+    content = _with_line(content, "reference_s", _flow(training))
+    content = _with_line(content, "reference_attempt_s", _flow(attempt))
+    content = _with_line(content, "benchmark_s", f"{calibration.benchmark_s:.4f}")
+    history.write_whole(path, content.encode())
+    load_assignment(assignment.folder, load_course(assignment.root))
+    return path
+
+
+def _flow(times: dict[Reference, float]) -> str:
+    return "{" + ", ".join(f"{key}: {seconds:g}" for key, seconds in times.items()) + "}"
+
+
+def _with_line(content: str, key: str, value: str) -> str:
+    """Return YAML with a key at its top set to a value of one line; a comment behind it stays."""
+    line = re.compile(rf"^{key}:[ \t]*(?:\{{[^}}\n]*\}}|[^#\n]*?)(?P<comment>[ \t]*(?:#.*)?)$", re.MULTILINE)
+    if line.search(content):
+        return line.sub(lambda found: f"{key}: {value}{found['comment']}", content, count=1)
+    return f"{content.rstrip()}\n{key}: {value}\n"

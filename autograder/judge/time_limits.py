@@ -1,0 +1,117 @@
+"""How long a training and an attempt may take: so many times what the reference solution takes on this machine.
+
+DESIGN §6. The reference is what `grade calibrate` has measured here, else the times in assignment.yml, stretched by how
+much slower this machine runs a small benchmark than the one they were measured on. A slow laptop is no worse student.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from autograder import history
+from autograder.course import LoadedAssignment, Reference
+from autograder.limits import Limits
+
+CALIBRATION_FILE = Path(history.FOLDER, "calibration.json")  # below the course's folder
+_BEST_OF = 3
+_MATRIX, _PRODUCTS, _ADDITIONS = 192, 12, 60_000  # together about 5 ms on a machine of 2020
+_MOST_SLOWNESS = 20.0  # beyond it something else is wrong; the ceilings of the limits hold anyway
+
+
+class ReferenceTimes(BaseModel):
+    """What the reference solution takes: its longest training, and an attempt with all checks and seeds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    training_s: float
+    attempt_s: float
+
+    def times(self, factor: float) -> ReferenceTimes:
+        """Return the times on a machine so many times as slow, or with so many times the data."""
+        return ReferenceTimes(training_s=self.training_s * factor, attempt_s=self.attempt_s * factor)
+
+
+class Measured(BaseModel):
+    """`.grade/calibration.json`: what the reference solutions took, by assignment and framework."""
+
+    model_config = ConfigDict(frozen=True)
+
+    machine: str = ""
+    times: dict[str, dict[Reference, ReferenceTimes]] = {}
+
+
+def measured_here(course: Path) -> Measured:
+    """Return what has been measured for a course on this machine; nothing where the file is another machine's."""
+    empty = Measured(machine=platform.node())
+    try:
+        found = Measured.model_validate_json((course / CALIBRATION_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return empty
+    return found if found.machine == empty.machine else empty
+
+
+def benchmark_s() -> float:
+    """Return the seconds that a small fixed piece of work takes here: matrix products, and a loop in Python."""
+    matrix = np.full((_MATRIX, _MATRIX), 0.5, dtype=np.float32)
+    fastest = float("inf")
+    for _ in range(_BEST_OF):  # the best: a busy machine is not a slow one
+        began = time.perf_counter()
+        product: np.ndarray[Any, Any] = matrix
+        for _ in range(_PRODUCTS):
+            product = matrix @ product / _MATRIX
+        total = 0
+        for number in range(_ADDITIONS):
+            total += number
+        fastest = min(fastest, time.perf_counter() - began)
+    return fastest
+
+
+def reference_key(framework: str | None) -> Reference:
+    """Return under which name a solution's times are kept."""
+    return "torch" if framework == "torch" else "tensorflow" if framework == "tensorflow" else "python"
+
+
+def reference_times(assignment: LoadedAssignment, framework: str | None, data_ratio: float) -> ReferenceTimes | None:
+    """Return what the reference solution takes on this machine; None where nobody has measured it.
+
+    Args:
+        assignment: whose.
+        framework: that the student's code uses.
+        data_ratio: how many times as much is trained on as when the stored times were measured (`--data full`).
+    """
+    key = reference_key(framework)
+    measured = measured_here(assignment.root).times.get(assignment.id, {}).get(key)
+    if measured is not None:
+        return measured.times(data_ratio)
+    spec = assignment.spec
+    training_s, attempt_s = spec.reference_s.get(key), spec.reference_attempt_s.get(key)
+    if training_s is None:
+        return None
+    stretch = data_ratio
+    if spec.benchmark_s is not None:
+        stretch *= min(max(benchmark_s() / spec.benchmark_s, 1.0), _MOST_SLOWNESS)
+    return ReferenceTimes(training_s=training_s, attempt_s=attempt_s or training_s).times(stretch)
+
+
+def limits_for(limits: Limits, reference: ReferenceTimes | None) -> Limits:
+    """Return the limits with the times that follow from the reference's, within their floors and ceilings."""
+    if reference is None:
+        return limits
+    return limits.model_copy(
+        update={
+            "training_s": _between(
+                limits.training_s, limits.time_factor * reference.training_s, limits.training_most_s
+            ),
+            "attempt_s": _between(limits.attempt_s, limits.time_factor * reference.attempt_s, limits.attempt_most_s),
+        }
+    )
+
+
+def _between(least: float, wanted: float, most: float) -> float:
+    return float(round(max(least, min(wanted, most))))

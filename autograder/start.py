@@ -1,0 +1,245 @@
+"""`grade start`: a folder to work in, with the stub, the handout and copies of the public checks.
+
+What the student has changed is never touched. `.grade/started.json` keeps the hash of every file that was written, so
+that a file which is still as it was written can follow the course: a corrected handout arrives, an edited one stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from autograder import history
+from autograder.course import LoadedAssignment, LoadedCourse
+from autograder.errors import ConfigError, UsageError
+from autograder.messages import text
+
+HANDOUTS = ("README.md", "README.zh.md")
+_STARTED = "started.json"
+# Beside the copies: plain pytest takes two test_mlp.py of one name for a mistake, and copies are not what is graded.
+_CONFTEST = '''\
+"""What lies here are copies of the checks, to be read. `grade check {id}` runs the course's own; pytest skips these."""
+
+collect_ignore_glob = ["*"]
+'''
+
+
+class FileState(StrEnum):
+    """What became of a file."""
+
+    MADE = "made"
+    REFRESHED = "refreshed"  # it was as we wrote it, and the course has a newer one
+    SAME = "same"
+    KEPT = "kept"  # the student's: it differs from the course's and from what we wrote
+
+
+class StartedFile(NamedTuple):
+    """One file of the folder."""
+
+    path: Path
+    state: FileState
+
+
+class Started(NamedTuple):
+    """What `grade start` came to."""
+
+    folder: Path
+    entry: Path
+    files: tuple[StartedFile, ...]
+
+
+class _Folder(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    assignment: str
+    framework: str | None = None
+    sha256: dict[str, str] = {}  # by the file's path in the folder
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    folders: dict[str, _Folder] = {}  # by their path in the course's folder
+
+
+def start(course: LoadedCourse, assignment_id: str, *, framework: str | None, to: Path | None, cwd: Path) -> Started:
+    """Make or renew the folder in which a student works on an assignment.
+
+    Args:
+        course: the course.
+        assignment_id: "hw2".
+        framework: where the assignment leaves the choice; None takes the one begun with, else the one installed.
+        to: the folder; None takes ./hw2/, or the working directory where that was started before.
+        cwd: the working directory.
+
+    Raises:
+        UsageError: no such assignment, a framework to choose, a folder that can't be used.
+        ConfigError: the assignment has no stub.
+    """
+    assignment = course.assignment(assignment_id)
+    manifest = _read_manifest(course)
+    folder = _folder(course, assignment, manifest, to, cwd)
+    key = _key(course, folder)
+    before = manifest.folders.get(key) or _Folder(assignment=assignment.id)
+    if before.assignment != assignment.id:
+        raise UsageError(text("start.other", folder=_shown(folder, cwd), id=before.assignment))
+    chosen = _framework(assignment, framework or before.framework)
+    wanted = _files(assignment, chosen)
+    try:
+        done = {name: _put(folder, name, content, before.sha256.get(name)) for name, content in wanted.items()}
+    except OSError as error:
+        problem = error.strerror or str(error)
+        said = text("start.cannot_write", folder=_shown(folder, cwd), problem=problem)
+        raise UsageError(said, hint=text("start.to_hint")) from None
+    ours = {name: _sha256(wanted[name]) for name, state in done.items() if state is not FileState.KEPT}
+    now = _Folder(assignment=assignment.id, framework=chosen, sha256=before.sha256 | ours)
+    _write_manifest(course, manifest.model_copy(update={"folders": manifest.folders | {key: now}}))
+    files = tuple(StartedFile(folder / name, state) for name, state in done.items())
+    return Started(folder, folder / assignment.spec.entry.file, files)
+
+
+def describe(started: Started, assignment_id: str, cwd: Path) -> list[str]:
+    """Return what the student reads: a line about each file, and what to do next."""
+    lines = [text(f"start.{file.state.value}", file=_shown(file.path, cwd)) for file in started.files]
+    # Without a file where `grade check` finds it by itself.
+    found = started.folder in {cwd, cwd / assignment_id}
+    entry = _shown(started.entry, cwd)
+    command = f"grade check {assignment_id}" + ("" if found else f" {_quoted(entry)}")
+    return [*lines, text("start.next", file=entry, command=command)]
+
+
+# --- what and where -------------------------------------------------------------------------------------------------
+
+
+def _files(assignment: LoadedAssignment, framework: str | None) -> dict[str, str]:
+    """Return the content of each file by its path in the folder, the one to edit first."""
+    stem = Path(assignment.spec.entry.file).stem
+    stub = assignment.folder / (f"{stem}_{framework}.py" if framework else assignment.spec.entry.file)
+    if not stub.is_file():
+        raise ConfigError(text("start.no_stub", file=stub.name), file=assignment.folder)
+    found = {assignment.spec.entry.file: stub}
+    found |= {name: path for name in HANDOUTS if (path := assignment.folder / name).is_file()}
+    for path in sorted(assignment.tests.rglob("*.py")):
+        if path.name != "conftest.py":
+            found[path.relative_to(assignment.folder).as_posix()] = path
+    made = {name: _read(path) for name, path in found.items()}
+    return made | {"tests/conftest.py": _CONFTEST.format(id=assignment.id)}
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")  # with the line ends of any checkout, as \n
+
+
+def _folder(
+    course: LoadedCourse, assignment: LoadedAssignment, manifest: _Manifest, to: Path | None, cwd: Path
+) -> Path:
+    begun = manifest.folders.get(_key(course, cwd))
+    if to is None and begun is not None and begun.assignment == assignment.id:
+        return cwd
+    folder = Path(os.path.normpath(cwd / (to or assignment.id)))
+    if any(parent.exists() and not parent.is_dir() for parent in (folder, *folder.parents)):
+        raise UsageError(text("start.not_a_folder", folder=_shown(folder, cwd)))
+    for name in ("assignments", "solutions"):
+        if folder.resolve().is_relative_to((course.folder / name).resolve()):
+            raise UsageError(text("start.in_the_course", folder=_shown(folder, cwd)), hint=text("start.to_hint"))
+    return folder
+
+
+def _framework(assignment: LoadedAssignment, asked: str | None) -> str | None:
+    """Return the framework whose stub is wanted; None where the assignment has only one stub for all."""
+    offered = assignment.spec.frameworks
+    if not offered:
+        if asked:
+            raise UsageError(text("start.no_framework", id=assignment.id), hint=text("start.leave_out"))
+        return None
+    if asked in offered:
+        return asked
+    if asked:
+        raise UsageError(text("start.not_offered", id=assignment.id, framework=asked, offered=", ".join(offered)))
+    installed = [name for name in offered if importlib.util.find_spec(name) is not None]
+    if len(offered) == 1 or len(installed) == 1:
+        return (installed or list(offered))[0]
+    commands = [f"grade start {assignment.id} --framework {name}" for name in offered]
+    raise UsageError(
+        text("start.choose", id=assignment.id, offered=", ".join(offered)),
+        hint=text("start.choose_hint", commands=text("start.or").join(commands)),
+    )
+
+
+# --- one file -------------------------------------------------------------------------------------------------------
+
+
+def _put(folder: Path, name: str, content: str, written: str | None) -> FileState:
+    """Write a file unless it is the student's.
+
+    Args:
+        folder: where.
+        name: the file's path in it.
+        content: what the course has now.
+        written: the hash of what we wrote before; None: nothing.
+    """
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:  # never over what is there
+            file.write(content)
+    except FileExistsError:
+        return _renew(path, content, written)
+    return FileState.MADE
+
+
+def _renew(path: Path, content: str, written: str | None) -> FileState:
+    if path.is_symlink() or not path.is_file():
+        return FileState.KEPT
+    try:
+        there = _sha256(_read(path))
+    except UnicodeDecodeError:
+        return FileState.KEPT
+    if there == _sha256(content):
+        return FileState.SAME
+    if there != written:
+        return FileState.KEPT
+    history.write_whole(path, content.encode())
+    return FileState.REFRESHED
+
+
+def _sha256(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+# --- the manifest ---------------------------------------------------------------------------------------------------
+
+
+def _key(course: LoadedCourse, folder: Path) -> str:
+    resolved = folder.resolve()
+    inside = resolved.is_relative_to(course.folder)
+    return resolved.relative_to(course.folder).as_posix() if inside else resolved.as_posix()
+
+
+def _read_manifest(course: LoadedCourse) -> _Manifest:
+    """Return what was started before; nothing where the file is missing or isn't ours: then every file is kept."""
+    try:
+        return _Manifest.model_validate_json((course.folder / history.FOLDER / _STARTED).read_bytes())
+    except (OSError, ValidationError):
+        return _Manifest()
+
+
+def _write_manifest(course: LoadedCourse, manifest: _Manifest) -> None:
+    try:
+        history.write_whole(history.prepare(course.folder) / _STARTED, manifest.model_dump_json(indent=2).encode())
+    except OSError:
+        return  # a course that can't be written: the files are there, and a later start keeps them
+
+
+def _shown(path: Path, cwd: Path) -> str:
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
+
+
+def _quoted(path: str) -> str:
+    return f'"{path}"' if " " in path else path

@@ -1,0 +1,242 @@
+"""How long a training and an attempt may take, and `grade calibrate`, which measures what that follows from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from autograder.course import load_course
+from autograder.errors import ConfigError, InternalError, UsageError
+from autograder.judge import calibration as calibrating
+from autograder.judge import time_limits
+from autograder.judge.session import AttemptOptions, JudgeSession
+from autograder.judge.time_limits import ReferenceTimes, limits_for, reference_times
+from autograder.judge.time_limits import benchmark_s as measured_benchmark_s
+from autograder.limits import Limits
+from autograder.results import CalibratedSolution, Calibration, Status
+from autograder.submission import read_file
+from tests.tiny_course import ASSIGNMENT, SOLUTION, attempt, check_of, grade, make_course, write
+
+FILE = "assignments/hw1_sums/assignment.yml"
+
+
+@pytest.fixture
+def course(tmp_path):
+    return make_course(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def steady(monkeypatch):
+    """A machine that takes 10 ms for the benchmark, whatever it does otherwise."""
+    monkeypatch.setattr(time_limits, "benchmark_s", lambda: 0.010)
+    monkeypatch.setattr(calibrating, "benchmark_s", lambda: 0.010)
+
+
+def assignment_with(course, more=""):
+    write(course / FILE, f"{ASSIGNMENT}{more}")
+    return load_course(course).assignment("hw1")
+
+
+# --- from reference to limit ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("training_s", "attempt_s", "limits"),
+    [(1.0, 20.0, (60, 900)), (12.0, 100.0, (120, 1000)), (1e4, 1e5, (3600, 14_400))],
+)
+def test_limits_follow_the_reference_within_floor_and_ceiling(training_s, attempt_s, limits):
+    made = limits_for(Limits(), ReferenceTimes(training_s=training_s, attempt_s=attempt_s))
+    assert (made.training_s, made.attempt_s) == limits
+
+
+def test_without_a_reference_the_floors_hold():
+    assert limits_for(Limits(), None) == Limits()
+
+
+def test_the_factor_is_the_courses(course):
+    limits = assignment_with(course, "limits: {time_factor: 20}\n").limits
+    assert limits_for(limits, ReferenceTimes(training_s=12, attempt_s=1)).training_s == 240
+
+
+@pytest.mark.parametrize(
+    ("then", "slowness"), [(0.010, 1), (0.005, 2), (0.100, 1), (0.0001, 20)], ids=["same", "slower", "faster", "absurd"]
+)
+def test_stored_times_are_stretched_on_a_slower_machine_and_never_shortened(course, then, slowness):
+    stored = f"reference_s: {{python: 8, torch: 30}}\nreference_attempt_s: {{python: 100}}\nbenchmark_s: {then}\n"
+    times = reference_times(assignment_with(course, stored), None, data_ratio=1)
+    assert times == ReferenceTimes(training_s=8 * slowness, attempt_s=100 * slowness)
+
+
+def test_each_framework_has_its_own_and_more_data_takes_longer(course):
+    assignment = assignment_with(course, "reference_s: {torch: 3, tensorflow: 5}\n")
+    assert reference_times(assignment, "tensorflow", data_ratio=10).training_s == 50
+    assert reference_times(assignment, None, data_ratio=1) is None
+
+
+def test_no_training_gets_less_than_60_s(course):
+    with pytest.raises(ConfigError, match="no training should have less than 60 s; came 20") as caught:
+        assignment_with(course, "limits: {training_s: 20}\n")
+    assert caught.value.key == "limits.training_s"
+
+
+def test_the_benchmark_measures_something():
+    assert 1e-5 < measured_benchmark_s() < 5
+
+
+# --- in an attempt --------------------------------------------------------------------------------------------------
+
+ENDLESS = SOLUTION.replace("return sum(x * y", "while True: pass\n    return sum(x * y")
+
+
+def session_of(course, more):
+    assignment = assignment_with(course, more)
+    file = write(course / "student/sums.py", SOLUTION)
+    session = JudgeSession(assignment, read_file(file), AttemptOptions())
+    session.boxes.close()
+    return session
+
+
+def test_the_box_is_given_the_limits_that_follow(course):
+    limits = session_of(course, "reference_s: {python: 9}\nreference_attempt_s: {python: 200}\n").limits
+    assert (limits.training_s, limits.attempt_s, limits.call_s) == (90, 2000, 30)
+    assert limits.cpu_s > 2000
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("autograder.judge.session.limits_for", lambda limits, _: limits.model_copy(update=SHORT))
+
+
+SHORT = {"training_s": 1.0}
+
+
+def test_a_training_that_takes_too_long_is_told_beside_the_reference(course, impatient):
+    assignment_with(course, "reference_s: {python: 0.25}\n")
+    check = check_of(attempt(course, ENDLESS), "test_slope")
+    assert check.status is Status.TIMEOUT
+    assert check.message == "the training did not end within 1 s; the reference solution takes 0.25 s here"
+    assert check.hint
+
+
+def test_a_call_that_does_not_train_has_a_limit_of_its_own(course):
+    write(course / FILE, ASSIGNMENT + "limits: {call_s: 1}\n")
+    check = check_of(attempt(course, SOLUTION.replace("return a + b", "while True: pass")), "test_add")
+    assert check.message == "your code did not come back within 1 s"
+
+
+def test_the_whole_attempt_is_told_by_its_own_limit(course, monkeypatch):
+    monkeypatch.setitem(SHORT, "training_s", 30.0)
+    monkeypatch.setitem(SHORT, "attempt_s", 2.0)
+    monkeypatch.setattr("autograder.judge.session.limits_for", lambda limits, _: limits.model_copy(update=SHORT))
+    assignment_with(course, "reference_s: {python: 0.25}\nreference_attempt_s: {python: 0.5}\n")
+    check = check_of(attempt(course, ENDLESS), "test_slope")
+    assert check.message == (
+        "the time for the whole attempt (2 s) was used up; the reference solution takes 0.5 s here"
+    )
+
+
+# --- calibrate ------------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_solution_is_measured_with_all_checks_and_seeds(course):
+    measured = calibrating.calibrate(load_course(course).assignment("hw1"), AttemptOptions())
+    [solution] = measured.solutions
+    assert (measured.assignment, measured.data, measured.seeds, measured.benchmark_s) == ("hw1", "", (0, 1, 2), 0.010)
+    assert (solution.framework, solution.device, solution.score) == ("python", "cpu", 40)
+    assert len(solution.trainings_s) == 4  # three seeds, and a hidden one
+    assert 0 < max(solution.trainings_s) < solution.attempt_s
+    assert solution.metrics["error"].values == (0, 0, 0)
+
+
+def test_more_seeds_show_how_far_luck_goes(course):
+    measured = calibrating.calibrate(load_course(course).assignment("hw1"), AttemptOptions(seeds=tuple(range(5))))
+    assert measured.seeds == (0, 1, 2, 3, 4)
+    assert len(measured.solutions[0].metrics["error"].values) == 5
+
+
+def test_what_was_measured_here_decides_before_what_is_stored(course):
+    assignment = assignment_with(course, "reference_s: {python: 8}\nbenchmark_s: 0.001\n")
+    assert calibrating.keep(calibration(), assignment)
+    assert reference_times(assignment, None, data_ratio=2) == ReferenceTimes(training_s=14.24, attempt_s=61)
+    assert reference_times(assignment, "torch", data_ratio=1) is None
+
+
+def calibration(**changes):
+    solution = {"framework": "python", "version": "3.12", "device": "cpu", "trainings_s": (3.0, 7.123),
+                "attempt_s": 30.49, "score": 40, "metrics": {}}  # fmt: skip
+    made = CalibratedSolution(**solution | changes.pop("solution", {}))
+    return Calibration(**{"assignment": "hw1", "data": "", "seeds": (0,), "benchmark_s": 0.0123} | changes,
+                       solutions=(made,))  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"times": 3}', b"\xff\xfe"])
+def test_a_damaged_record_is_no_record(course, content):
+    assignment = assignment_with(course, "reference_s: {python: 8}\n")
+    calibrating.keep(calibration(), assignment)
+    (course / time_limits.CALIBRATION_FILE).write_bytes(content)
+    assert reference_times(assignment, None, data_ratio=1).training_s == 8
+    assert calibrating.keep(calibration(), assignment)
+    assert reference_times(assignment, None, data_ratio=1).training_s == 7.12
+
+
+def test_another_machines_record_says_nothing_here(course, monkeypatch):
+    assignment = assignment_with(course, "reference_s: {python: 8}\n")
+    calibrating.keep(calibration(), assignment)
+    monkeypatch.setattr(time_limits.platform, "node", lambda: "another")
+    assert reference_times(assignment, None, data_ratio=1).training_s == 8
+
+
+def test_records_of_other_assignments_and_frameworks_stay(course):
+    assignment = load_course(course).assignment("hw1")
+    calibrating.keep(calibration(), assignment)
+    calibrating.keep(calibration(solution={"framework": "torch", "trainings_s": (1.0,)}), assignment)
+    assert reference_times(assignment, None, data_ratio=1).training_s == 7.12
+    assert reference_times(assignment, "torch", data_ratio=1).training_s == 1
+
+
+@pytest.mark.parametrize("changes", [{"data": "full"}, {"solution": {"device": "cuda"}}])
+def test_times_on_a_gpu_or_on_more_data_are_no_reference(course, changes):
+    assignment = load_course(course).assignment("hw1")
+    assert not calibrating.keep(calibration(**changes), assignment)
+    with pytest.raises(UsageError, match="no time to write"):
+        calibrating.write_reference(calibration(**changes), assignment)
+
+
+def test_times_are_written_and_everything_else_stays(course):
+    before = ASSIGNMENT.replace("points: 40", "points: 40  # in all")
+    write(course / FILE, before + "reference_s: {python: 99, torch: 2.5}  # measured\nbenchmark_s: 0.5\n# the end\n")
+    assignment = load_course(course).assignment("hw1")
+    calibrating.write_reference(calibration(), assignment)
+    written = (course / FILE).read_text(encoding="utf-8")
+    assert written == before + (
+        "reference_s: {python: 7.12, torch: 2.5}  # measured\nbenchmark_s: 0.0123\n# the end\n"
+        "reference_attempt_s: {python: 30.5}\n"
+    )
+    again = load_course(course).assignment("hw1")
+    calibrating.write_reference(calibration(), again)
+    assert (course / FILE).read_text(encoding="utf-8") == written
+
+
+def test_a_solution_that_fails_is_not_measured(course):
+    write(course / "solutions/hw1_sums/sums.py", SOLUTION.replace("a + b", "a - b"))
+    with pytest.raises(InternalError, match=r"sums\.py does not pass .*test_add"):
+        calibrating.calibrate(load_course(course).assignment("hw1"), AttemptOptions())
+
+
+def test_students_have_no_solutions_to_measure(course):
+    (course / "solutions/hw1_sums/sums.py").unlink()
+    with pytest.raises(UsageError, match="The reference solutions are not here"):
+        calibrating.calibrate(load_course(course).assignment("hw1"), AttemptOptions())
+
+
+def test_the_command(course):
+    result = grade("calibrate", "hw1", "--write", cwd=course)
+    said = result.stdout.decode()
+    assert (result.returncode, result.stderr) == (0, b"")
+    for words in ("hw1 · seeds 0, 1, 2", "all checks", "error", "Kept for the time limits on this machine."):
+        assert words in said
+    assert f"Written to {course / FILE}" in said
+    assert "reference_s: {python: " in (course / FILE).read_text(encoding="utf-8")
+    as_json = json.loads(grade("calibrate", "hw1", "--seeds", "1", "--json", cwd=course).stdout)
+    assert Calibration.model_validate(as_json).seeds == (0,)
