@@ -87,6 +87,7 @@ class Environment(_Model):
     """Where the student's code ran. What the box says of itself is a claim, not evidence."""
 
     python: str = ""
+    python_path: str = Field("", description="the interpreter, where it is not the one that grade runs with")
     numpy: str | None = None
     torch: str | None = None
     tensorflow: str | None = None
@@ -108,6 +109,8 @@ class Report(_Model):
     isolation: Literal["namespaces", "bwrap", "restricted", "process"]
     device: str
     device_name: str = ""
+    device_memory: int = Field(0, ge=0, description="bytes of the device's memory; 0: not known, or the cpu")
+    device_problem: str = Field("", description="why an accelerator could not be asked for, in the framework's words")
     framework: str | None
     data: Literal["", "embedded", "full"] = Field("", description="the part of the assignment's dataset that was used")
     started_at: str = Field(description="ISO 8601 with time zone")

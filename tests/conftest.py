@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def repository() -> Path:
     """The folder of the repository: a course with its assignments and solutions."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def numpy_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment of this Python with numpy and nothing else; nothing is fetched for it."""
+    import numpy as np
+
+    folder = tmp_path_factory.mktemp("other") / "a lesson's environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = (path for path in folder.rglob("site-packages") if path.is_dir())
+    installed = Path(np.__file__).parents[1]
+    for path in installed.glob("numpy*"):  # numpy, numpy.libs, numpy-….dist-info
+        (site / path.name).symlink_to(path)
+    return folder

@@ -443,15 +443,37 @@ def test_after_an_attempt_no_process_and_no_scratch_folder_is_left(course, tmp_p
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_a_framework_that_is_not_installed_comes_with_its_pip_line(course, monkeypatch, framework):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         attempt(course, f"import {framework}\n{SOLUTION}")
     assert caught.value.message == f"sums.py imports {framework}, which is not installed for this Python."
     assert f"{sys.executable} -m pip install {framework}" in caught.value.hint
+    assert "grade doctor --find-python" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("framework", "problem", "said"),
+    [
+        ("torch", "", "There is no device 'cuda' that torch can use here."),
+        ("tensorflow", "no\nlibcuda", "There is no device 'cuda' that tensorflow can use here: no libcuda"),
+        (None, "", "hw.py imports neither torch nor tensorflow: there is nothing that could compute on cuda."),
+    ],
+)
+def test_a_device_that_is_missing_is_said_with_the_reason(framework, problem, said):
+    environment = SimpleNamespace(device="cpu", device_problem=problem)
+    session = SimpleNamespace(
+        options=AttemptOptions(device="cuda"),
+        boxes=SimpleNamespace(try_load=lambda: SimpleNamespace(environment=environment)),
+        submission=SimpleNamespace(name="hw.py", framework=lambda: framework),
+    )
+    with pytest.raises(UsageError) as caught:
+        module._require_device(session)
+    assert caught.value.message == said
+    assert "--device" in caught.value.hint
 
 
 def test_a_device_that_is_not_there_and_the_one_that_always_is(course):
     with pytest.raises(UsageError) as caught:
         attempt(course, device="mps")
-    assert caught.value.message == "There is no device 'mps' that python can use here."
+    assert caught.value.message.startswith("sums.py imports neither torch nor tensorflow")
     assert attempt(course, device="cpu").device == "cpu"

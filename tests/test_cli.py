@@ -21,7 +21,7 @@ from autograder.messages import CATALOGUES, set_language
 from autograder.results import Report
 from tests.tiny_course import COURSE, PUBLIC, SOLUTION, environment, grade, make_course, write
 
-COMMANDS = ("list", "start", "check", "data", "validate", "calibrate", "new", "release")
+COMMANDS = ("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
@@ -104,6 +104,39 @@ def test_check_imports_no_framework(course):
     )  # fmt: skip
     imported = {line.rsplit("|", 1)[1].strip() for line in result.stderr.decode().splitlines() if "|" in line}
     assert not imported & {"torch", "tensorflow", "keras", "matplotlib"}
+
+
+# --- another Python -------------------------------------------------------------------------------------------------
+
+
+@POSIX
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_another_python_runs_the_students_code_and_is_named(course, numpy_only, way):
+    given = ["--python", str(numpy_only)] if way == "option" else []
+    env = {} if way == "option" else {"GRADE_PYTHON": str(numpy_only)}
+    before = _files(numpy_only)
+    short = grade("check", "hw1", "sums.py", *given, cwd=course, **env)
+    assert (short.returncode, short.stderr) == (0, b"")
+    assert str(numpy_only) not in out(short)
+    verbose = "".join(out(grade("check", "hw1", "sums.py", *given, "-v", cwd=course, **env)).split())
+    assert "".join(f"({numpy_only}/bin/python3)".split()) in verbose
+    report = Report.model_validate_json(grade("check", "hw1", "sums.py", "--json", *given, cwd=course, **env).stdout)
+    assert report.environment.python_path == f"{numpy_only}/bin/python3"
+    assert _files(numpy_only) == before  # nothing is written into somebody's environment
+
+
+def _files(folder):
+    return {path for path in folder.rglob("*") if not path.is_symlink()}
+
+
+@POSIX
+def test_a_framework_that_another_python_lacks_is_said_of_that_python(course, numpy_only):
+    write(course / "sums.py", f"import torch\n{SOLUTION}")
+    result = grade("check", "hw1", "sums.py", "--python", numpy_only, cwd=course)
+    assert result.returncode == 2
+    said = result.stderr.decode()
+    assert f"sums.py imports torch, which {numpy_only}/bin/python3 does not have." in said
+    assert "bin/python3' -m pip install torch\n  Or use a Python that has it: grade doctor --find-python" in said
 
 
 # --- a report -------------------------------------------------------------------------------------------------------

@@ -81,7 +81,11 @@ def test_wrong_commands(course, arguments, says):
         (["check", "hw1", "none.py"], "No such file or folder: none.py", "Did you mean sums.py?"),
         (["check", "hw1", "course.yml"], "course.yml is neither a .py file nor a notebook.", "Hand in Python source"),
         (["check", "hw1", "sums.py", "--task", "9"], "There is no task '9' in hw1.", "Its tasks are: 1.1, 2."),
-        (["check", "hw1", "--device", "mps"], "There is no device 'mps' that python can use here.", "Leave --device"),
+        (
+            ["check", "hw1", "--device", "mps"],
+            "sums.py imports neither torch nor tensorflow: there is nothing that could compute on mps.",
+            "Leave --device",
+        ),
     ],
 )
 def test_things_that_are_not_there(course, arguments, message, hint):

@@ -19,16 +19,17 @@ PACKAGE = Path(__file__).resolve().parents[1] / "autograder"
 # DESIGN §3, highest first: a unit may import itself, its own layer (without a circle), and what stands below.
 LAYERS = (
     ("cli", "__main__"),
-    ("collect", "run", "release", "bundle", "withheld", "start", "validate", "new", "notebook", "schema"),
+    ("collect", "run", "release", "bundle", "withheld", "start", "validate", "new", "notebook", "schema", "doctor"),
     ("judge", "ledger", "report"),
     ("score", "box"),
     ("course", "roster", "submission", "datasets", "history", "overview"),
-    ("results", "messages", "errors", "limits", "yaml_file", "__init__"),
+    ("results", "diagnosis", "messages", "errors", "limits", "yaml_file", "__init__"),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
 PART_OF = {"notebook_source": "submission"}
 
 INSIDE = ("protocol", "values", "channel", "worker", "importing", "frameworks", "devices", "tracebacks")
+OLDEST = (3, 9)
 WIRE = {"numpy", "msgspec"}
 FRAMEWORKS = {"torch", "tensorflow", "keras", "torchvision", "jax"}
 
@@ -104,8 +105,13 @@ def test_units_of_one_layer_do_not_import_in_a_circle(layer):
 
 
 def test_only_the_box_is_asked_by_the_judge_and_by_nobody_above():
+    """The doctor asks what boxes can be started with; the boxes themselves it leaves to the judge, too."""
     users = {importer for importer, imported, _ in OURS if imported == "box"}
-    assert users <= {"box", "judge", "run"}
+    assert users <= {"box", "judge", "run", "doctor"}
+    of_doctor = {
+        found.name.split(".")[2] for importer, imported, found in OURS if (importer, imported) == ("doctor", "box")
+    }
+    assert of_doctor <= {"devices", "interpreter", "pythons"}
 
 
 # --- what runs inside the box ---------------------------------------------------------------------------------------
@@ -124,6 +130,35 @@ def test_security_what_runs_inside_the_box_imports_next_to_nothing(name):
         elif top not in sys.stdlib_module_names and top not in WIRE:
             foreign.append(str(found))
     assert foreign == []
+
+
+@pytest.mark.parametrize("name", [*INSIDE, "probe"])
+def test_what_runs_inside_the_box_can_be_read_by_the_oldest_python(name):
+    """Its Python may be another one; `match`, `X | Y` outside annotations and `zip(strict=…)` are 3.10's."""
+    source = (PACKAGE / "box" / f"{name}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=OLDEST)
+    annotations = {
+        id(inner)
+        for node in ast.walk(tree)
+        # In protocol msgspec evaluates those of its classes.
+        if name != "protocol" or not isinstance(node, ast.AnnAssign)
+        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if isinstance(annotation, ast.AST)
+        for inner in ast.walk(annotation)
+    }
+    evaluated = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and id(node) not in annotations
+    ]
+    unions = [ast.unparse(node) for node in evaluated if any(map(_is_type, (node.left, node.right)))]
+    strict = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "strict"]
+    assert (unions, strict) == ([], [])
+
+
+def _is_type(node: ast.expr) -> bool:
+    last = ast.unparse(node).split("[")[0].split(".")[-1]
+    return last == "None" or last[:1].isupper() or last in {"str", "int", "float", "bool", "bytes", "list", "ndarray"}
 
 
 def _loaded_by(statement: str) -> set[str]:

@@ -19,7 +19,8 @@ ENGLISH, CHINESE = CATALOGUES["en"], CATALOGUES["zh"]
 FAMILIES = {
     "status.": {status.value for status in Status},
     "cli.": {
-        f"{command}.short" for command in ("list", "start", "check", "data", "validate", "calibrate", "new", "release")
+        f"{command}.short"
+        for command in ("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release")
     },
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
@@ -28,6 +29,7 @@ FAMILIES = {
         *("solution", "device", "trainings", "longest", "attempt"),
         *("metric", "least", "median", "most", "full", "zero"),
     },
+    "doctor.name.": {"box", "isolation", "disk", "course"},
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
     "list.": {

@@ -8,7 +8,7 @@ from rich.console import Console
 from autograder.judge.listener import Listener
 from autograder.messages import set_language
 from autograder.report import progress as module
-from autograder.report.progress import ProgressLine, progress
+from autograder.report.progress import Notices, ProgressLine, progress
 from tests.test_results import make_check
 
 
@@ -116,7 +116,7 @@ def test_on_a_pipe_there_is_no_line(monkeypatch):
     pipe = io.StringIO()
     monkeypatch.setattr("sys.stderr", pipe)
     with progress(enabled=True) as listener:
-        assert type(listener) is Listener
+        assert type(listener) is Notices
         listener.loading("torch")
         listener.check_started("x", 1, 1)
     assert pipe.getvalue() == ""
@@ -126,8 +126,16 @@ def test_switched_off_there_is_no_line_on_a_terminal_either(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     with progress(enabled=False) as listener:
-        assert type(listener) is Listener
+        assert type(listener) is Notices
     assert terminal.getvalue() == ""
+
+
+def test_a_notice_is_printed_whether_there_is_a_line_or_not(monkeypatch):
+    for stderr, enabled in ((io.StringIO(), True), (io.StringIO(), False), (Terminal(), True)):
+        monkeypatch.setattr("sys.stderr", stderr)
+        with progress(enabled=enabled) as listener:
+            listener.notice("Installing [something], once")
+        assert "Installing [something], once" in stderr.getvalue()
 
 
 def test_on_a_terminal_the_line_goes_to_stderr_and_is_wiped(monkeypatch):

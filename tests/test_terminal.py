@@ -79,10 +79,40 @@ def _lines(report, **options):
 def test_head_says_framework_device_and_isolation():
     plain = make_report(framework=None, environment=Environment(python="3.12.1"))
     assert "python 3.12.1 on cpu · isolation: process" in _lines(plain)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "memory", "said"),
+    [
+        ("NVIDIA H100", 85_520_809_984, "cuda: NVIDIA H100, 80 GB"),
+        ("NVIDIA GeForce RTX 3060", 12_622_168_064, "cuda: NVIDIA GeForce RTX 3060, 12 GB"),
+        ("NVIDIA H100", 0, "cuda: NVIDIA H100"),
+        ("", 536_870_912, "cuda: 0.5 GB"),
+        ("", 0, "cuda"),
+    ],
+)
+def test_head_names_the_gpu_with_its_memory(name, memory, said):
     gpu = make_report(
-        framework="torch", device="cuda", device_name="NVIDIA H100", environment=Environment(torch="2.5.1")
-    )
-    assert "torch 2.5.1 on cuda (NVIDIA H100)" in _lines(gpu)[0]
+        framework="torch", device="cuda", device_name=name, device_memory=memory,
+        environment=Environment(torch="2.5.1"),
+    )  # fmt: skip
+    assert f"torch 2.5.1 on {said} · isolation" in _lines(gpu)[0]
+
+
+def test_head_names_another_python_and_verbose_its_path():
+    where = "/opt/lesson/bin/python"
+    for framework, said in (("torch", "torch 2.5.1, python 3.10.2"), (None, "python 3.10.2")):
+        report = make_report(
+            framework=framework, environment=Environment(python="3.10.2", torch="2.5.1", python_path=where)
+        )
+        assert f"{said} on cpu" in _lines(report)[0]
+        assert where not in _lines(report)[0]
+        assert f"{said} ({where}) on cpu" in " ".join(_lines(report, verbose=True)[:2])
+
+
+def test_why_no_gpu_is_used_stands_below_the_head():
+    report = make_report(framework="torch", device_problem="the driver is too old")
+    assert _lines(report)[1] == "No GPU is used: the driver is too old"
 
 
 def test_one_line_a_check_with_points_and_sentence():

@@ -14,7 +14,8 @@ run, everything it says is a claim.
       └── output: one pipe, the worker's fd 1 and fd 2 together ◀─────┘     stdin is the null device
 
 1. `plain.spawn` makes the channel, starts the worker with a clean environment in a scratch folder of its own, and
-   returns at once: the judge goes on importing while the worker does.
+   returns at once: the judge goes on importing while the worker does. The worker's Python may be another one than the
+   judge's (`interpreter`): its own packages, the worker's files and msgspec are all that it can import.
 2. The judge sends `Load` with the submission's files. The worker lowers its own limits, writes the files to its scratch
    folder, imports the module and answers `Loaded` or `Raised`.
 3. The judge sends `Get`, `Set`, `Call`, `Put`, `Release` or `Sync`, one at a time, and waits for the answer with the

@@ -26,6 +26,7 @@ _BUFFER_BYTES = 1 << 20
 _TOKEN_BYTES = 16
 _TOKEN_S = 1.0
 _SLICE_S = 0.5  # one wait on the socket: on Windows, Ctrl-C is not seen during it
+_TIMEOUTS = (TimeoutError, socket.timeout)  # two classes in Python 3.9
 _CONNECT_S = 60.0  # a cold Python on a slow disk behind a virus scanner
 
 
@@ -71,7 +72,7 @@ class Channel:
                     raise DeadlineExceeded
                 self._socket.settimeout(left_s)
                 self._socket.sendall(buffer)
-        except TimeoutError:
+        except _TIMEOUTS:
             raise DeadlineExceeded from None
         except OSError:
             raise ChannelClosed from None
@@ -109,7 +110,7 @@ class Channel:
             try:
                 self._socket.settimeout(min(left_s, _SLICE_S))
                 count = self._socket.recv_into(buffer[at:])
-            except TimeoutError:
+            except _TIMEOUTS:
                 if wait.alive():
                     continue
                 raise ChannelClosed from None

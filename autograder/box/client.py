@@ -20,6 +20,7 @@ import numpy as np
 
 from autograder.box import plain
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
+from autograder.box.interpreter import Interpreter, ours
 from autograder.box.output import OutputDrain
 from autograder.box.protocol import (
     BROKEN,
@@ -60,6 +61,7 @@ class BoxSpec:
     device: str = "auto"
     limits: Limits = field(default_factory=Limits)
     notebook: bool = False
+    python: Interpreter = field(default_factory=ours)
 
 
 class Cause(NamedTuple):
@@ -133,7 +135,7 @@ class BoxClient:
         self._load_failure: StudentRaised | None = None
         self._forgotten: list[int] = []
         limits = spec.limits
-        self._running = plain.spawn(threads=limits.threads, cpu_only=spec.device == "cpu")
+        self._running = plain.spawn(spec.python, threads=limits.threads, cpu_only=spec.device == "cpu")
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
         self._memory = plain.MemoryWatch(self._running.process.pid, limits.memory_mb * MB, self._kill_for_memory)
         try:

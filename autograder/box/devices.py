@@ -1,16 +1,24 @@
 """Which device the student's code computes on (inside the box): cuda, then mps, then cpu, unless one is asked for.
 
-Only a framework that the student's code has imported is asked; the judge never imports one to find out.
+Only a framework that the student's code has imported is asked; the judge never imports one to find out. A broken
+driver, an old one, a build without GPU support: whatever asking raises leaves the cpu, with the reason beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import warnings
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograder.box.frameworks import loaded
 
 AUTO = "auto"
 CPU = "cpu"
+_MAX_PROBLEM_CHARS = 300
+_NVIDIA = {"linux": ("/dev/nvidiactl",), "win32": (r"C:\Windows\System32\nvcuda.dll",)}  # there with the driver
 
 
 class Device(NamedTuple):
@@ -19,41 +27,106 @@ class Device(NamedTuple):
     kind: str  # "cpu", "cuda" or "mps"
     argument: str  # "cuda" for torch, "/GPU:0" for tensorflow
     name: str = ""
+    memory_bytes: int = 0  # 0: not known
 
 
-def choose(wanted: str, framework: str | None) -> Device:
+class Devices(NamedTuple):
+    """The devices of a framework, best first; the cpu is always there, and last."""
+
+    found: list[Device]
+    problem: str = ""  # why an accelerator is not among them, in the framework's words, where it says so
+
+
+def choose(wanted: str, devices: Devices) -> Device:
     """Return the device to use: the best one there is, or `wanted` where it is there, else the cpu.
 
     The judge compares the answer with what it asked for, so a device that is missing is said and never silent.
     """
-    there = available(framework)
     if wanted == AUTO:
-        return there[0]
-    return next((device for device in there if device.kind == wanted), there[-1])
+        return devices.found[0]
+    return next((device for device in devices.found if device.kind == wanted), devices.found[-1])
 
 
-def available(framework: str | None) -> list[Device]:
-    """Return the devices of the framework, best first; the cpu is always there, and last."""
-    if framework == "tensorflow" and (tensorflow := loaded("tensorflow")):
-        return [*_tensorflow_gpus(tensorflow), Device(CPU, "/CPU:0")]
-    if framework == "torch" and (torch := loaded("torch")):
-        return [*_torch_accelerators(torch), Device(CPU, CPU)]
-    return [Device(CPU, CPU)]
+def available(framework: str | None) -> Devices:
+    """Return the devices of the framework; of several GPUs the first is the one that is used."""
+    module = loaded(framework) if framework in {"torch", "tensorflow"} else None
+    if module is None:
+        return Devices([Device(CPU, CPU)])
+    cpu = Device(CPU, CPU if framework == "torch" else "/CPU:0")
+    ask = _torch_accelerators if framework == "torch" else _tensorflow_gpus
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            found, problem = ask(module)
+        # Broad: drivers raise what they like, and the student's code may have patched the framework.
+        except Exception as error:  # noqa: BLE001
+            found, problem = [], f"{type(error).__name__}: {error}"
+    if not found and not problem:  # torch warns where the driver is too old, and says False
+        problem = next((str(warning.message) for warning in warned), "")
+    return Devices([*found, cpu], " ".join(problem.split())[:_MAX_PROBLEM_CHARS])
 
 
-def _torch_accelerators(torch: Any) -> list[Device]:
-    found = []
+def has_nvidia_driver() -> bool:
+    """Return whether this machine has the driver of an NVIDIA GPU."""
+    return any(Path(path).exists() for path in _NVIDIA.get(sys.platform, ()))
+
+
+# --- torch ----------------------------------------------------------------------------------------------------------
+
+
+def _torch_accelerators(torch: Any) -> tuple[list[Device], str]:
+    found, problem = [], ""
     if torch.cuda.is_available():
-        found.append(Device("cuda", "cuda", str(torch.cuda.get_device_name(0))))
+        for index in range(torch.cuda.device_count()):
+            memory = 0
+            with contextlib.suppress(Exception):  # a name is enough
+                memory = int(torch.cuda.get_device_properties(index).total_memory)
+            argument = f"cuda:{index}" if index else "cuda"
+            found.append(Device("cuda", argument, str(torch.cuda.get_device_name(index)), memory))
+    elif torch.version.cuda is None and has_nvidia_driver() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        problem = f"torch {torch.__version__} is a build without CUDA"
     if torch.backends.mps.is_available():
-        found.append(Device("mps", "mps", "Apple GPU"))
-    return found
+        found.append(Device("mps", "mps", "Apple GPU", _mps_memory(torch)))
+    return found, problem
 
 
-def _tensorflow_gpus(tensorflow: Any) -> list[Device]:
+def _mps_memory(torch: Any) -> int:
+    """Return what the GPU may use of the memory that it shares with the processor."""
+    with contextlib.suppress(Exception):  # torch before 2.5 does not tell
+        return int(torch.mps.recommended_max_memory())
+    return 0
+
+
+# --- tensorflow -----------------------------------------------------------------------------------------------------
+
+
+def _tensorflow_gpus(tensorflow: Any) -> tuple[list[Device], str]:
     gpus = tensorflow.config.list_physical_devices("GPU")
-    if not gpus:
-        return []
-    details = tensorflow.config.experimental.get_device_details(gpus[0])
-    kind = "cuda" if tensorflow.test.is_built_with_cuda() else "mps"
-    return [Device(kind, "/GPU:0", str(details.get("device_name", "")))]
+    is_cuda = bool(tensorflow.test.is_built_with_cuda())
+    if not gpus and not is_cuda and has_nvidia_driver() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        return [], f"tensorflow {tensorflow.__version__} is a build without CUDA"
+    return [_tensorflow_gpu(tensorflow, gpu, index, is_cuda=is_cuda) for index, gpu in enumerate(gpus)], ""
+
+
+def _tensorflow_gpu(tensorflow: Any, gpu: Any, index: int, *, is_cuda: bool) -> Device:
+    name, memory = "", 0
+    with contextlib.suppress(Exception):  # experimental, and not on every platform
+        name = str(tensorflow.config.experimental.get_device_details(gpu).get("device_name", ""))
+    if is_cuda:
+        with contextlib.suppress(Exception):
+            memory = _cuda_memory(index)
+    return Device("cuda" if is_cuda else "mps", f"/GPU:{index}", name, memory)
+
+
+def _cuda_memory(index: int) -> int:
+    """Return a GPU's memory by the driver's own interface.
+
+    tensorflow tells it only once it has taken the GPU, after which the student's code can't set memory growth any more.
+    """
+    import ctypes
+
+    driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    device, size = ctypes.c_int(), ctypes.c_size_t()
+    if driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), index):
+        return 0
+    return 0 if driver.cuDeviceTotalMem_v2(ctypes.byref(size), device) else size.value

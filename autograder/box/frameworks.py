@@ -63,7 +63,7 @@ def tensor_as_array(value: object) -> np.ndarray[Any, Any] | None:
 
 
 def _plain(array: object) -> np.ndarray[Any, Any] | None:
-    if not isinstance(array, np.ndarray | np.generic):
+    if not isinstance(array, (np.ndarray, np.generic)):
         return None
     made = np.asarray(array)
     return made.astype(np.float32) if made.dtype.name == "bfloat16" else made  # a type of tensorflow's own

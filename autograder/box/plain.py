@@ -10,9 +10,7 @@ import contextlib
 import itertools
 import os
 import shutil
-import site
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -22,13 +20,14 @@ from typing import IO, NamedTuple, cast
 import psutil
 
 from autograder.box.channel import Channel, accept, offer
+from autograder.box.interpreter import Interpreter
 
 ISOLATION = "process"
 
 # What a worker needs of the user's environment: to find libraries, the processor's quirks and devices. Nothing else:
 # tokens and paths of the judge's environment are not the student's business.
 _PASSED_ON = (
-    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "CONDA_PREFIX", "TZ",
+    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "TZ",
     "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES",
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
 )  # fmt: skip
@@ -37,9 +36,21 @@ _MOST_LEVELS = 4000  # of folders in folders; removing one takes about as long a
 _ROUNDS = 20  # of looking for what is left; who still forks after them is beyond what this backend promises
 _SCRATCH_VARIABLE = "GRADE_BOX_SCRATCH"  # by which processes are known that outlive their worker
 
-# Not `-m`: the package may be importable only by a path of the judge's (a source checkout), which must come last here,
-# after the standard library, and not first as PYTHONPATH would put it.
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.worker import main; main()"
+# Packages are loaded from their folders, and no folder of ours comes onto sys.path: around this package may lie all
+# that grade has installed, which another Python must not see. The empty entry (Python 3.10 knows no -P) is the working
+# directory, the student's: it must not come first.
+_START = """\
+import sys
+sys.path = [folder for folder in sys.path if folder]
+from importlib.util import module_from_spec, spec_from_file_location
+for name, folder in zip(("autograder", "msgspec"), (sys.argv.pop(1), sys.argv.pop(1))):
+    if folder:
+        spec = spec_from_file_location(name, folder + "/__init__.py", submodule_search_locations=[folder])
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+from autograder.box.worker import main
+main()
+"""
 
 
 # What start_new_session is on POSIX; the constant exists on Windows only.
@@ -55,10 +66,11 @@ class Running(NamedTuple):
     scratch: Path
 
 
-def spawn(*, threads: int, cpu_only: bool) -> Running:
+def spawn(python: Interpreter, *, threads: int, cpu_only: bool) -> Running:
     """Start a worker and return at once; it is importing while the judge goes on.
 
     Args:
+        python: to run it with.
         threads: to compute with; libraries read it when they are imported.
         cpu_only: hide GPUs from the frameworks.
     """
@@ -66,15 +78,14 @@ def spawn(*, threads: int, cpu_only: bool) -> Running:
     for folder in ("work", "home", "tmp"):
         (scratch / folder).mkdir()
     made = offer()
-    package_root = str(Path(__file__).resolve().parents[2])
+    package = str(Path(__file__).resolve().parents[1])
     process = subprocess.Popen(
-        # -P: the working directory is the student's and must not come first on sys.path.
-        [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, made.argument],
+        [python.executable, "-B", "-X", "utf8", "-c", _START, package, python.codec, made.argument],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=scratch / "work",
-        env=environment(scratch, os.environ, threads=threads, cpu_only=cpu_only),
+        env=environment(scratch, os.environ, python, threads=threads, cpu_only=cpu_only),
         pass_fds=made.inherit,
         # A session of its own: Ctrl-C in the terminal is for the judge, which then ends the box.
         start_new_session=True,
@@ -87,10 +98,13 @@ def spawn(*, threads: int, cpu_only: bool) -> Running:
     return Running(process, accept(made), output, scratch)
 
 
-def environment(scratch: Path, ours: Mapping[str, str], *, threads: int, cpu_only: bool) -> dict[str, str]:
+def environment(
+    scratch: Path, ours: Mapping[str, str], python: Interpreter, *, threads: int, cpu_only: bool
+) -> dict[str, str]:
     """Return the worker's whole environment."""
     home, temporary = str(scratch / "home"), str(scratch / "tmp")
     made = {name: ours[name] for name in _PASSED_ON if name in ours}
+    made |= python.environment(made.get("PATH", ""))
     made |= dict.fromkeys(("HOME", "USERPROFILE", "MPLCONFIGDIR", "KERAS_HOME"), home)
     made |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
     made |= dict.fromkeys(
@@ -102,7 +116,6 @@ def environment(scratch: Path, ours: Mapping[str, str], *, threads: int, cpu_onl
         _SCRATCH_VARIABLE: str(scratch),
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
-        "PYTHONUSERBASE": site.getuserbase(),  # packages installed with --user are found by HOME otherwise
         "MPLBACKEND": "Agg",
         "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads on a busy machine make ten steps take a second
         "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -5,14 +5,14 @@ tagged msgspec struct with unknown fields forbidden; arrays lie one after the ot
 which their nodes appear in the header. Lengths are capped before anything is allocated; dtype, shape and byte count of
 each array are checked against each other, so a forged header can make a wrong value but never a wild read.
 
-Imported on both sides: the standard library, numpy and msgspec only.
+Imported on both sides: the standard library, numpy and msgspec only, and by Python 3.9 too.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from typing import Any, NamedTuple, Union, cast
+from typing import Any, NamedTuple, Optional, Union, cast
 
 import msgspec
 import numpy as np
@@ -108,10 +108,11 @@ class Path(Node, frozen=True, tag="p"):
     name: str
 
 
-Value = Union[  # noqa: UP007 - msgspec resolves this by name at run time, where `X | "Y"` fails
+Value = Union[  # noqa: UP007 - msgspec resolves this by name at run time, where Python 3.9 knows no `X | Y`
     None, bool, int, float, str,
     BytesNode, ListNode, TupleNode, DictNode, BigInt, Complex, ArrayNode, ScalarNode, Handle, Path,
 ]  # fmt: skip
+Target = Union[Handle, Path]  # noqa: UP007 - as Value
 
 
 # --- messages -------------------------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ class Load(Message, frozen=True, tag="load"):
 
 
 class Get(Message, frozen=True, tag="get"):
-    target: Handle | Path
+    target: Target
     name: str = ""  # empty with a Path: the module's attribute itself
 
 
@@ -151,7 +152,7 @@ class Set(Message, frozen=True, tag="set"):
 class Call(Message, frozen=True, tag="call"):
     """Call a function. With `keep` the result stays in the box, whatever it is, and a handle to it is the answer."""
 
-    target: Handle | Path
+    target: Target
     args: list[Value]
     kwargs: dict[str, Value]
     seed: int
@@ -192,18 +193,22 @@ class Sync(Message, frozen=True, tag="sync"):
     marker: str
 
 
-Request = Load | Get | Set | Call | Put | Take | WriteFolder | ReadFolder | Release | Sync
+Request = Union[  # noqa: UP007 - as Value
+    Load, Get, Set, Call, Put, Take, WriteFolder, ReadFolder, Release, Sync,
+]  # fmt: skip
 
 
 class Environment(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     python: str
     platform: str
-    numpy: str | None
-    torch: str | None
-    tensorflow: str | None
+    numpy: Optional[str]  # noqa: UP045 - as Value
+    torch: Optional[str]  # noqa: UP045
+    tensorflow: Optional[str]  # noqa: UP045
     threads: int
     device: str
     device_name: str
+    device_memory: int = 0  # bytes; 0: not known
+    device_problem: str = ""  # why an accelerator could not be asked for
 
 
 class Frame(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -243,7 +248,7 @@ class Synced(Message, frozen=True, tag="synced"):
     pass
 
 
-Reply = Loaded | Returned | Raised | Synced
+Reply = Union[Loaded, Returned, Raised, Synced]  # noqa: UP007 - as Value
 
 _encoder = msgspec.msgpack.Encoder()
 _request_decoder = msgspec.msgpack.Decoder(Request)

@@ -9,7 +9,7 @@ Imported on both sides: the standard library, numpy and the protocol only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from autograder.box.protocol import (
     Path,
     ProtocolError,
     ScalarNode,
+    Target,
     TupleNode,
     Unsendable,
     Value,
@@ -43,8 +44,8 @@ _NUMPY_SCALARS = frozenset(np.sctypeDict.values())
 # Keys whose hash a sender can choose: a dict of many that hash alike takes quadratic time to build.
 _MAX_ODD_KEYS = 1000
 
-Keep = Callable[[object], Value | np.ndarray[Any, Any]]
-Resolve = Callable[[Handle | Path], object]
+Keep = Callable[[object], Union[Value, "np.ndarray[Any, Any]"]]  # Union: evaluated, by Python 3.9 too
+Resolve = Callable[[Target], object]
 
 
 class Encoder:
@@ -155,27 +156,25 @@ class Decoder:
         self._count += 1
         if self._count > MAX_ITEMS or depth > MAX_DEPTH:
             raise ProtocolError("too many values, or nested too deep")
-        match node:
-            case ListNode(items):
-                return [self.value(item, depth + 1) for item in items]
-            case TupleNode(items):
-                return tuple(self.value(item, depth + 1) for item in items)
-            case DictNode():
-                return self._dict(node, depth)
-            case ArrayNode():
-                return self._reader.take(node)
-            case ScalarNode():
-                return _scalar(node)
-            case BigInt(digits):
-                return _bigint(digits)
-            case BytesNode(raw):
-                return raw
-            case Complex(real, imag):
-                return complex(real, imag)
-            case Handle() | Path():
-                return self._resolve(node)
-            case _:
-                return node
+        if isinstance(node, ListNode):
+            return [self.value(item, depth + 1) for item in node.items]
+        if isinstance(node, TupleNode):
+            return tuple(self.value(item, depth + 1) for item in node.items)
+        if isinstance(node, DictNode):
+            return self._dict(node, depth)
+        if isinstance(node, ArrayNode):
+            return self._reader.take(node)
+        if isinstance(node, ScalarNode):
+            return _scalar(node)
+        if isinstance(node, BigInt):
+            return _bigint(node.digits)
+        if isinstance(node, BytesNode):
+            return node.raw
+        if isinstance(node, Complex):
+            return complex(node.real, node.imag)
+        if isinstance(node, (Handle, Path)):
+            return self._resolve(node)
+        return node
 
     def _dict(self, node: DictNode, depth: int) -> dict[object, object]:
         if len(node.keys) != len(node.values):
@@ -185,7 +184,7 @@ class Decoder:
         values: dict[object, object] = {}
         # Key, key, …, then value, value, …: the order in which the encoder took their arrays.
         keys = [self.value(key, depth + 1) for key in node.keys]
-        for key, item in zip(keys, node.values, strict=True):
+        for key, item in zip(keys, node.values):
             try:
                 values[key] = self.value(item, depth + 1)
             except TypeError:

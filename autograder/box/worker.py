@@ -1,8 +1,9 @@
 """The worker: the process that holds the student's module and answers the judge. It runs inside the box.
 
-Started as `python -m autograder.box.worker CHANNEL` with a clean environment, in the scratch folder. It imports the
-standard library, numpy and the wire codec only (a test holds it to that): the less there is in this process, the less
-there is to read or to break. It reports values and exceptions, never a verdict; those are the judge's.
+Started by `plain.spawn` with a clean environment, in the scratch folder, by the Python that the student's code is to
+run with: 3.9 or later, so no file that runs in here may need more. It imports the standard library, numpy and the wire
+codec only (tests hold it to both): the less there is in this process, the less there is to read or to break. It reports
+values and exceptions, never a verdict; those are the judge's.
 """
 
 from __future__ import annotations
@@ -93,15 +94,14 @@ class Worker:
     ) -> tuple[Reply, list[np.ndarray[Any, Any]]]:
         encoder = Encoder(self._keep)
         try:
-            match request:
-                case Load():
-                    reply: Reply = self._load(request, reader)
-                case Release():
-                    reply = self._release(request)
-                case Sync():
-                    reply = _sync(request)
-                case _:
-                    reply = Returned(id=request.id, value=encoder.value(self._perform(request, decoder)))
+            if isinstance(request, Load):
+                reply: Reply = self._load(request, reader)
+            elif isinstance(request, Release):
+                reply = self._release(request)
+            elif isinstance(request, Sync):
+                reply = _sync(request)
+            else:
+                reply = Returned(id=request.id, value=encoder.value(self._perform(request, decoder)))
         except Unsendable as error:
             return _unsendable(request.id, str(error)), []
         except _Missing as missing:
@@ -116,7 +116,7 @@ class Worker:
 
     def _load(self, request: Load, reader: ArrayReader) -> Loaded:
         self._generation = request.generation
-        files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents, strict=True)}
+        files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents)}
         _limit_self(request)
         importing.write_files(files, self._folder)
         importing.import_frameworks(request.frameworks)
@@ -124,7 +124,8 @@ class Worker:
         given = importing.notebook_names() if request.notebook else {}
         self._module = importing.import_submission(self._folder, request.main, given)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
-        self._device = devices.choose(request.device, framework)
+        available = devices.available(framework)
+        self._device = devices.choose(request.device, available)
         return Loaded(
             id=request.id,
             names=importing.defined_names(self._module),
@@ -137,27 +138,29 @@ class Worker:
                 threads=frameworks.thread_count(request.threads),
                 device=self._device.kind,
                 device_name=self._device.name,
+                device_memory=self._device.memory_bytes,
+                device_problem=available.problem,
             ),
         )
 
-    def _perform(self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder) -> object:  # noqa: PLR0911 - one return a kind
-        match request:
-            case Get(target=target, name=name):
-                holder = self._resolve(target)
-                return self._attribute(holder, name) if name else holder
-            case Set(target=target, name=name, value=value):
-                setattr(self._resolve(target), name, decoder.value(value))
-                return None
-            case Put(value=value):
-                return self._handle(decoder.value(value))
-            case Take(target=target):
-                return self._resolve(target)
-            case WriteFolder(files=files):
-                return importing.write_new_folder(decoder.value(files), self._folder)
-            case ReadFolder(folder=folder):
-                return importing.read_folder(FilePath(folder))
-            case Call():
-                return self._call(request, decoder)
+    def _perform(  # noqa: PLR0911 - one return a kind
+        self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder
+    ) -> object:
+        if isinstance(request, Get):
+            holder = self._resolve(request.target)
+            return self._attribute(holder, request.name) if request.name else holder
+        if isinstance(request, Set):
+            setattr(self._resolve(request.target), request.name, decoder.value(request.value))
+            return None
+        if isinstance(request, Put):
+            return self._handle(decoder.value(request.value))
+        if isinstance(request, Take):
+            return self._resolve(request.target)
+        if isinstance(request, WriteFolder):
+            return importing.write_new_folder(decoder.value(request.files), self._folder)
+        if isinstance(request, ReadFolder):
+            return importing.read_folder(FilePath(request.folder))
+        return self._call(request, decoder)
 
     def _call(self, request: Call, decoder: Decoder) -> object:
         function = self._resolve(request.target)

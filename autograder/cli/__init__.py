@@ -71,8 +71,8 @@ def _show_error(message: str, hint: str | None, code: int, *, as_json: bool) -> 
         print(json.dumps({"error": {"message": message, "hint": hint, "exit_code": code}}, ensure_ascii=False))
         return
     print(message if code == INTERRUPTED else text("cli.error", message=message), file=sys.stderr)
-    if hint:
-        print(f"  {hint}", file=sys.stderr)
+    for line in (hint or "").splitlines():
+        print(f"  {line}", file=sys.stderr)
 
 
 # What the catalogue's typography becomes on a console that does not have it.

@@ -16,6 +16,7 @@ _COMMANDS = {
     "list": "autograder.cli.student",
     "start": "autograder.cli.student",
     "check": "autograder.cli.student",
+    "doctor": "autograder.cli.machine",
     "data": "autograder.cli.data",
     "validate": "autograder.cli.author",
     "calibrate": "autograder.cli.author",

@@ -21,6 +21,11 @@ def lang_option(command: Command) -> Command:
     )
 
 
+def python_option(said: str) -> Callable[[Command], Command]:
+    """Add `--python`, with its help text: which Python the boxes run with."""
+    return click.option("--python", metavar="PATH", envvar="GRADE_PYTHON", help=said)
+
+
 def json_option(command: Command) -> Command:
     """Add `--json`: one JSON document on stdout and nothing else."""
     return click.option("--json", "as_json", is_flag=True, help=text("cli.option.json"))(command)

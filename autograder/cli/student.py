@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autograder.cli.command import GradeCommand
-from autograder.cli.options import DEVICES, json_option, lang_option
+from autograder.cli.options import DEVICES, json_option, lang_option, python_option
 from autograder.messages import text
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.argument("file", required=False, type=click.Path(path_type=Path), metavar=text("cli.metavar.file"))
 @click.option("--task", "tasks", multiple=True, metavar="2.1", help=text("cli.check.task"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
+@python_option(text("cli.check.python"))
 @click.option("--full", is_flag=True, help=text("cli.check.full"))
 @click.option("--data", type=click.Choice(["embedded", "full"]), default="embedded", help=text("cli.check.data"))
 @click.option("--hidden", is_flag=True, help=text("cli.check.hidden"))
@@ -32,6 +33,7 @@ def check(
     file: Path | None,
     tasks: tuple[str, ...],
     device: str,
+    python: str | None,
     data: DataChoice,
     full: bool,
     hidden: bool,
@@ -45,7 +47,9 @@ def check(
     from autograder.report.terminal import exit_code, print_report
 
     with progress(enabled=not as_json) as listener:
-        options = AttemptOptions(hidden=hidden, full=full, device=device, data=data, tasks=tasks, listener=listener)
+        options = AttemptOptions(
+            hidden=hidden, full=full, device=device, python=python, data=data, tasks=tasks, listener=listener
+        )
         report = check_submission(assignment, file, Path.cwd(), options)
     if as_json:
         click.echo(report.model_dump_json(indent=2))

@@ -7,7 +7,6 @@ The box is started by the first step and imports the student's framework while t
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from autograder import __version__
 from autograder.box.client import BoxClient
+from autograder.box.interpreter import Interpreter, choose, package_of
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge.session import AttemptOptions, JudgeSession, is_in_task
@@ -28,6 +28,7 @@ from autograder.results import CheckResult, Environment, MetricResult, Report
 from autograder.score import attempt_status
 from autograder.submission import Submission, find
 
+_CLAIM_CHARS = 300
 _CONFIG = Path(__file__).with_name("checks.ini")
 # Built-in plugins that a grading run has no use for; each costs start-up time, some write files.
 _UNUSED = ("terminal", "cacheprovider", "stepwise", "doctest", "unittest", "junitxml", "pastebin", "setuponly",
@@ -38,15 +39,16 @@ def run_attempt(assignment: LoadedAssignment, submission: Submission, options: A
     """Check one submission.
 
     Raises:
-        UsageError: a framework or device that is not there, no such task.
+        UsageError: a framework, device or Python that is not there, no such task.
         ConfigError: the checks or assignment.yml are wrong.
         KeyboardInterrupt: interrupted; no box is left.
     """
     started, began = datetime.now(UTC), time.monotonic()
-    require_frameworks(submission)
     _require_tasks(assignment, options.tasks)
+    python = choose(options.python, options.listener.notice)
+    require_frameworks(submission, python)
     require_dataset(assignment, options)
-    session = JudgeSession(assignment, submission, options)
+    session = JudgeSession(assignment, submission, options, python)
     try:
         _require_device(session)
         run_checks(session)
@@ -63,9 +65,10 @@ def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> J
         course = None  # an assignment's folder by itself
     assignment = load_assignment(folder, course)
     submission = find(assignment, given, Path.cwd())
-    require_frameworks(submission)
+    python = choose(options.python, options.listener.notice)
+    require_frameworks(submission, python)
     require_dataset(assignment, options)
-    session = JudgeSession(assignment, submission, options)
+    session = JudgeSession(assignment, submission, options, python)
     _require_device(session)
     return session
 
@@ -73,21 +76,16 @@ def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> J
 # --- before ---------------------------------------------------------------------------------------------------------
 
 
-def require_frameworks(submission: Submission) -> None:
-    """Raise UsageError where the submission imports a framework that is not installed. Nothing is imported for it."""
+def require_frameworks(submission: Submission, python: Interpreter) -> None:
+    """Raise UsageError where the submission imports a framework that its Python lacks. Nothing is imported for it."""
     for framework in submission.frameworks:
-        if importlib.util.find_spec(framework) is None:
+        if not python.has(framework):
+            which = "usage.no_framework" if python.is_ours else "usage.no_framework_there"
+            install = text("usage.no_framework_hint", python=python.command, package=package_of(framework))
             raise UsageError(
-                text("usage.no_framework", framework=framework, file=submission.name),
-                hint=text("usage.no_framework_hint", python=sys.executable, package=_package_of(framework)),
+                text(which, framework=framework, file=submission.name, python=python.executable),
+                hint=f"{install}\n{text('usage.find_python_hint')}",
             )
-
-
-def _package_of(framework: str) -> str:
-    """Return what to install: tensorflow's small package exists for x86-64 Linux and Windows only."""
-    if framework == "tensorflow" and sys.platform != "darwin" and platform.machine() in {"x86_64", "AMD64"}:
-        return "tensorflow-cpu"
-    return framework
 
 
 def _require_tasks(assignment: LoadedAssignment, tasks: tuple[str, ...]) -> None:
@@ -113,8 +111,19 @@ def _require_device(session: JudgeSession) -> None:
         return
     loaded = session.boxes.try_load()
     if loaded is not None and loaded.environment.device != wanted:
-        framework = session.submission.framework() or "python"
-        raise UsageError(text("usage.no_device", device=wanted, framework=framework), hint=text("usage.no_device_hint"))
+        framework, problem = session.submission.framework(), loaded.environment.device_problem
+        if framework is None:
+            message = text("usage.no_framework_device", file=session.submission.name, device=wanted)
+        elif problem:
+            message = text("usage.no_device_because", device=wanted, framework=framework, problem=_plain(problem))
+        else:
+            message = text("usage.no_device", device=wanted, framework=framework)
+        raise UsageError(message, hint=text("usage.no_device_hint"))
+
+
+def _plain(claim: str) -> str:
+    """Return a text of the box's in one line of bounded length."""
+    return " ".join(claim.split())[:_CLAIM_CHARS]
 
 
 # --- the run --------------------------------------------------------------------------------------------------------
@@ -233,6 +242,8 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         data=session.data,
         device=loaded.device if loaded else "cpu",
         device_name=loaded.device_name if loaded else "",
+        device_memory=loaded.device_memory if loaded else 0,
+        device_problem=_plain(loaded.device_problem) if loaded and session.options.device != "cpu" else "",
         framework=submission.framework(),
         started_at=started.isoformat(timespec="seconds"),
         duration_s=duration_s,
@@ -240,7 +251,8 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         metrics=_all_metrics(checks),
         hidden_points_not_run=0.0 if ran_hidden else assignment.spec.hidden_points,
         environment=Environment(
-            python=loaded.python if loaded else platform.python_version(),
+            python=loaded.python if loaded else session.python.version,
+            python_path="" if session.python.is_ours else session.python.executable,
             numpy=loaded.numpy if loaded else None,
             torch=loaded.torch if loaded else None,
             tensorflow=loaded.tensorflow if loaded else None,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from autograder import history
+from autograder.box.interpreter import Interpreter, choose
 from autograder.course import ASSIGNMENT_FILE, LoadedAssignment, Reference, load_assignment, load_course
 from autograder.errors import InternalError, UsageError
 from autograder.judge.attempt import require_frameworks, run_attempt
@@ -62,7 +63,8 @@ def calibrate(assignment: LoadedAssignment, options: AttemptOptions) -> Calibrat
         raise UsageError(
             text("calibrate.no_solution", folder=assignment.solutions), hint=text("calibrate.no_solution_hint")
         )
-    possible = [submission for path in solutions if _is_possible(submission := read_file(path), solutions)]
+    python = choose(options.python, options.listener.notice)
+    possible = [submission for path in solutions if _is_possible(submission := read_file(path), solutions, python)]
     measured = tuple(_measure(assignment, submission, options) for submission in possible)
     return Calibration(
         assignment=assignment.id,
@@ -73,10 +75,10 @@ def calibrate(assignment: LoadedAssignment, options: AttemptOptions) -> Calibrat
     )
 
 
-def _is_possible(submission: Submission, solutions: list[Path]) -> bool:
+def _is_possible(submission: Submission, solutions: list[Path], python: Interpreter) -> bool:
     """Whether the solution's framework is installed; the only one's missing framework is an error."""
     try:
-        require_frameworks(submission)
+        require_frameworks(submission, python)
     except UsageError:
         if len(solutions) == 1:
             raise

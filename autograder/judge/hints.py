@@ -44,6 +44,9 @@ _PATTERNS = _table(
     (r"UnboundLocalError|NameError: name '(?:x?range|raw_input|unicode|reduce)'", "hint.python2_name"),
     (r"NameError", "hint.name"),
     (r"RecursionError", "hint.recursion"),
+    # `cuda:3`, `mps` or `/GPU:1` written into the code, on a machine without.
+    (r"Cannot access accelerator device when none is available|'_cuda_setDevice'", "hint.no_cuda"),
+    (r"from the '(?:CUDA|MPS)' backend|Could not satisfy device specification", "hint.no_cuda"),
 )  # fmt: skip
 
 # Where the name of the package differs from the name that is imported.

@@ -8,6 +8,9 @@ from autograder.results import CheckResult
 class Listener:
     """Called by the judge as an attempt goes on; override what is of interest."""
 
+    def notice(self, said: str) -> None:
+        """Something that takes time was begun which the user has not asked for: say what it is."""
+
     def loading(self, framework: str | None) -> None:
         """The submission is being imported, and its framework with it."""
 

@@ -9,6 +9,7 @@ plain `pytest assignments/hw2_mlp/tests --submission mlp.py` makes the session h
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -36,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("autograder", "graded homework (autograder)")
     group.addoption("--submission", metavar="PATH", help="the file, notebook or folder to check")
     group.addoption("--grade-device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or mps")
+    group.addoption("--grade-python", metavar="PATH", help="run submissions with another Python (also GRADE_PYTHON)")
     group.addoption("--grade-data", default="embedded", choices=["embedded", "full"], help="the data to train with")
     group.addoption("--grade-full", action="store_true", help="train with all seeds, as a class run does")
 
@@ -82,6 +84,7 @@ def _assignment_folder(path: Path) -> Path | None:
 def _session_of(config: pytest.Config, folder: Path) -> JudgeSession:
     sessions = config.stash.setdefault(SESSIONS, {})
     if folder not in sessions:
+        from autograder.box.interpreter import ENVIRONMENT
         from autograder.judge.attempt import open_session
         from autograder.judge.session import AttemptOptions
 
@@ -90,6 +93,7 @@ def _session_of(config: pytest.Config, folder: Path) -> JudgeSession:
             hidden=True,
             full=bool(config.getoption("--grade-full")),
             device=str(config.getoption("--grade-device")),
+            python=config.getoption("--grade-python") or os.environ.get(ENVIRONMENT),
             data=config.getoption("--grade-data"),
         )
         sessions[folder] = open_session(folder, Path(given) if given else None, options)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from autograder import datasets
 from autograder.box.client import BoxSpec
+from autograder.box.interpreter import Interpreter, ours
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.errors import GradeError
@@ -31,6 +32,7 @@ class AttemptOptions:
     hidden: bool = False
     full: bool = False  # all seeds, as the class run does
     device: str = "auto"
+    python: str | None = None  # an interpreter or an environment's folder to run the boxes with; None: grade's own
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
@@ -50,10 +52,18 @@ class JudgeSession:
         assignment: what is checked.
         submission: what was handed in.
         options: how.
+        python: to run the boxes with; None: grade's own.
     """
 
-    def __init__(self, assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> None:
+    def __init__(
+        self,
+        assignment: LoadedAssignment,
+        submission: Submission,
+        options: AttemptOptions,
+        python: Interpreter | None = None,
+    ) -> None:
         self.assignment, self.submission, self.options = assignment, submission, options
+        self.python = python or ours()
         self.seeds = options.seeds or (assignment.spec.seeds if options.full else assignment.spec.seeds[:1])
         self.results: dict[str, CheckResult] = {}  # by the function's name
         self.error: GradeError | None = None  # why no check could be run
@@ -74,6 +84,7 @@ class JudgeSession:
                 device=options.device,
                 limits=self.limits,
                 notebook=bool(submission.cells),
+                python=self.python,
             ),
             assignment.spec.entry,
             options.listener,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ def progress(*, enabled: bool) -> Iterator[Listener]:
         enabled: off for `--json`; a pipe gets none either.
     """
     if not enabled or not sys.stderr.isatty():
-        yield Listener()
+        yield Notices()
         return
     from rich.console import Console
     from rich.live import Live
@@ -36,10 +36,31 @@ def progress(*, enabled: bool) -> Iterator[Listener]:
         yield line
 
 
+@contextmanager
+def waiting(*, enabled: bool) -> Iterator[Callable[[str], None]]:
+    """Show what is being done while the block runs, on a terminal only, and give what tells it."""
+    if not enabled or not sys.stderr.isatty():
+        yield lambda _said: None
+        return
+    from rich.console import Console
+
+    with Console(file=sys.stderr).status("", spinner="line") as status:
+        yield status.update
+
+
+class Notices(Listener):
+    """No live line; what the user has to know is printed."""
+
+    def notice(self, said: str) -> None:
+        """Print it to stderr, which a program that reads the report does not read."""
+        sys.stderr.write(f"{said}\n")
+
+
 class ProgressLine(Listener):
     """One line: which check of how many, what it is doing, seconds."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         from rich.spinner import Spinner
 
         # Braille dots can't be shown by a GBK or ASCII console.
@@ -62,6 +83,10 @@ class ProgressLine(Listener):
 
     def _now(self, doing: str) -> None:
         self._doing, self._since = doing, time.monotonic()
+
+    def notice(self, said: str) -> None:
+        """Print it above the live line, where it stays."""
+        self._console.print(said, markup=False, highlight=False)
 
     def loading(self, framework: str | None) -> None:
         """The submission is being imported."""

@@ -58,7 +58,9 @@ def stdout_console() -> Console:
 
 
 def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[RenderableType]:
-    yield _head(report)
+    yield _head(report, verbose=verbose)
+    if report.device_problem:
+        yield _safe(text("report.device_problem", problem=report.device_problem), "yellow")
     if report.message:
         yield from _nothing_ran(report)
     else:
@@ -72,11 +74,24 @@ def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[Renderab
         yield from _environment(report)
 
 
-def _head(report: Report) -> Text:
+def device_text(kind: str, name: str, memory_bytes: int) -> str:
+    """Return a device as people know it: "cuda: NVIDIA H100, 80 GB"."""
+    # In units of 1024: a card sold with 24 GB has 24 of these.
+    gigabytes = memory_bytes / (1 << 30)
+    memory = f"{gigabytes:.0f} GB" if gigabytes >= 1 else f"{gigabytes:.1f} GB" if memory_bytes else ""
+    said = ", ".join(part for part in (name, memory) if part)
+    return f"{kind}: {said}" if said else kind
+
+
+def _head(report: Report, *, verbose: bool) -> Text:
     environment = report.environment
     version = {"torch": environment.torch, "tensorflow": environment.tensorflow}.get(report.framework or "")
-    framework = f"{report.framework} {version or ''}".strip() if report.framework else f"python {environment.python}"
-    device = f"{report.device} ({report.device_name})" if report.device_name else report.device
+    parts = [f"{report.framework} {version or ''}".strip()] if report.framework else []
+    if environment.python_path or not parts:
+        where = f" ({environment.python_path})" if verbose and environment.python_path else ""
+        parts.append(f"python {environment.python}{where}")
+    framework = ", ".join(parts)
+    device = device_text(report.device, report.device_name, report.device_memory)
     line = Text()
     line.append(report.assignment, style="bold")
     line.append_text(_safe(f"  {report.submission}  "))
@@ -206,7 +221,12 @@ def shown_points(points: float) -> str:
 
 
 def _mark(status: Status, encoding: str) -> str:
-    for mark in _MARKS.get(status, _FAILED_MARKS):
+    return first_encodable(_MARKS.get(status, _FAILED_MARKS), encoding)
+
+
+def first_encodable(marks: str, encoding: str) -> str:
+    """Return the first of some marks that a console's encoding has."""
+    for mark in marks:
         try:
             mark.encode(encoding)
         except (UnicodeEncodeError, LookupError):

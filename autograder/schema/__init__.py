@@ -1,4 +1,4 @@
-"""JSON Schemas of course.yml, assignment.yml and the report, for editors and for programs that read reports.
+"""JSON Schemas of course.yml, assignment.yml, reports and diagnoses, for editors and for programs that read them.
 
 The files beside this one are generated: `python -m autograder.schema`. A test compares them with the models.
 """
@@ -11,10 +11,16 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from autograder.course import Assignment, Course
+from autograder.diagnosis import Diagnosis
 from autograder.results import Report
 
 FOLDER = Path(__file__).parent
-MODELS: dict[str, type[BaseModel]] = {"course": Course, "assignment": Assignment, "report": Report}
+MODELS: dict[str, type[BaseModel]] = {
+    "course": Course,
+    "assignment": Assignment,
+    "report": Report,
+    "diagnosis": Diagnosis,
+}
 
 
 def schemas() -> dict[Path, str]:

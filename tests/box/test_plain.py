@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from autograder.box import plain
+from autograder.box.interpreter import ours
 
 LONG_S = 30.0
 SLEEP = "import time; time.sleep(600)"
@@ -41,7 +42,7 @@ OURS = {
 
 
 def made(**options: Any) -> dict[str, str]:
-    return plain.environment(Path("/box"), OURS, **{"threads": 3, "cpu_only": False, **options})
+    return plain.environment(Path("/box"), OURS, ours(), **{"threads": 3, "cpu_only": False, **options})
 
 
 def test_security_of_our_environment_only_what_libraries_need_is_passed_on():
