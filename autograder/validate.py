@@ -17,9 +17,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from autograder import yaml_file
 from autograder.course import Framework, LoadedAssignment
@@ -53,6 +53,13 @@ class Expect(BaseModel):
     may_fail: tuple[str, ...] = ()
     score: Annotated[tuple[float, float], AfterValidator(_range)]
     run: Literal["fails", "all"] = "fails"
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Self:
+        """`fails: []` is for a mistake that no check can see: only with all of them run does that mean anything."""
+        if not self.fails and self.run == "fails":
+            raise ValueError(text("config.nothing_fails"))
+        return self
 
 
 @dataclass(frozen=True)

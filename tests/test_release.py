@@ -157,7 +157,7 @@ def test_the_stub_says_that_it_is_not_implemented_and_the_solution_is_right(cour
 # --- this repository ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("assignment_id", ["hw1", "hw2"])
+@pytest.mark.parametrize("assignment_id", ["hw1", "hw2", "hw3"])
 def test_the_stubs_that_are_committed_are_in_step(repository, assignment_id):
     assignment = find_course(repository).assignment(assignment_id)
     made = stubs(assignment)

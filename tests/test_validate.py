@@ -210,6 +210,7 @@ def test_a_wrong_answer_that_cannot_be_read_is_a_problem_and_not_the_end(course)
         ({"fails": "test_add"}, "fails", "came 'test_add'"),
         ({"fail": "[test_add]"}, "fail", "no such key"),
         ({"run": "some"}, "run", "came 'some'"),
+        ({"fails": "[]", "run": "fails"}, "", "`run: all` is expected"),
         ({"framework": "pytorch"}, "framework", "came 'pytorch'"),
     ],
 )
@@ -242,6 +243,16 @@ def judged(course, status, score=0.0, name="test_y", expect=EXPECT):
 def test_whatever_says_that_the_answer_is_wrong_counts_as_failing(course, status):
     assert judged(course, status) == []
     assert judged(course, status, name="test_z") == [f"test_z came out as {status}, and expect.yml does not list it"]
+
+
+def test_a_mistake_that_no_check_can_see_may_cost_points_where_it_says_so(course):
+    advice = EXPECT.model_copy(update={"fails": (), "may_fail": ("test_y",), "score": (9, 20)})
+    for status in (Status.PASSED, Status.PARTIAL):
+        assert judged(course, status, score=2, expect=advice) == []
+    assert judged(course, Status.FAILED, name="test_z", expect=advice) == [
+        "test_z came out as failed, and expect.yml does not list it",
+        "scores 0, outside 9 to 20",
+    ]
 
 
 def test_our_own_error_is_no_proof_that_the_answer_is_wrong(course):

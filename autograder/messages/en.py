@@ -133,6 +133,7 @@ MESSAGES: dict[str, str] = {
     "config.id_is_not_folder": "the id is {id!r}, but the folder {folder} is that of {expected!r}",
     "config.no_such_check": "there is no check {name!r}",
     "config.score_range": "expected two numbers, low then high, within the assignment's points",
+    "config.nothing_fails": "with `fails: []`, which is for a mistake that no check can see, `run: all` is expected",
     # --- checks, for their authors
     "check.marker_usage": "Write {usage}",
     "check.no_marker": "a check needs the points marker",

@@ -127,6 +127,7 @@ MESSAGES: dict[str, str] = {
     "config.id_is_not_folder": "编号是 {id!r}，而文件夹 {folder} 属于 {expected!r}",
     "config.no_such_check": "没有检查 {name!r}",
     "config.score_range": "应为两个数：先低后高，不超过作业总分",
+    "config.nothing_fails": "`fails: []` 表示没有检查能发现的错误，这时应写 `run: all`",
     # --- 检查（给作者）
     "check.marker_usage": "应写作 {usage}",
     "check.no_marker": "检查需要 points 标记",

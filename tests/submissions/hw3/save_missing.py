@@ -1,0 +1,1 @@
+from finished_torch import fit, load, predict
