@@ -210,8 +210,8 @@ def test_times_are_written_and_everything_else_stays(course):
     calibrating.write_reference(calibration(), assignment)
     written = (course / FILE).read_text(encoding="utf-8")
     assert written == before + (
-        "reference_s: {python: 7.12, torch: 2.5}  # measured\nbenchmark_s: 0.0123\n# the end\n"
-        "reference_attempt_s: {python: 30.5}\n"
+        "reference_s: {python: 7.12, torch: 2.5}  # measured\nreference_attempt_s: {python: 30.5}\n"
+        "benchmark_s: 0.01230\n# the end\n"
     )
     again = load_course(course).assignment("hw1")
     calibrating.write_reference(calibration(), again)

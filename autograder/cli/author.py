@@ -133,13 +133,15 @@ def calibrate(
         seeds = tuple(range(seed_count or 0))
         options = AttemptOptions(device=device, data=data, seeds=seeds, listener=listener)
         calibration = measuring.calibrate(loaded, options)
+    # Kept before anything is shown: a reader that goes away (`| head`) must not cost what took minutes.
+    kept = measuring.keep(calibration, loaded)
+    written = measuring.write_reference(calibration, loaded) if write else None
     if as_json:
         click.echo(calibration.model_dump_json(indent=2))
-    else:
-        print_calibration(calibration)
-    if measuring.keep(calibration, loaded) and not as_json:
+        return 0
+    print_calibration(calibration)
+    if kept:
         click.echo(text("calibrate.kept"))
-    if write:
-        path = measuring.write_reference(calibration, loaded)
-        click.echo(text("calibrate.written", file=path), err=as_json)
+    if written:
+        click.echo(text("calibrate.written", file=written))
     return 0

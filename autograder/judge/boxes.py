@@ -239,11 +239,8 @@ class Boxes:
         encoder = self._encoder(box)
         # What a training makes stays in its box: a list of tensors would come back to predict as arrays.
         call = self._call_message(core.target, encoder, args, kwargs, keep=core.path in self._kept)
-        trains, began = core.path in self._trainings, time.monotonic()
-        value = self._ask(box, lambda number: msgspec.structs.replace(call, id=number), encoder, trains=trains)
-        if trains:
-            self._listener.trained(time.monotonic() - began)
-        return value
+        trains = core.path in self._trainings
+        return self._ask(box, lambda number: msgspec.structs.replace(call, id=number), encoder, trains=trains)
 
     @staticmethod
     def _call_message(
@@ -275,7 +272,10 @@ class Boxes:
     ) -> object:
         self._used[box.generation] = box
         self._wait_until_loaded(box)
+        began = time.monotonic()  # not before: the import is no part of a training
         answer = box.request(make, encoder.arrays if encoder else [], self._deadline_of(trains=trains))
+        if trains:
+            self._listener.trained(time.monotonic() - began)
         return self._decode(box, answer, path)
 
     def _deadline_of(self, *, trains: bool) -> Deadline:

@@ -159,8 +159,8 @@ def write_reference(calibration: Calibration, assignment: LoadedAssignment) -> P
     attempt = spec.reference_attempt_s | {key: one.attempt_s for key, one in times.items()}
     content = path.read_text(encoding="utf-8")
     content = _with_line(content, "reference_s", _flow(training))
-    content = _with_line(content, "reference_attempt_s", _flow(attempt))
-    content = _with_line(content, "benchmark_s", f"{calibration.benchmark_s:.4f}")
+    content = _with_line(content, "reference_attempt_s", _flow(attempt), after="reference_s")
+    content = _with_line(content, "benchmark_s", f"{calibration.benchmark_s:.5f}", after="reference_attempt_s")
     history.write_whole(path, content.encode())
     load_assignment(assignment.folder, load_course(assignment.root))
     return path
@@ -170,9 +170,23 @@ def _flow(times: dict[Reference, float]) -> str:
     return "{" + ", ".join(f"{key}: {seconds:g}" for key, seconds in times.items()) + "}"
 
 
-def _with_line(content: str, key: str, value: str) -> str:
-    """Return YAML with a key at its top set to a value of one line; a comment behind it stays."""
-    line = re.compile(rf"^{key}:[ \t]*(?:\{{[^}}\n]*\}}|[^#\n]*?)(?P<comment>[ \t]*(?:#.*)?)$", re.MULTILINE)
-    if line.search(content):
-        return line.sub(lambda found: f"{key}: {value}{found['comment']}", content, count=1)
+def _with_line(content: str, key: str, value: str, after: str = "") -> str:
+    """Return YAML with a key at its top set to a value of one line; a comment behind it stays.
+
+    Args:
+        content: of the file.
+        key: where it is missing, a new line is made.
+        value: as YAML.
+        after: the key that a new line is put behind; without, and where it is missing, the end.
+    """
+    line = _line_of(key).search(content)
+    if line:
+        return f"{content[: line.start()]}{key}: {value}{line['comment']}{content[line.end() :]}"
+    before = _line_of(after).search(content) if after else None
+    if before:
+        return f"{content[: before.end()]}\n{key}: {value}{content[before.end() :]}"
     return f"{content.rstrip()}\n{key}: {value}\n"
+
+
+def _line_of(key: str) -> re.Pattern[str]:
+    return re.compile(rf"^{key}:[ \t]*(?:\{{[^}}\n]*\}}|[^#\n]*?)(?P<comment>[ \t]*(?:#.*)?)$", re.MULTILINE)

@@ -20,8 +20,8 @@ from autograder.limits import Limits
 
 CALIBRATION_FILE = Path(history.FOLDER, "calibration.json")  # below the course's folder
 _BEST_OF = 10
-# Together 1 ms on a machine of 2024. Small products: numpy computes larger ones with several threads, which wait for each
-# other where the machine is busy, and the same work then takes many times as long.
+# Together 1 ms on a machine of 2024. Small products: numpy computes larger ones with several threads, which wait for
+# each other where the machine is busy, and the same work then takes many times as long.
 _MATRIX, _PRODUCTS, _ADDITIONS = 64, 60, 25_000
 _MOST_SLOWNESS = 20.0  # beyond it something else is wrong; the ceilings of the limits hold anyway
 

@@ -38,7 +38,7 @@ def _times(calibration: Calibration) -> Table:
             f"{solution.framework} {solution.version}",
             solution.device,
             str(len(solution.trainings_s)),
-            _seconds(max(solution.trainings_s, default=0.0)),
+            _seconds(max(solution.trainings_s)) if solution.trainings_s else "–",
             _seconds(solution.attempt_s),
         )
     return table
