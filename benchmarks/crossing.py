@@ -15,6 +15,7 @@ import numpy as np
 from timing import medians, seconds_of, table
 
 from autograder.box.client import BoxSpec
+from autograder.course import Entry
 from autograder.judge.boxes import Boxes
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Submission, boxed, unboxed
@@ -48,7 +49,8 @@ def pickled(pipe: Connection, value: object) -> Callable[[], object]:
 def main() -> None:
     """Measure and print."""
     images = np.zeros((60_000, 28, 28), dtype=np.uint8)
-    boxes = Boxes(BoxSpec(files={"a.py": SOURCE}, main="a.py", frameworks=()), (), Listener())
+    entry = Entry(file="a.py", names=("small",))
+    boxes = Boxes(BoxSpec(files={"a.py": SOURCE}, main="a.py", frameworks=()), entry, Listener())
     ours, theirs = multiprocessing.Pipe()
     peer = multiprocessing.get_context("spawn").Process(target=echo, args=(theirs,))
     peer.start()
