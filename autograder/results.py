@@ -170,6 +170,7 @@ class Calibration(_Model):
     data: Literal["", "embedded", "full"]
     seeds: tuple[int, ...]
     benchmark_s: float = Field(description="how fast this machine is")
+    is_reference: bool = Field(description="with the assignment's own seeds and data: limits may follow from its times")
     solutions: tuple[CalibratedSolution, ...]
 
 

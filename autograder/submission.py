@@ -23,6 +23,7 @@ from autograder.zip_archive import TooLarge, read_zip
 MAX_FILE_BYTES = 20 << 20  # source files and small model files; datasets are not handed in
 MAX_TOTAL_BYTES = 100 << 20
 MAX_FILES = 500
+_MAX_NAME = 100  # characters of a module's
 _SKIPPED_FOLDERS = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages"])
 _ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 takes in GBK and GB2312, which Chinese editors on Windows write
 
@@ -104,7 +105,8 @@ def imported_modules(source: str) -> list[str]:
     for match in _IMPORT.finditer(source):
         parts = [match["one"]] if match["one"] else match["several"].split(",")
         found += [words[0].split(".")[0] for part in parts if (words := part.split())]
-    return found
+    # A line of text can begin with "import", too, and what follows it is no name, or a long one.
+    return [name for name in found if len(name) <= _MAX_NAME and name.isidentifier()]
 
 
 def find(assignment: LoadedAssignment, given: Path | None, cwd: Path) -> Submission:

@@ -370,3 +370,14 @@ def test_what_is_packed_otherwise_has_to_be_unpacked(here):
 
 def test_a_suffix_may_be_in_capitals(here):
     assert read_file(write(here / "SUMS.PY", "x = 1\n")).main == "SUMS.PY"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import data/labels first", "import " + "long" * 100, "from " + "x" * 300 + " import y", "import a..b, c d"],
+)
+def test_a_line_of_text_that_begins_with_import_names_no_module(tmp_path, line):
+    path = tmp_path / "m.py"
+    path.write_text(f'"""\n{line}\n"""\nimport os\n')
+    assert set(module.imported_modules(path.read_text())) <= {"a", "c", "os"}
+    assert list(read_file(path).files) == ["m.py"]

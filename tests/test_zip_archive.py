@@ -88,6 +88,18 @@ def test_security_an_archive_ends_at_the_caps(archive, entries):
         _read(archive)
 
 
+@pytest.mark.parametrize("huge", [b"", b"PK\6\7" + bytes(16)], ids=["a long list", "a second record"])
+def test_security_a_list_of_entries_that_fills_the_memory_is_not_read(archive, monkeypatch, huge):
+    _write(archive, ("a.py", b"x = 1\n"))
+    content = archive.read_bytes()
+    end = content.rindex(b"PK\5\6")
+    length = content[end + 12 : end + 16] if huge else (5 << 20).to_bytes(4, "little")
+    archive.write_bytes(content[:end] + huge + content[end : end + 12] + length + content[end + 16 :])
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # it would have read the list by then
+    with pytest.raises(TooLarge):
+        _read(archive)
+
+
 def test_security_the_size_that_an_archive_claims_is_not_believed(archive):
     _write(archive, ("a.py", b"0" * 100_000))
     claimed, forged = (100_000).to_bytes(4, "little"), (10).to_bytes(4, "little")

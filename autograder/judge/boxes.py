@@ -38,6 +38,7 @@ from autograder.box.protocol import (
 )
 from autograder.box.values import Decoder, Encoder
 from autograder.course import Entry
+from autograder.judge import claims
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Core, RemoteObject, core_of, remotes_in
 from autograder.results import Status
@@ -377,7 +378,7 @@ class Boxes:
         if not box.is_loaded:
             self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
         try:
-            self.loaded = box.loaded()
+            self.loaded = claims.loaded(box.loaded())
         except (BoxDied, StudentRaised) as failure:
             self.load_failure = failure
             raise
