@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import os
 import subprocess
@@ -28,7 +29,6 @@ LAYERS = (
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
 PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submission")
 
-INSIDE = ("protocol", "values", "channel", "worker", "importing", "frameworks", "devices", "tracebacks")
 OLDEST = (3, 9)
 INSIDE = (
     "protocol",
@@ -142,6 +142,16 @@ def test_security_what_runs_inside_the_box_imports_next_to_nothing(name):
         elif top not in sys.stdlib_module_names and top not in WIRE:
             foreign.append(str(found))
     assert foreign == []
+
+
+def test_what_runs_inside_the_box_uses_nothing_that_its_oldest_pythons_lack(tmp_path):
+    """By mypy, which knows in which version each name of the standard library came; 3.10 is the oldest it knows."""
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("mypy is not installed")
+    files = [str(PACKAGE / "box" / f"{name}.py") for name in (*INSIDE, "probe")]
+    command = [sys.executable, "-m", "mypy", "--python-version", "3.10", "--cache-dir", str(tmp_path), *files]
+    result = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=200, check=False)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize("name", [*INSIDE, "probe"])
