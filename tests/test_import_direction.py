@@ -148,13 +148,13 @@ def test_what_runs_inside_the_box_uses_nothing_that_its_oldest_pythons_lack(tmp_
     """By mypy, which knows in which version each name of the standard library came; 3.10 is the oldest it knows."""
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("mypy is not installed")
-    files = [str(PACKAGE / "box" / f"{name}.py") for name in (*INSIDE, "probe")]
+    files = [str(PACKAGE / "box" / f"{name}.py") for name in (*INSIDE, "inquiry")]
     command = [sys.executable, "-m", "mypy", "--python-version", "3.10", "--cache-dir", str(tmp_path), *files]
     result = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=200, check=False)
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("name", [*INSIDE, "probe"])
+@pytest.mark.parametrize("name", [*INSIDE, "inquiry"])
 def test_what_runs_inside_the_box_can_be_read_by_the_oldest_python(name):
     """Its Python may be another one; `match`, `X | Y` outside annotations and `zip(strict=…)` are 3.10's."""
     source = (PACKAGE / "box" / f"{name}.py").read_text(encoding="utf-8")

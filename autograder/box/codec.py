@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from autograder.box import probe
+from autograder.box import inquiry
 from autograder.errors import UsageError
 from autograder.messages import text
 
@@ -49,7 +49,7 @@ def bring_along(
     """
     if _is_in_range(packages.get("msgspec", "")):
         return ""
-    if abi == probe.abi():
+    if abi == inquiry.abi():
         return str(_our_own())
     folder = cache_folder() / re.sub(r"[^\w.-]", "_", f"{REQUIREMENT[9:]}-{abi}")
     if not _is_complete(folder):

@@ -1,6 +1,6 @@
 """Which Python a box runs with: grade's own, or one that the user names (`--python`), such as a conda environment's.
 
-Another Python is asked once what it is and what it has (`probe`, in a process of its own, with a time limit). Nothing
+Another Python is asked once what it is and what it has (`inquiry`, in a process of its own, with a time limit). Nothing
 is ever written into it. What it lacks for the box is only the wire codec, which `codec` brings along.
 """
 
@@ -27,7 +27,7 @@ from typing import IO, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from autograder.box import codec, probe
+from autograder.box import codec, inquiry
 from autograder.errors import UsageError
 from autograder.messages import text
 
@@ -42,7 +42,7 @@ _TELL_VERSION = "import sys; print('Python %d.%d' % sys.version_info[:2])"  # Py
 
 
 class _Answer(BaseModel):
-    """What `probe` prints: from a program that the user named, so it is checked like any input."""
+    """What `inquiry` prints: from a program that the user named, so it is checked like any input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,7 +64,7 @@ class Interpreter:
     prefix: str  # the environment's folder
     user_base: str  # where its packages installed with --user lie
     abi: str  # what compiled modules must be made for
-    packages: Mapping[str, str] = field(default_factory=dict)  # module → version, of those that `probe` asks for
+    packages: Mapping[str, str] = field(default_factory=dict)  # module → version, of those that `inquiry` asks for
     is_ours: bool = False
     codec: str = ""  # the folder of the msgspec package, where it can't import its own
 
@@ -111,7 +111,7 @@ def ours() -> Interpreter:
         version=platform.python_version(),
         prefix=sys.prefix,
         user_base=site.getuserbase(),
-        abi=probe.abi(),
+        abi=inquiry.abi(),
         is_ours=True,
     )
 
@@ -209,7 +209,7 @@ def _is_same_file(one: str, other: str) -> bool:
 
 def _answer(executable: str, timeout_s: float) -> _Answer:
     mark = secrets.token_hex(8)
-    source = Path(probe.__file__).read_text(encoding="utf-8")
+    source = Path(inquiry.__file__).read_text(encoding="utf-8")
     said = _said_by([executable, *_QUIET, "-c", source, mark], timeout_s)
     line = next((line.removeprefix(mark) for line in said.splitlines() if line.startswith(mark)), "")
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autograder.box import codec, interpreter, probe
+from autograder.box import codec, inquiry, interpreter
 from autograder.box.client import BoxClient, BoxSpec
 from autograder.box.interpreter import Interpreter, ask, choose, locate, ours
 from autograder.box.protocol import Call
@@ -83,7 +83,7 @@ def test_what_is_not_there_is_refused(tmp_path, given, said):
 def test_another_python_tells_what_it_is_and_has(numpy_only):
     found = ask(locate(str(numpy_only)))
     assert found.version == ours().version
-    assert found.abi == probe.abi()
+    assert found.abi == inquiry.abi()
     assert Path(found.prefix) == numpy_only
     assert set(found.packages) == {"numpy"}
     assert re.fullmatch(r"\d+\.\d+.*", found.packages["numpy"])
@@ -178,7 +178,7 @@ def test_a_shim_is_followed_and_a_wrapper_that_is_needed_is_kept(program, tmp_pa
 def test_a_folder_that_an_uninstall_left_behind_is_no_package(tmp_path, monkeypatch):
     (tmp_path / "left_behind").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    assert not probe.has("left_behind")
+    assert not inquiry.has("left_behind")
 
 
 # --- its environment ------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_its_own_codec_is_used_where_it_is_recent_enough(version, fits, tmp_path
 def test_ours_is_lent_to_a_python_of_the_same_kind():
     import msgspec
 
-    folder = codec.bring_along("/p/python", probe.abi(), {}, {}, silent)
+    folder = codec.bring_along("/p/python", inquiry.abi(), {}, {}, silent)
     assert Path(folder) == Path(msgspec.__file__).parent
 
 
