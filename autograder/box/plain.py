@@ -225,8 +225,11 @@ class MemoryWatch:
 
     def _sum(self, what: str) -> int:
         total = 0
-        for member in process_tree(self._pid):
+        for member in self._members():
             with contextlib.suppress(psutil.Error):
                 used = member.memory_full_info() if what == "pss" else member.memory_info()
                 total += getattr(used, what, used.rss)
         return total
+
+    def _members(self) -> list[psutil.Process]:
+        return process_tree(self._pid)

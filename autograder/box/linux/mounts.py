@@ -139,6 +139,8 @@ def bind_read_only(source: str, target: str) -> None:
 def _remount_each_read_only(target: str) -> None:
     # SECURITY: each by itself. The old call changes one mount: a disk mounted below the folder would stay writable.
     for mounted in mounts_below(target, Path("/proc/self/mountinfo").read_text()):
+        if not Path(mounted).exists():  # covered by a later mount, and so out of reach
+            continue
         flags = Flag.REMOUNT | Flag.BIND | Flag.READ_ONLY | _INERT | locked_flags(mounted)
         call("mount", None, mounted.encode(), None, int(flags), None)
 

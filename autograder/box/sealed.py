@@ -1,0 +1,308 @@
+"""The `namespaces` backend, the judge's side: starts zygotes, asks them for boxes, and knows how each box ended.
+
+Zygotes stay for the course of a command, one for each set of frameworks; `close_zygotes` ends them, and so does the end
+of this process, however it comes. What a box is and goes through: `zygote` and `seal`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import msgspec
+import psutil
+
+from autograder.box import plain, seal
+from autograder.box.backends import NAMESPACES, Evidence
+from autograder.box.channel import Channel, offer_pair
+from autograder.box.linux import mounts
+from autograder.box.seal import Layer, SealRequest
+from autograder.box.zygote import Begin, receive
+from autograder.limits import MB, Limits
+
+if TYPE_CHECKING:
+    from autograder.box.client import BoxSpec
+
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.zygote import main; main()"
+_GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
+_MOST_FILES = 8192  # inodes; each takes about 1 KB of the kernel's memory
+_KILLED = -int(signal.SIGKILL)
+
+
+class Key(NamedTuple):
+    """What a zygote is made for; boxes with the same can be forked from the same."""
+
+    frameworks: tuple[str, ...]
+    threads: int
+    cpu_only: bool
+
+
+class ZygoteGone(OSError):
+    """The zygote has ended, so it can't fork a box."""
+
+
+class ZygoteProcess:
+    """A zygote, as the judge holds it. It is importing while the judge goes on; requests wait in the socket."""
+
+    def __init__(self, key: Key) -> None:
+        self._errors = tempfile.TemporaryFile()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = plain.environment(mounts.SCRATCH, os.environ, threads=key.threads, cpu_only=key.cpu_only)
+        # numpy's library starts its threads when it is imported, and a zygote must not have any.
+        environment["OPENBLAS_NUM_THREADS"] = "1"
+        package_root = str(Path(__file__).resolve().parents[2])
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                cwd="/",
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads)), [])
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
+    def fork(self, request: SealRequest, descriptors: list[int]) -> None:
+        """Ask for a box; what comes of it is told on the status socket among the descriptors.
+
+        Raises:
+            ZygoteGone: it has ended.
+        """
+        self._send(msgspec.msgpack.encode(request), descriptors)
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote to its stderr: why it could not start."""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")[-2000:]
+
+    def close(self) -> None:
+        """End it with every box that it forked."""
+        self._control.close()
+        try:
+            self._process.wait(_GONE_S)
+        except subprocess.TimeoutExpired:  # in an import that does not end
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+    def _send(self, message: bytes, descriptors: list[int]) -> None:
+        try:
+            socket.send_fds(self._control, [message], descriptors)
+        except OSError as error:
+            raise ZygoteGone(f"{error}; {self.last_words()}") from None
+
+
+_zygotes: dict[Key, ZygoteProcess] = {}
+
+
+def zygote_for(key: Key) -> ZygoteProcess:
+    """Return the zygote for a key: one that runs, or a new one."""
+    known = _zygotes.get(key)
+    if known is None or not known.alive:
+        if known is not None:
+            known.close()
+        known = _zygotes[key] = ZygoteProcess(key)
+    return known
+
+
+def close_zygotes() -> None:
+    """End all zygotes."""
+    for key in list(_zygotes):
+        _zygotes.pop(key).close()
+
+
+atexit.register(close_zygotes)
+
+
+def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
+    """Start a sealed box and return at once.
+
+    Args:
+        spec: what it is for.
+        without: layers to leave out; for the tests that show what each is good for.
+    """
+    zygote = zygote_for(Key(spec.frameworks, spec.limits.threads, spec.device == "cpu"))
+    return SealedBox(zygote, request_for(spec.limits, without))
+
+
+def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
+    """Return the limits as the zygote is told them."""
+    return SealRequest(
+        threads=limits.threads,
+        memory_bytes=limits.memory_mb * MB,
+        cpu_s=limits.cpu_s,
+        file_bytes=limits.file_mb * MB,
+        disk_bytes=limits.file_mb * MB,
+        files=_MOST_FILES,
+        processes=limits.processes,
+        without=without,
+    )
+
+
+class SealedBox:
+    """One box, from the request to its end."""
+
+    isolation = NAMESPACES
+
+    def __init__(self, zygote: ZygoteProcess, request: SealRequest) -> None:
+        ours, theirs = offer_pair().pair or (None, None)
+        if ours is None or theirs is None:
+            raise OSError("no pair of sockets")
+        output_read, output_write = os.pipe()
+        status_ours, status_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel = Channel(ours)
+        self.output: IO[bytes] = os.fdopen(output_read, "rb", buffering=0)
+        self.process = SealedProcess(status_ours, zygote)
+        try:
+            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno()])
+        except ZygoteGone as error:
+            self.process.fail(str(error))
+        finally:
+            theirs.close()
+            os.close(output_write)
+            status_theirs.close()
+
+    def kill(self) -> None:
+        """Kill the box's init, and with it everything in its pid namespace."""
+        self.process.kill()
+
+    def end(self) -> None:
+        """Kill everything in it and wait until it is gone. Its scratch folder goes with its mount namespace."""
+        self.process.kill()
+        self.channel.close()
+        self.process.close()
+
+    def evidence(self) -> Evidence:
+        """Return what is known of its end."""
+        return Evidence(broken=self.process.broken)
+
+    def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
+        """Have `on_excess` called when everything in it together takes more memory."""
+        return SealedMemoryWatch(self.process, max_bytes, on_excess)
+
+
+class SealedProcess:
+    """How a box's worker ended: from init, by the status socket, and from the kernel, by init's pidfd.
+
+    Asked from the judge's thread and from the two that watch.
+    """
+
+    def __init__(self, status: socket.socket, zygote: ZygoteProcess) -> None:
+        self._status = status
+        self._zygote = zygote
+        self._lock = threading.RLock()
+        self._pidfd: int | None = None
+        self._exit: int | None = None
+        self.broken = ""
+
+    def poll(self) -> int | None:
+        """Return the exit status (negative: a signal), or None while the worker runs."""
+        with self._lock:
+            while self._exit is None and self._take(0):
+                pass
+            return self._exit
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for the exit status, or raise subprocess.TimeoutExpired."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with self._lock:
+                if self._exit is not None:
+                    return self._exit
+                self._take(0)
+            left_s = deadline - time.monotonic()
+            if self._exit is None and not _readable(self._status.fileno(), left_s):
+                raise subprocess.TimeoutExpired(["box"], timeout_s)
+
+    def fail(self, why: str) -> None:
+        """Note that the box could not be made."""
+        self.broken, self._exit = self.broken or why, _KILLED
+
+    def kill(self) -> None:
+        """Kill init. One that is not forked yet is killed by the zygote, which finds the status socket closed."""
+        with self._lock:
+            while self._pidfd is None and self._exit is None and self._take(0):
+                pass
+            if self._pidfd is None and self._exit is None:
+                self._status.shutdown(socket.SHUT_RDWR)
+                # SECURITY: the pidfd may have come between the last look and the shutdown; nothing comes after it.
+                while self._pidfd is None and self._exit is None:
+                    self._take(0)
+            if self._pidfd is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Wait until everything in the box is gone, and close what is open."""
+        with self._lock:
+            if self._pidfd is not None:
+                _readable(self._pidfd, _GONE_S)
+                os.close(self._pidfd)
+                self._pidfd = None
+            self._exit = _KILLED if self._exit is None else self._exit
+            self._status.close()
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in the box; every orphan in it is init's child."""
+        with self._lock:
+            self.poll()
+            if self._pidfd is None or self._exit is not None:
+                return []
+            fields = dict(line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines())
+        pid = int(fields["Pid"])
+        return plain.process_tree(pid) if pid > 0 else []
+
+    def _take(self, timeout_s: float) -> bool:
+        """Take one message, if there is one in time; return whether there was."""
+        if self._status.fileno() < 0 or not _readable(self._status.fileno(), timeout_s):
+            return False
+        message, descriptors = receive(self._status)
+        kind, content = message[:1], message[1:]
+        if kind == seal.STARTED and descriptors:
+            self._pidfd = descriptors[0]
+        elif kind == seal.EXITED:
+            (self._exit,) = seal.EXIT_STATUS.unpack(content)
+        elif kind == seal.BROKEN:
+            self.fail(content.decode(errors="replace"))
+        elif not message:  # init was killed: by us, or by the system; or the zygote is gone
+            if self._pidfd is None and not self._zygote.alive:
+                self.fail(f"the zygote ended: {self._zygote.last_words()}")
+            self._exit = _KILLED
+        return True
+
+
+class SealedMemoryWatch(plain.MemoryWatch):
+    """Adds up the memory of everything in a box."""
+
+    def __init__(self, process: SealedProcess, max_bytes: int, on_excess: Callable[[], None]) -> None:
+        self._process = process
+        super().__init__(0, max_bytes, on_excess)
+
+    def _members(self) -> list[psutil.Process]:
+        return self._process.members()
+
+
+def _readable(descriptor: int, timeout_s: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(timeout_s, 0) * 1000))
+
