@@ -15,6 +15,7 @@ import pytest
 
 from autograder import __version__
 from autograder.box.client import StudentRaised
+from autograder.box.probe import probe
 from autograder.box.protocol import Raised
 from autograder.course import load_course
 from autograder.errors import ConfigError, UsageError
@@ -67,7 +68,7 @@ def test_a_right_answer(course):
     ]
     assert report.hidden_points_not_run == 20
     assert (report.assignment, report.submission, report.framework) == ("hw1", "sums.py", None)
-    assert (report.isolation, report.device, report.seeds) == ("process", "cpu", (0,))
+    assert (report.isolation, report.device, report.seeds) == (probe().best, "cpu", (0,))
     assert report.submission_sha256 == read_file(course / "student" / "sums.py").sha256
     assert report.checks_sha256 == load_course(course).assignment("hw1").checks_sha256
     assert datetime.fromisoformat(report.started_at).tzinfo is not None

@@ -1,4 +1,4 @@
-"""The ways to start a box, by the name that reports call their isolation; each gives the same interface to the client."""
+"""The ways to start a box, by the name that reports call their isolation; each gives the client the same interface."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 One process is forked from the zygote (autograder.box.zygote) into a pid namespace of its own and becomes its init:
 
     init      joins its cgroups ─▶ keeps five descriptors ─▶ own mounts, network, ipc, host name ─▶ scratch, /proc
-              ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker ─▶ reaps, tells how it ended
+              ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker ─▶ reaps, tells its end
     worker    rlimits ─▶ landlock ─▶ system call filter ─▶ lets go of the status socket ─▶ reads the submission, serves
 
 The order is not free: /proc can be mounted only with rights in the namespace that owns the pid namespace, so before the
@@ -115,6 +115,7 @@ def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) ->
         worker = os.fork()
         if worker:
             _be_init(worker)
+        use_threads(request.threads)
         limit(request, prepared)
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
@@ -166,7 +167,11 @@ def isolate(request: SealRequest) -> None:
     without = request.without
     os.setsid()
     kinds = Namespace.MOUNT | Namespace.CGROUP
-    for layer, kind in ((Layer.NETWORK, Namespace.NETWORK), (Layer.IPC, Namespace.IPC), (Layer.HOST_NAME, Namespace.UTS)):
+    for layer, kind in (
+        (Layer.NETWORK, Namespace.NETWORK),
+        (Layer.IPC, Namespace.IPC),
+        (Layer.HOST_NAME, Namespace.UTS),
+    ):
         kinds |= Namespace(0) if layer in without else kind
     namespaces.unshare(kinds)
     proc_self = namespaces.open_proc_self()  # the zygote's, which can be written to; soon covered
@@ -216,7 +221,6 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
     """Put on the layers that bind this process alone. The filter is last: it forbids to set up anything more."""
     without = request.without
     syscalls.set_dumpable(dumpable=True)  # /proc/self is its own again
-    use_threads(request.threads)
     if Layer.RLIMITS not in without:
         rlimits.apply(
             rlimits.Budget(request.memory_bytes, request.cpu_s, request.file_bytes, request.processes),

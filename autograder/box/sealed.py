@@ -57,7 +57,7 @@ class ZygoteProcess:
     """A zygote, as the judge holds it. It is importing while the judge goes on; requests wait in the socket."""
 
     def __init__(self, key: Key) -> None:
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = plain.environment(mounts.SCRATCH, os.environ, threads=key.threads, cpu_only=key.cpu_only)
         # numpy's library starts its threads when it is imported, and a zygote must not have any.
@@ -104,6 +104,12 @@ class ZygoteProcess:
             self._process.wait()
         self._errors.close()
 
+    def disown(self) -> None:
+        """Let go of it in a process that was forked from the one that started it."""
+        self._control.close()
+        self._errors.close()
+        self._process.returncode = 0  # not ours to wait for
+
     def _send(self, message: bytes, descriptors: list[int]) -> None:
         try:
             socket.send_fds(self._control, [message], descriptors)
@@ -130,7 +136,14 @@ def close_zygotes() -> None:
         _zygotes.pop(key).close()
 
 
+def _disown_zygotes() -> None:
+    for key in list(_zygotes):
+        _zygotes.pop(key).disown()
+
+
 atexit.register(close_zygotes)
+# SECURITY: a zygote ends when the last copy of its control socket is closed; no other process may keep one.
+os.register_at_fork(after_in_child=_disown_zygotes)
 
 
 def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
@@ -267,7 +280,9 @@ class SealedProcess:
             self.poll()
             if self._pidfd is None or self._exit is not None:
                 return []
-            fields = dict(line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines())
+            fields = dict(
+                line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
+            )
         pid = int(fields["Pid"])
         return plain.process_tree(pid) if pid > 0 else []
 
@@ -305,4 +320,3 @@ def _readable(descriptor: int, timeout_s: float) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(max(timeout_s, 0) * 1000))
-

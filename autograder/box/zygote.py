@@ -5,15 +5,15 @@
       └─────────────── channel, one a box: the submission, calls, values ◀─────────────────────────────────▶ worker
 
 1. The judge starts `python -c … zygote` with a clean environment and a socket, and sends `Begin`.
-2. The launcher enters new namespaces (user, mount, pid, network, ipc, host name, cgroup), forks the zygote as pid 1 of the
-   new pid namespace and waits for it. Root builds the new root before it gives up its rights, for Python may be installed
-   where an ordinary user can't go; an ordinary user builds it inside the user namespace.
+2. The launcher enters new namespaces (user, mount, pid, network, ipc, host name, cgroup), forks the zygote as pid 1 of
+   the new pid namespace and waits for it. Root builds the new root before it gives up its rights, for Python may be
+   installed where an ordinary user can't go; an ordinary user builds it inside the user namespace.
 3. The zygote imports, warms up, and answers each `SealRequest` by a fork: new pid namespace, then `seal.enter`.
 4. When the judge is gone the control socket ends, the zygote exits, and with pid 1 the kernel ends every box.
 
 SECURITY: whatever is in this process's memory, every box can read, and what is freed is still there. So: a clean
-environment and command line, requests of numbers only, no module of the judge's, and never a byte of a submission; those
-go through the channel straight to the worker. Only one thread may exist at a fork, asserted each time: a lock held by
+environment and command line, requests of numbers only, no module of the judge's, and never a byte of a submission; it
+goes through the channel straight to the worker. Only one thread may exist at a fork, asserted each time: a lock held by
 another would stay locked in the child for ever.
 """
 
@@ -24,12 +24,13 @@ import contextlib
 import gc
 import importlib
 import os
+import platform
 import select
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import msgspec
 
@@ -41,7 +42,7 @@ from autograder.box.seal import Descriptors, Prepared, SealRequest
 
 MAX_MESSAGE_BYTES = 4096
 _MOST_DESCRIPTORS = 16
-_STAGE = "/tmp"  # noqa: S108 - only a place that exists, to mount on in a namespace of our own
+STAGE = "/tmp"  # noqa: S108 - only a place that exists, to mount on in a namespace of our own
 _SMALL = mounts.Quota(4 << 20, 256)  # tensorflow asks for a temporary folder when it is imported
 
 
@@ -68,30 +69,51 @@ def main() -> None:
 
 def enter_jail(folders: tuple[str, ...], control: socket.socket) -> None:
     """Return in a new process that is pid 1 of its own namespaces and sees its own root; the old one waits for it."""
-    plan = mounts.RootPlan(_STAGE, folders)
-    was_root = os.getuid() == 0
-    if was_root:
-        user = namespaces.unused_id()
-        namespaces.unshare(Namespace.MOUNT)
-        mounts.build_root(plan)
-        namespaces.become(user)
-    outside = namespaces.own_ids()
-    namespaces.unshare(Namespace.USER | Namespace.PID | namespaces.ALL)
-    proc_self = namespaces.open_proc_self()
-    namespaces.map_ids(outside, proc_self)
-    os.close(proc_self)
+    leave = Leaving(mounts.RootPlan(STAGE, folders))
+    leave.take_namespaces()
     zygote = os.fork()
     if zygote:
         control.close()
         _, status = os.waitpid(zygote, 0)
         os._exit(1 if status else 0)
     syscalls.die_with_parent()
-    if not was_root:
-        mounts.build_root(plan)
-    mounts.mount_proc(read_only=False)
-    mounts.mount_scratch(_SMALL)
-    namespaces.name_host()
+    leave.settle()
+    # SECURITY: Python remembers this machine's name from whichever import asked for it first.
+    vars(platform)["_uname_cache"] = None
     os.chdir(mounts.SCRATCH / "work")
+
+
+class Leaving:
+    """The two halves of leaving the machine, before and after the fork that makes pid 1.
+
+    Args:
+        plan: of the root to be in afterwards.
+    """
+
+    def __init__(self, plan: mounts.RootPlan) -> None:
+        self._plan = plan
+        self._is_root = os.getuid() == 0
+
+    def take_namespaces(self) -> None:
+        """Move into new namespaces of all kinds, as an ordinary user."""
+        if self._is_root:
+            user = namespaces.unused_id()
+            namespaces.unshare(Namespace.MOUNT)
+            mounts.build_root(self._plan)
+            namespaces.become(user)
+        outside = namespaces.own_ids()
+        namespaces.unshare(Namespace.USER | Namespace.PID | namespaces.ALL)
+        proc_self = namespaces.open_proc_self()
+        namespaces.map_ids(outside, proc_self)
+        os.close(proc_self)
+
+    def settle(self) -> None:
+        """Mount what pid 1 and its children will see."""
+        if not self._is_root:
+            mounts.build_root(self._plan)
+        mounts.mount_proc(read_only=False)
+        mounts.mount_scratch(_SMALL)
+        namespaces.name_host()
 
 
 # --- imports --------------------------------------------------------------------------------------------------------
@@ -219,13 +241,11 @@ def work() -> NoReturn:
 
     channel = Channel(socket.socket(fileno=seal.CHANNEL))
     # New ones, as in a fresh process: those of the zygote take what is there now for the seekable file that was.
-    sys.stdout = sys.__stdout__ = _writer(seal.OUTPUT)
-    sys.stderr = sys.__stderr__ = _writer(seal.ERRORS)
+    for name, descriptor in (("stdout", seal.OUTPUT), ("stderr", seal.ERRORS)):
+        stream = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as Python opens them
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     worker.serve(lambda: channel)
-
-
-def _writer(descriptor: int) -> TextIO:
-    return open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - as Python itself opens it
 
 
 def receive(sock: socket.socket) -> tuple[bytes, list[int]]:

@@ -11,6 +11,7 @@ from autograder.cli.options import json_option, lang_option
 from autograder.messages import text
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ISOLATIONS = ("auto", "namespaces", "process")
 
 
 @click.command("check", cls=GradeCommand, help=text("cli.check.help"))
@@ -18,6 +19,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 @click.argument("file", required=False, type=click.Path(path_type=Path), metavar=text("cli.metavar.file"))
 @click.option("--task", "tasks", multiple=True, metavar="2.1", help=text("cli.check.task"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
+@click.option("--isolation", type=click.Choice(ISOLATIONS), default="auto", help=text("cli.check.isolation"))
 @click.option("--full", is_flag=True, help=text("cli.check.full"))
 @click.option("--hidden", is_flag=True, help=text("cli.check.hidden"))
 @click.option("--verbose", "-v", is_flag=True, help=text("cli.check.verbose"))
@@ -29,6 +31,7 @@ def check(
     file: Path | None,
     tasks: tuple[str, ...],
     device: str,
+    isolation: str,
     full: bool,
     hidden: bool,
     verbose: bool,
@@ -41,7 +44,9 @@ def check(
     from autograder.report.terminal import exit_code, print_report
 
     with progress(enabled=not as_json) as listener:
-        options = AttemptOptions(hidden=hidden, full=full, device=device, tasks=tasks, listener=listener)
+        options = AttemptOptions(
+            hidden=hidden, full=full, device=device, isolation=isolation, tasks=tasks, listener=listener
+        )
         report = check_submission(assignment, file, Path.cwd(), options)
     if as_json:
         click.echo(report.model_dump_json(indent=2))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 
+from autograder.box.backends import PROCESS
 from autograder.box.client import BoxSpec
+from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
-from autograder.errors import GradeError
+from autograder.errors import GradeError, UsageError
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
@@ -25,6 +28,7 @@ class AttemptOptions:
     hidden: bool = False
     full: bool = False  # all seeds, as the class run does
     device: str = "auto"
+    isolation: str = "auto"  # the strictest there is
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     listener: Listener = field(default_factory=Listener)
@@ -33,6 +37,28 @@ class AttemptOptions:
 def is_in_task(task_id: str, asked: str) -> bool:
     """Whether a task is the one asked for, or a part of it: 2.1 is in 2."""
     return task_id == asked or task_id.startswith(f"{asked}.")
+
+
+def choose_isolation(wanted: str, device: str) -> str:
+    """Return the isolation to use.
+
+    Args:
+        wanted: by name, or "auto" for the strictest that works here; the environment may say what "auto" is.
+        device: a sealed box has no GPU; where one may be used, "auto" does without the seal.
+
+    Raises:
+        UsageError: it does not work here.
+    """
+    if wanted == "auto":
+        wanted = os.environ.get("GRADE_ISOLATION", "auto")
+    if wanted == PROCESS or (wanted == "auto" and device != "cpu" and has_gpu()):
+        return PROCESS
+    found = probe()
+    if wanted == "auto":
+        return found.best
+    if why := found.why_not(wanted):
+        raise UsageError(text("usage.no_isolation", isolation=wanted, why=why), hint=text("usage.no_isolation_hint"))
+    return wanted
 
 
 class JudgeSession:
@@ -61,6 +87,7 @@ class JudgeSession:
                 device=options.device,
                 limits=assignment.limits,
                 notebook=bool(submission.cells),
+                isolation=choose_isolation(options.isolation, options.device),
             ),
             assignment.spec.entry.trainings,
             options.listener,

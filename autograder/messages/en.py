@@ -257,4 +257,13 @@ MESSAGES: dict[str, str] = {
     "release.unopened": "an `# END SOLUTION` without `# BEGIN SOLUTION`",
     "new.made": "Made {id}. Fill in the blanks (search for TODO), then: grade release --write {id}; grade validate {id}",
     "new.file": "  {path}",
+    # --- isolation --------------------------------------------------------------------------------------------------
+    "cli.check.isolation": "How your code is shut in; auto takes the strictest there is.",
+    "usage.no_isolation": "isolation `{isolation}` can't be had here. {why}",
+    "usage.no_isolation_hint": "Leave --isolation out: the strictest that works here is taken.",
+    "isolation.namespaces": "This system makes no user namespaces for you ({problem}). On Ubuntu 23.10 and later: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in a container: start it with `--security-opt seccomp=unconfined`, or with the right to make user namespaces.",
+    "isolation.root": "A namespace can be made, but no root of its own ({problem}). In a container, start it with `--security-opt systempaths=unconfined --security-opt apparmor=unconfined`.",
+    "isolation.seal": "A box can't be closed here ({problem}). It needs Linux 5.3 or later with seccomp, on x86-64 or ARM64.",
+    "isolation.landlock": "The kernel ({problem}) has no landlock, a second lock on files; it came with Linux 5.13 and can be switched off at boot.",
+    "isolation.unknown": "It needs Linux; this is {platform}.",
 }

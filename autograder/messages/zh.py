@@ -253,4 +253,13 @@ MESSAGES: dict[str, str] = {
     "release.unopened": "有 `# END SOLUTION` 而没有 `# BEGIN SOLUTION`",
     "new.made": "已生成 {id}。填好空白（搜索 TODO），然后运行：grade release --write {id}; grade validate {id}",
     "new.file": "  {path}",
+    # --- isolation --------------------------------------------------------------------------------------------------
+    "cli.check.isolation": "用哪种方式隔离你的代码；auto 选本机可用的最严格的一种。",
+    "usage.no_isolation": "本机无法使用隔离方式 `{isolation}`。{why}",
+    "usage.no_isolation_hint": "去掉 --isolation，会自动选用本机可用的最严格的隔离方式。",
+    "isolation.namespaces": "系统不允许你创建用户命名空间（{problem}）。Ubuntu 23.10 及更新版本请运行 `sysctl kernel.apparmor_restrict_unprivileged_userns=0`；容器请用 `--security-opt seccomp=unconfined` 启动，或授予创建用户命名空间的权限。",
+    "isolation.root": "命名空间可以创建，但无法挂载独立的根目录（{problem}）。容器请用 `--security-opt systempaths=unconfined --security-opt apparmor=unconfined` 启动。",
+    "isolation.seal": "本机无法封闭沙箱（{problem}）。需要 Linux 5.3 或更新版本，支持 seccomp，处理器为 x86-64 或 ARM64。",
+    "isolation.landlock": "内核（{problem}）没有 landlock，少了文件访问的第二道锁；它从 Linux 5.13 开始提供，也可能在启动时被关闭。",
+    "isolation.unknown": "需要 Linux，本机是 {platform}。",
 }

@@ -221,7 +221,9 @@ class TestBoxConformance:
 
     @linux_only
     def test_security_a_daemon_that_keeps_the_channel_does_not_hide_the_death(self, open_box: Opener):
-        student = open_box("import os, time\ndef die():\n    if os.fork() == 0: time.sleep(600)\n    os._exit(5)", processes=1)
+        student = open_box(
+            "import os, time\ndef die():\n    if os.fork() == 0: time.sleep(600)\n    os._exit(5)", processes=1
+        )
         assert student.death_in("die", timeout_s=LONG_S) == Cause(Status.CRASHED, "exit", "5")
 
     # --- forged answers -----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ own headers where they are installed.
 
 from __future__ import annotations
 
-import platform
+import os
 
 
 def _table(text: str) -> dict[str, int]:
@@ -111,7 +111,7 @@ def this_machine() -> dict[str, int]:
     Raises:
         OSError: there is none.
     """
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine not in TABLES:
         raise OSError(f"no table of system calls for {machine}")
     return TABLES[machine]

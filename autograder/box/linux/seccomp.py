@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import platform
+import os
 import struct
 from typing import NamedTuple
 
@@ -53,9 +53,9 @@ def program(profile: Profile, machine: str | None = None) -> Program:
 
     Args:
         profile: where boxes differ.
-        machine: as platform.machine names it; this one where it is left out.
+        machine: as os.uname names it; this one where it is left out.
     """
-    machine = machine or platform.machine()
+    machine = machine or os.uname().machine
     known = numbers.TABLES[machine]
     body = [
         instruction

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,11 +77,10 @@ def own_namespaces(kinds: Namespace = Namespace.MOUNT | Namespace.IPC | Namespac
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _user_namespaces() -> Iterator[None]:
+def _user_namespaces() -> None:
     """Skip where the system makes no user namespaces; under GRADE_REQUIRE_ALL that is a failure."""
     said = in_fork(own_namespaces)
     if said.error:
         if os.environ.get("GRADE_REQUIRE_ALL"):
             pytest.fail(f"no user namespaces here: {said.error}")
         pytest.skip(f"no user namespaces here: {said.error}")
-    yield
