@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.zygote import main; main()"
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 _MOST_FILES = 8192  # inodes; each takes about 1 KB of the kernel's memory
+_ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
 _KILLED = -int(signal.SIGKILL)
 
 
@@ -80,6 +81,14 @@ class ZygoteProcess:
     def alive(self) -> bool:
         """Whether it can be asked."""
         return self._process.poll() is None
+
+    def ends_within(self, timeout_s: float) -> bool:
+        """Whether it has ended, or does so soon."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def fork(self, request: SealRequest, descriptors: list[int]) -> None:
         """Ask for a box; what comes of it is told on the status socket among the descriptors.
@@ -225,6 +234,7 @@ class SealedProcess:
         self._lock = threading.RLock()
         self._pidfd: int | None = None
         self._exit: int | None = None
+        self._killed = False  # by us
         self.broken = ""
 
     def poll(self) -> int | None:
@@ -253,6 +263,7 @@ class SealedProcess:
     def kill(self) -> None:
         """Kill init. One that is not forked yet is killed by the zygote, which finds the status socket closed."""
         with self._lock:
+            self._killed = True
             while self._pidfd is None and self._exit is None and self._take(0):
                 pass
             if self._pidfd is None and self._exit is None:
@@ -299,7 +310,7 @@ class SealedProcess:
         elif kind == seal.BROKEN:
             self.fail(content.decode(errors="replace"))
         elif not message:  # init was killed: by us, or by the system; or the zygote is gone
-            if self._pidfd is None and not self._zygote.alive:
+            if not self._killed and self._zygote.ends_within(_ENDING_S):
                 self.fail(f"the zygote ended: {self._zygote.last_words()}")
             self._exit = _KILLED
         return True

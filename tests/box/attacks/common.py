@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import subprocess
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -12,7 +13,7 @@ def gained(**attempts):
     for name, attempt in attempts.items():
         try:
             came = attempt()
-        except (OSError, ValueError, RuntimeError, MemoryError, EOFError):
+        except (OSError, ValueError, RuntimeError, MemoryError, EOFError, subprocess.SubprocessError):
             continue
         found[name] = repr(came)[:500]
     return found
@@ -32,5 +33,8 @@ def read(path, size=4096):
 
 
 def write(path, content=b"x"):
-    with open(path, "ab") as file:
-        return file.write(content)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        return os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
