@@ -23,7 +23,7 @@ FAMILIES = {
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
-    "isolation.": {"namespaces", "root", "seal", "landlock"},
+    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
 CAUSES = {"wall", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}

@@ -27,7 +27,7 @@ _TRY_S = 10.0  # each try takes a few milliseconds
 _MOST_BYTES = 4096
 _DONE = b".\n"
 
-Layer = Literal["namespaces", "root", "seal", "landlock"]
+Layer = Literal["namespaces", "root", "seal", "landlock", "cgroup"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def probe() -> Probe:
     failed = try_in_fork(_namespaces)
     if failed is not None:
         return Probe((PROCESS,), (failed,))
-    weaker = [missing for missing in (_landlock(),) if missing is not None]
+    weaker = [missing for missing in (_landlock(), _memory_cgroup()) if missing is not None]
     return Probe((NAMESPACES, PROCESS), tuple(weaker))
 
 
@@ -114,6 +114,16 @@ def _landlock() -> Missing | None:
     from autograder.box.linux import landlock
 
     return None if landlock.abi() else Missing("landlock", os.uname().release)
+
+
+def _memory_cgroup() -> Missing | None:
+    from autograder.box.linux import cgroup
+
+    try:
+        cgroup.places()
+    except OSError as error:
+        return Missing("cgroup", str(error))
+    return None
 
 
 # --- trying ---------------------------------------------------------------------------------------------------------

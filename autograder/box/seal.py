@@ -69,7 +69,6 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     disk_bytes: int
     files: int
     processes: int = 0
-    memfd: bool = False
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -99,7 +98,7 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
         writable=(str(mounts.SCRATCH),),
         devices=mounts.device_paths(),
     )
-    profiles = [Profile(processes=processes, memfd=memfd) for processes in (False, True) for memfd in (False, True)]
+    profiles = [Profile(processes=processes) for processes in (False, True)]
     return Prepared(rules, {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles})
 
 
@@ -228,7 +227,7 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)
     if Layer.SECCOMP not in without:
-        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0, memfd=request.memfd)])
+        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0)])
 
 
 def use_threads(count: int) -> None:

@@ -27,7 +27,8 @@ import psutil
 from autograder.box import plain, seal
 from autograder.box.backends import NAMESPACES, Evidence
 from autograder.box.channel import Channel, offer_pair
-from autograder.box.linux import mounts
+from autograder.box.linux import cgroup, mounts
+from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygote import Begin, receive
 from autograder.limits import MB, Limits
@@ -39,6 +40,7 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.zygo
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 _MOST_FILES = 8192  # inodes; each takes about 1 KB of the kernel's memory
 _ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
+_GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for the box
 _KILLED = -int(signal.SIGKILL)
 
 
@@ -163,7 +165,18 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
         without: layers to leave out; for the tests that show what each is good for.
     """
     zygote = zygote_for(Key(spec.frameworks, spec.limits.threads, spec.device == "cpu"))
-    return SealedBox(zygote, request_for(spec.limits, without))
+    group = make_group(spec.limits)
+    return SealedBox(zygote, request_for(spec.limits, without), group)
+
+
+def make_group(limits: Limits) -> cgroup.Group | None:
+    """Return a control group for a box; None where none can be made, which the probe has told."""
+    # Somewhat more than one process by itself may take: that gives a MemoryError, which says where; a group only kills.
+    caps = cgroup.Caps(limits.memory_mb * MB * 9 // 8 + _GROUP_SLACK_BYTES, MOST_THREADS + limits.processes)
+    try:
+        return cgroup.Group(cgroup.places(), caps)
+    except OSError:
+        return None
 
 
 def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
@@ -185,7 +198,9 @@ class SealedBox:
 
     isolation = NAMESPACES
 
-    def __init__(self, zygote: ZygoteProcess, request: SealRequest) -> None:
+    def __init__(self, zygote: ZygoteProcess, request: SealRequest, group: cgroup.Group | None) -> None:
+        self._group = group
+        joined = group.descriptors if group else []
         ours, theirs = offer_pair().pair or (None, None)
         if ours is None or theirs is None:
             raise OSError("no pair of sockets")
@@ -195,13 +210,15 @@ class SealedBox:
         self.output: IO[bytes] = os.fdopen(output_read, "rb", buffering=0)
         self.process = SealedProcess(status_ours, zygote)
         try:
-            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno()])
+            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno(), *joined])
         except ZygoteGone as error:
             self.process.fail(str(error))
         finally:
             theirs.close()
             os.close(output_write)
             status_theirs.close()
+            if group:
+                group.let_go()
 
     def kill(self) -> None:
         """Kill the box's init, and with it everything in its pid namespace."""
@@ -212,14 +229,17 @@ class SealedBox:
         self.process.kill()
         self.channel.close()
         self.process.close()
+        if self._group:
+            self._group.close()
 
     def evidence(self) -> Evidence:
         """Return what is known of its end."""
-        return Evidence(broken=self.process.broken)
+        exceeded = self._group is not None and self._group.memory_exceeded()
+        return Evidence(broken=self.process.broken, memory_exceeded=exceeded)
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""
-        return SealedMemoryWatch(self.process, max_bytes, on_excess)
+        return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess)
 
 
 class SealedProcess:
@@ -317,11 +337,17 @@ class SealedProcess:
 
 
 class SealedMemoryWatch(plain.MemoryWatch):
-    """Adds up the memory of everything in a box."""
+    """Ends a box whose group had to end one of its processes; without a group, adds up the memory of all of them."""
 
-    def __init__(self, process: SealedProcess, max_bytes: int, on_excess: Callable[[], None]) -> None:
+    def __init__(
+        self, process: SealedProcess, group: cgroup.Group | None, max_bytes: int, on_excess: Callable[[], None]
+    ) -> None:
         self._process = process
+        self._group = group
         super().__init__(0, max_bytes, on_excess)
+
+    def _exceeded(self) -> bool:
+        return self._group.memory_exceeded() if self._group else super()._exceeded()
 
     def _members(self) -> list[psutil.Process]:
         return self._process.members()

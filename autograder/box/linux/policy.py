@@ -57,7 +57,7 @@ REFUSED = _names(
     setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
     setrlimit setpriority sched_setparam sched_setscheduler sched_setattr ioprio_set
     mbind set_mempolicy set_mempolicy_home_node migrate_pages move_pages mlockall munlockall mlock2 remap_file_pages
-    bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register memfd_secret vmsplice
+    memfd_create bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register memfd_secret vmsplice
     keyctl add_key request_key shmget shmat shmctl shmdt msgget msgsnd msgrcv msgctl semget semop semctl semtimedop
     mq_open mq_unlink inotify_init inotify_init1 inotify_add_watch fanotify_init fanotify_mark
     modify_ldt iopl ioperm personality acct reboot syslog quotactl quotactl_fd swapon swapoff vhangup lookup_dcookie
@@ -127,7 +127,6 @@ class Profile:
     """Where boxes differ. What is not said is the strictest."""
 
     processes: bool = False  # fork, for data loaders with workers
-    memfd: bool = False  # only where a cgroup counts such memory; no rlimit does
     only_signals_to: int | None = None  # a process id; where no pid namespace hides the other processes
     metadata: bool = True  # chmod and utime; not where files of others are in reach
 
@@ -153,7 +152,6 @@ def rules(profile: Profile) -> dict[str, Rule]:
         "ioctl": OneOf(1, _IOCTLS, _NO_TTY),
         "prctl": OneOf(0, _PRCTLS, errno.EPERM),
         "prlimit64": IsNull(2, errno.EPERM),  # limits may be read
-        "memfd_create": permit if profile.memfd else deny,
     }
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _STACK_BYTES = (8 << 20, 64 << 20)  # the usual; a student may raise it for a deep recursion
 _OPEN_FILES = 256
-_THREADS = 256  # tensorflow starts a few for each core, several times over
+MOST_THREADS = 256  # tensorflow starts a few for each core, several times over
 _ADDRESS_SPACE_FACTOR = 8  # tensorflow reserves far more than it uses; a backstop for what DATA does not count
 _KB = 1024
 
@@ -52,7 +52,7 @@ def apply(budget: Budget) -> None:
     _lower(resource.RLIMIT_MEMLOCK, 1 << 16)
     _lower(resource.RLIMIT_MSGQUEUE, 0)
     _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    _lower(resource.RLIMIT_NPROC, _THREADS + budget.processes)
+    _lower(resource.RLIMIT_NPROC, MOST_THREADS + budget.processes)
     _lower(resource.RLIMIT_FSIZE, budget.file_bytes)
     _lower(resource.RLIMIT_STACK, *_STACK_BYTES)
     # The hard limit a second later: at the hard limit the kernel sends SIGKILL, which tells nothing.

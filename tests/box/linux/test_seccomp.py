@@ -31,7 +31,6 @@ I386 = 0x40000003
 PROFILES = [
     Profile(),
     Profile(processes=True),
-    Profile(memfd=True),
     Profile(only_signals_to=42, metadata=False),
 ]
 NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000
