@@ -1,7 +1,6 @@
-"""The `namespaces` backend, the judge's side: starts zygotes, asks them for boxes, and knows how each box ended.
+"""The `namespaces` backend, the judge's side: asks zygotes for boxes, and knows how each box ended.
 
-Zygotes stay for the course of a command, one for each set of frameworks; `close_zygotes` ends them, and so does the end
-of this process, however it comes. What a box is and goes through: `zygote` and `seal`.
+What a box is and goes through: `zygote` and `seal`.
 """
 
 from __future__ import annotations
@@ -13,30 +12,27 @@ import select
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-import msgspec
 import psutil
 
 from autograder.box import plain, seal
 from autograder.box.backends import NAMESPACES, Evidence
 from autograder.box.channel import Channel, offer_pair
-from autograder.box.linux import cgroup, mounts
+from autograder.box.linux import cgroup
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
-from autograder.box.zygote import Begin, receive
+from autograder.box.zygote import receive
+from autograder.box.zygotes import Key, ZygoteGone, ZygoteProcess, zygote_for
 from autograder.limits import MB, Limits
 
 if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
 
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.zygote import main; main()"
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 _MOST_FILES = 8192  # inodes; each takes about 1 KB of the kernel's memory
 _ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
@@ -44,129 +40,62 @@ _GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for 
 _KILLED = -int(signal.SIGKILL)
 
 
-class Key(NamedTuple):
-    """What a zygote is made for; boxes with the same can be forked from the same."""
+class Kind(NamedTuple):
+    """Boxes of one kind are as good as each other before they are given a submission."""
 
-    frameworks: tuple[str, ...]
-    threads: int
-    cpu_only: bool
-
-
-class ZygoteGone(OSError):
-    """The zygote has ended, so it can't fork a box."""
+    key: Key
+    request: SealRequest
+    limits: Limits
 
 
-class ZygoteProcess:
-    """A zygote, as the judge holds it. It is importing while the judge goes on; requests wait in the socket."""
-
-    def __init__(self, key: Key) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = plain.environment(mounts.SCRATCH, os.environ, threads=key.threads, cpu_only=key.cpu_only)
-        # numpy's library starts its threads when it is imported, and a zygote must not have any.
-        environment["OPENBLAS_NUM_THREADS"] = "1"
-        package_root = str(Path(__file__).resolve().parents[2])
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                cwd="/",
-                env=environment,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        self._send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads)), [])
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can be asked."""
-        return self._process.poll() is None
-
-    def ends_within(self, timeout_s: float) -> bool:
-        """Whether it has ended, or does so soon."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def fork(self, request: SealRequest, descriptors: list[int]) -> None:
-        """Ask for a box; what comes of it is told on the status socket among the descriptors.
-
-        Raises:
-            ZygoteGone: it has ended.
-        """
-        self._send(msgspec.msgpack.encode(request), descriptors)
-
-    def last_words(self) -> str:
-        """Return the end of what it wrote to its stderr: why it could not start."""
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")[-2000:]
-
-    def close(self) -> None:
-        """End it with every box that it forked."""
-        self._control.close()
-        try:
-            self._process.wait(_GONE_S)
-        except subprocess.TimeoutExpired:  # in an import that does not end
-            self._process.kill()
-            self._process.wait()
-        self._errors.close()
-
-    def disown(self) -> None:
-        """Let go of it in a process that was forked from the one that started it."""
-        self._control.close()
-        self._errors.close()
-        self._process.returncode = 0  # not ours to wait for
-
-    def _send(self, message: bytes, descriptors: list[int]) -> None:
-        try:
-            socket.send_fds(self._control, [message], descriptors)
-        except OSError as error:
-            raise ZygoteGone(f"{error}; {self.last_words()}") from None
-
-
-_zygotes: dict[Key, ZygoteProcess] = {}
-
-
-def zygote_for(key: Key) -> ZygoteProcess:
-    """Return the zygote for a key: one that runs, or a new one."""
-    known = _zygotes.get(key)
-    if known is None or not known.alive:
-        if known is not None:
-            known.close()
-        known = _zygotes[key] = ZygoteProcess(key)
-    return known
-
-
-def close_zygotes() -> None:
-    """End all zygotes."""
-    for key in list(_zygotes):
-        _zygotes.pop(key).close()
-
-
-def _disown_zygotes() -> None:
-    for key in list(_zygotes):
-        _zygotes.pop(key).disown()
-
-
-atexit.register(close_zygotes)
-# SECURITY: a zygote ends when the last copy of its control socket is closed; no other process may keep one.
-os.register_at_fork(after_in_child=_disown_zygotes)
+_spares: dict[Kind, list[SealedBox]] = {}
+_spares_wanted = 0
 
 
 def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
-    """Start a sealed box and return at once.
+    """Start a sealed box and return at once: a spare one, where one waits.
 
     Args:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
-    zygote = zygote_for(Key(spec.frameworks, spec.limits.threads, spec.device == "cpu"))
-    group = make_group(spec.limits)
-    return SealedBox(zygote, request_for(spec.limits, without), group)
+    kind = Kind(
+        Key(spec.frameworks, spec.limits.threads, spec.device == "cpu"), request_for(spec.limits, without), spec.limits
+    )
+    waiting = _spares.setdefault(kind, [])
+    box = _take_spare(waiting) or _fork(kind)
+    while len(waiting) < _spares_wanted:
+        waiting.append(_fork(kind))
+    return box
+
+
+def keep_spares(count: int) -> None:
+    """Have that many boxes of each kind forked ahead from now on, sealed and waiting for a submission.
+
+    A fork takes 15 ms where the zygote is large; a run of a class takes thousands, and what waits costs 4 MB each.
+    """
+    global _spares_wanted  # noqa: PLW0603 - one setting for the command, as the zygotes are
+    _spares_wanted = count
+    for waiting in _spares.values():
+        while waiting:
+            waiting.pop().discard()
+
+
+atexit.register(keep_spares, 0)
+os.register_at_fork(after_in_child=_spares.clear)
+
+
+def _take_spare(waiting: list[SealedBox]) -> SealedBox | None:
+    while waiting:
+        spare = waiting.pop(0)
+        if spare.process.poll() is None:
+            return spare
+        spare.discard()
+    return None
+
+
+def _fork(kind: Kind) -> SealedBox:
+    return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits))
 
 
 def make_group(limits: Limits) -> cgroup.Group | None:
@@ -231,6 +160,11 @@ class SealedBox:
         self.process.close()
         if self._group:
             self._group.close()
+
+    def discard(self) -> None:
+        """End a box that nobody has used."""
+        self.end()
+        self.output.close()
 
     def evidence(self) -> Evidence:
         """Return what is known of its end."""

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from autograder.box import sealed
+from autograder.box import zygotes
 from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
 from autograder.box.probe import probe
 from autograder.limits import Limits
@@ -141,7 +141,7 @@ def test_security_attack(attack: Attack, target: Target) -> None:
     assert target.secret not in f"{came}{told}"
     assert not any(map(runs, members))
     assert target.neighbour.call("one") == 1
-    assert all(zygote.alive for zygote in sealed._zygotes.values())
+    assert all(zygote.alive for zygote in zygotes._zygotes.values())
 
 
 @pytest.mark.parametrize("attack", [row for row in TABLE if row.values[0].unsealed])

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 import psutil
 import pytest
 
-from autograder.box import backends, seal, sealed
+from autograder.box import backends, seal, sealed, zygotes
 from autograder.box.client import BoxClient, BoxDied, BoxSpec
 from autograder.box.probe import probe
 from autograder.box.seal import Layer
@@ -202,7 +203,7 @@ def test_matplotlib_draws(opened):
 def test_after_a_zygote_has_ended_the_next_box_has_a_new_one(opened, until):
     box = opened(ONE, threads=7)
     assert box.call("one") == 1
-    (zygote,) = [one for key, one in sealed._zygotes.items() if key.threads == 7]
+    (zygote,) = [one for key, one in zygotes._zygotes.items() if key.threads == 7]
     zygote._process.kill()
     zygote._process.wait()
     assert until(lambda: not box.client.alive)
@@ -211,13 +212,13 @@ def test_after_a_zygote_has_ended_the_next_box_has_a_new_one(opened, until):
 
 
 def test_a_zygote_that_can_not_start_is_our_fault_and_says_why(opened, monkeypatch):
-    monkeypatch.setattr(sealed, "_START", "raise SystemExit('made-up reason')")
+    monkeypatch.setattr(zygotes, "_START", "raise SystemExit('made-up reason')")
     box = opened(ONE, threads=6)
     with pytest.raises(BoxDied) as caught:
         box.loaded()
     assert caught.value.cause.status is Status.INTERNAL
     assert "made-up reason" in caught.value.cause.detail
-    sealed._zygotes.pop(sealed.Key((), 6, cpu_only=True)).close()
+    zygotes._zygotes.pop(zygotes.Key((), 6, cpu_only=True)).close()
 
 
 def test_security_a_layer_that_can_not_be_made_is_our_fault_and_no_student_code_runs(opened, monkeypatch):
@@ -242,7 +243,7 @@ def test_a_box_can_be_given_up_before_it_is_forked(opened):
         box.client.close()
         assert time.monotonic() - began < LONG_S
         assert not box.client.alive
-    (zygote,) = [one for key, one in sealed._zygotes.items() if key.threads == 5]
+    (zygote,) = [one for key, one in zygotes._zygotes.items() if key.threads == 5]
     assert opened(ONE, threads=5).call("one") == 1
     stub = psutil.Process(zygote._process.pid)
     assert len([one for one in stub.children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]) == 3
@@ -257,7 +258,7 @@ def test_many_boxes_in_a_row_leave_nothing_behind(opened):
         return len(list(Path("/proc/self/fd").iterdir()))
 
     opened(ONE).call("one")
-    (zygote,) = [one for key, one in sealed._zygotes.items() if key == sealed.Key((), 2, cpu_only=True)]
+    (zygote,) = [one for key, one in zygotes._zygotes.items() if key == zygotes.Key((), 2, cpu_only=True)]
     inner = psutil.Process(zygote._process.pid).children()[0]
     counts = []
     for _ in range(20):
@@ -345,7 +346,7 @@ def test_security_without_its_layers_an_attack_gains(target: Target, monkeypatch
     """And with any of them it does not: test_attacks.py, where all are on; here, each put back alone."""
     for put_back in (None, *sorted(without)):
         off = tuple(sorted(without - {put_back}))
-        monkeypatch.setattr(backends, "start", lambda spec, off=off: sealed.start(spec, off))
+        monkeypatch.setattr(backends, "start", partial(sealed.start, without=off))
         box = open_box((FOLDER / f"{attack}.py").read_text(), "namespaces")
         try:
             came = outcome(box, target.facts)
@@ -353,3 +354,53 @@ def test_security_without_its_layers_an_attack_gains(target: Target, monkeypatch
             box.client.close()
             box.client._output._thread.join(LONG_S)
         assert (gained in came.get("gains", {})) is (put_back is None), (put_back, came)
+
+
+# --- spares -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_spares() -> Iterator[None]:
+    """One box of each kind is kept ready."""
+    sealed.keep_spares(1)
+    yield
+    sealed.keep_spares(0)
+
+
+def test_a_spare_box_is_used_once_and_replaced(opened, with_spares):
+    source = "import os\nseen = []\ndef see(x):\n    seen.append(x)\n    return [os.getpid(), seen, os.listdir('.')]"
+    boxes = [opened(source) for _ in range(3)]
+    assert [box.call("see", number) for number, box in enumerate(boxes)] == [
+        [2, [number], ["answer.py"]] for number in range(3)
+    ]
+    pids = [box.client._running.process.members()[-1].pid for box in boxes]
+    assert len(set(pids)) == 3
+    (waiting,) = [spares for kind, spares in sealed._spares.items() if spares]
+    assert len(waiting) == 1
+
+
+def test_a_spare_with_other_limits_is_not_taken(opened, with_spares):
+    opened(ONE, memory_mb=512).call("one")
+    box = opened(
+        "import resource\ndef limit(): return resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20", memory_mb=2048
+    )
+    assert 2048 <= box.call("limit") < 2560
+
+
+def test_a_spare_that_has_died_is_not_taken(opened, with_spares, until):
+    opened(ONE).call("one")
+    (waiting,) = [spares for kind, spares in sealed._spares.items() if spares]
+    assert until(waiting[0].process.members)
+    waiting[0].process.members()[-1].kill()
+    assert until(lambda: waiting[0].process.poll() is not None)
+    assert opened(ONE).call("one") == 1
+
+
+def test_spares_end_where_none_are_wanted_any_more(opened):
+    sealed.keep_spares(2)
+    opened(ONE).call("one")
+    waiting = [spare for spares in sealed._spares.values() for spare in spares]
+    sealed.keep_spares(0)
+    assert len(waiting) == 2
+    assert all(spare.process.poll() is not None for spare in waiting)
+    assert not any(sealed._spares.values())
