@@ -2,9 +2,11 @@
 
 One process is forked from the zygote (autograder.box.zygote) into a pid namespace of its own and becomes its init:
 
-    init      joins its cgroups ─▶ keeps five descriptors ─▶ own mounts, network, ipc, host name ─▶ scratch, /proc
-              ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker ─▶ reaps, tells its end
-    worker    rlimits ─▶ landlock ─▶ system call filter ─▶ lets go of the status socket ─▶ reads the submission, serves
+    init      keeps five descriptors and its cgroups' ─▶ own mounts, network, ipc, host name ─▶ scratch, /proc
+              ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker
+              ─▶ moves it into the cgroups, opens the gate ─▶ reaps, tells its end
+    worker    rlimits ─▶ landlock ─▶ system call filter ─▶ waits at the gate ─▶ lets go of all but the channel
+              ─▶ reads the submission, serves
 
 The order is not free: /proc can be mounted only with rights in the namespace that owns the pid namespace, so before the
 own user namespace; that takes every right there was, so before the capabilities go; landlock and the filter forbid what
@@ -21,6 +23,7 @@ import fcntl
 import os
 import signal
 import struct
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -40,6 +43,7 @@ BROKEN = b"b"  # from any of them: which layer could not be made, in words
 EXIT_STATUS = struct.Struct("<i")
 
 SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status socket says why
+_OPEN = b"1"  # what goes through the gate
 _MOST_TEXT = 2000
 
 
@@ -87,6 +91,7 @@ class Prepared(NamedTuple):
 
     rules: landlock.Rules
     filters: dict[Profile, bytes]
+    set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
 
 
 def prepare(folders: tuple[str, ...]) -> Prepared:
@@ -99,7 +104,8 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
         devices=mounts.device_paths(),
     )
     profiles = [Profile(processes=processes) for processes in (False, True)]
-    return Prepared(rules, {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles})
+    filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
+    return Prepared(rules, filters)
 
 
 def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
@@ -108,18 +114,26 @@ def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) ->
     Broken setups end here: the status socket says why, and the judge takes it for its own fault.
     """
     try:
-        join_cgroups(descriptors.cgroups)
-        keep_descriptors(descriptors)
+        cgroups = keep_descriptors(descriptors)
         isolate(request)
+        gate, opener = os.pipe()
         worker = os.fork()
         if worker:
+            join_cgroups(cgroups, worker)
+            os.write(opener, _OPEN)
             _be_init(worker)
-        use_threads(request.threads)
+        use_threads(request.threads, prepared)
         limit(request, prepared)
+        _pass(gate)
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
         give_up(error)
-    os.close(STATUS)
+    os.closerange(STATUS, os.sysconf("SC_OPEN_MAX"))
+
+
+def _pass(gate: int) -> None:
+    if os.read(gate, 1) != _OPEN:
+        raise OSError("init has given up")
 
 
 def give_up(error: BaseException) -> NoReturn:
@@ -134,31 +148,32 @@ def give_up(error: BaseException) -> NoReturn:
 # --- init -----------------------------------------------------------------------------------------------------------
 
 
-def join_cgroups(opened: tuple[int, ...]) -> None:
-    """Move this process, and so its future children, into the cgroups that the judge made for it.
+def join_cgroups(opened: list[int], worker: int) -> None:
+    """Move the worker, and so all that it will start, into the cgroups that the judge made, with rights of the judge's.
 
-    The judge opened the files, with its rights; the zero stands for whoever writes.
+    By init, while the worker puts on its own layers: the kernel takes 10 ms to let all processors know.
     """
     for descriptor in opened:
-        os.write(descriptor, b"0")
+        os.write(descriptor, str(worker).encode())
 
 
-def keep_descriptors(given: Descriptors) -> None:
+def keep_descriptors(given: Descriptors) -> list[int]:
     """Put what the box needs to its places and close everything else.
 
     Why: an inherited descriptor is access that no later layer takes back: of a file, of a folder outside the root, of
     the zygote's own socket.
+
+    Returns:
+        Where the cgroups' are now; init's, like the status socket.
     """
     null = os.open(os.devnull, os.O_RDWR)
+    kept = (null, given.output, given.output, given.channel, given.status, *given.cgroups)
     # First out of the way: one of them may lie where another has to go.
-    moved = [_above(number) for number in (null, given.output, given.output, given.channel, given.status)]
+    moved = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, len(kept)) for number in kept]
     for place, number in enumerate(moved):
         os.dup2(number, place, inheritable=place <= ERRORS)
-    os.closerange(STATUS + 1, os.sysconf("SC_OPEN_MAX"))
-
-
-def _above(number: int) -> int:
-    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, STATUS + 1)
+    os.closerange(len(kept), os.sysconf("SC_OPEN_MAX"))
+    return list(range(STATUS + 1, len(kept)))
 
 
 def isolate(request: SealRequest) -> None:
@@ -204,6 +219,7 @@ def prefer_to_be_killed(proc_self: int) -> None:
 def _be_init(worker: int) -> NoReturn:
     """Reap whatever is orphaned, until the worker ends; tell how, and end. With init the kernel ends all others."""
     os.closerange(NULL, STATUS)
+    os.closerange(STATUS + 1, os.sysconf("SC_OPEN_MAX"))
     # Of the default signals pid 1 gets none from its own namespace; for this one Python has a handler, which raises.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
@@ -230,18 +246,23 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
         seccomp.apply(prepared.filters[Profile(processes=request.processes > 0)])
 
 
-def use_threads(count: int) -> None:
+def use_threads(count: int, prepared: Prepared) -> None:
     """Have numpy's library compute with this many threads, as it would have from its environment in a fresh process.
 
     The zygote has to be single-threaded when it forks, so it imported numpy with one. Other counts give other bits.
     """
     os.environ["OPENBLAS_NUM_THREADS"] = str(count)
+    for set_threads in prepared.set_threads:
+        set_threads(count)
+
+
+def thread_setters() -> tuple[Callable[[int], object], ...]:
+    """Return the function of each loaded OpenBLAS that sets its number of threads."""
+    found = []
     for library in loaded_libraries("openblas"):
         handle = ctypes.CDLL(library)
-        for name in _OPENBLAS_SETTERS:
-            if setter := getattr(handle, name, None):
-                setter(count)
-                break
+        found += [setter for name in _OPENBLAS_SETTERS if (setter := getattr(handle, name, None))][:1]
+    return tuple(found)
 
 
 # numpy's wheels have their own build, with names that can't clash; distributions have the plain one.

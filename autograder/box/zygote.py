@@ -61,7 +61,8 @@ def main() -> None:
     folders = needed_folders([Path(__file__).resolve().parents[1]])
     enter_jail(folders, control)
     import_and_warm(begin)
-    Zygote(control, seal.prepare(folders), begin.threads).serve()
+    prepared = seal.prepare(folders)._replace(set_threads=seal.thread_setters())
+    Zygote(control, prepared).serve()
 
 
 # --- the jail -------------------------------------------------------------------------------------------------------
@@ -126,8 +127,11 @@ def import_and_warm(begin: Begin) -> None:
         # Broad: what a broken installation raises at import is anybody's guess; the student's own import will say it.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    for name in ("numpy.random", "numpy.linalg", "numpy.fft"):  # imported by numpy when they are first used: 20 ms
+        importlib.import_module(name)
     if "torch" in sys.modules:
         warm_torch(begin.threads)
+    platform.platform()  # remembered: it reads the whole interpreter for the version of libc
     # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
     gc.collect()
     gc.freeze()
@@ -141,6 +145,7 @@ def warm_torch(threads: int) -> None:
     a parallel operation would leave a pool of threads behind, on which the forked processes wait for ever.
     """
     torch = importlib.import_module("torch")
+    torch.manual_seed(0)
     torch.set_num_threads(1)
     for optimizer in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
         layer = torch.nn.Linear(4, 4)
@@ -167,13 +172,11 @@ class Zygote:
     Args:
         control: requests come from it.
         prepared: what boxes are sealed by.
-        threads: that boxes compute with.
     """
 
-    def __init__(self, control: socket.socket, prepared: Prepared, threads: int) -> None:
+    def __init__(self, control: socket.socket, prepared: Prepared) -> None:
         self._control = control
         self._prepared = prepared
-        self._threads = threads
         self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._boxes: dict[int, int] = {}  # pid of each init by a pidfd of it
         self._poll = select.poll()

@@ -22,15 +22,14 @@ from pydantic import BaseModel, ConfigDict
 
 from autograder.box import zygotes
 from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
-from autograder.box.probe import probe
 from autograder.limits import Limits
 from autograder.results import Status
-from tests.box.conftest import Driven
+from tests.box.conftest import Driven, sealed_only
 
 FOLDER = Path(__file__).with_name("attacks")
 QUICK = {"import_s": 60, "call_s": 60, "attempt_s": 300, "threads": 2}
 
-pytestmark = pytest.mark.skipif("namespaces" not in probe().backends, reason=f"no sealed boxes: {probe().missing}")
+pytestmark = sealed_only
 
 
 class Attack(BaseModel):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.box.probe import probe
+from tests.box.conftest import sealed_only
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -20,7 +20,7 @@ SLOW_S = 280
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root, to become somebody else"),
-    pytest.mark.skipif("namespaces" not in probe().backends, reason=f"no sealed boxes: {probe().missing}"),
+    sealed_only,
 ]
 
 

@@ -19,11 +19,10 @@ import pytest
 
 from autograder.box import backends, seal, sealed, zygotes
 from autograder.box.client import BoxClient, BoxDied, BoxSpec
-from autograder.box.probe import probe
 from autograder.box.seal import Layer
 from autograder.limits import Limits
 from autograder.results import Status
-from tests.box.conftest import Driven
+from tests.box.conftest import Driven, sealed_only
 from tests.box.test_attacks import FOLDER, Target, open_box, outcome, target
 
 __all__ = ["target"]  # a fixture
@@ -31,7 +30,7 @@ __all__ = ["target"]  # a fixture
 ROOT = Path(__file__).resolve().parents[2]
 LONG_S = 60.0
 
-pytestmark = pytest.mark.skipif("namespaces" not in probe().backends, reason=f"no sealed boxes: {probe().missing}")
+pytestmark = sealed_only
 
 ONE = "def one(): return 1"
 

@@ -7,6 +7,7 @@ own headers where they are installed.
 from __future__ import annotations
 
 import os
+from functools import cache
 
 
 def _table(text: str) -> dict[str, int]:
@@ -105,6 +106,7 @@ AARCH64 = _table(
 TABLES = {"x86_64": X86_64, "aarch64": AARCH64}
 
 
+@cache
 def this_machine() -> dict[str, int]:
     """Return the table of this machine.
 
