@@ -122,8 +122,8 @@ def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) ->
             join_cgroups(cgroups, worker)
             os.write(opener, _OPEN)
             _be_init(worker)
-        use_threads(request.threads, prepared)
         limit(request, prepared)
+        use_threads(request.threads, prepared)
         _pass(gate)
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
@@ -236,6 +236,10 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
     """Put on the layers that bind this process alone. The filter is last: it forbids to set up anything more."""
     without = request.without
     syscalls.set_dumpable(dumpable=True)  # /proc/self is its own again
+    # SECURITY: landlock and the filter bind the thread that asks for them, and those it starts from then on. One that
+    # was there before would go on without, and run what the student's code writes to its stack.
+    if (threads := thread_count()) != 1:
+        raise OSError(f"{threads} threads before the filter")
     if Layer.RLIMITS not in without:
         rlimits.apply(
             rlimits.Budget(request.memory_bytes, request.cpu_s, request.file_bytes, request.processes),
@@ -244,6 +248,11 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
         landlock.apply(prepared.rules)
     if Layer.SECCOMP not in without:
         seccomp.apply(prepared.filters[Profile(processes=request.processes > 0)])
+
+
+def thread_count() -> int:
+    """Return how many threads this process has."""
+    return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - names are all that is wanted
 
 
 def use_threads(count: int, prepared: Prepared) -> None:

@@ -158,11 +158,6 @@ def warm_torch(threads: int) -> None:
     torch.set_num_threads(threads)  # starts none; they come with the first parallel operation
 
 
-def thread_count() -> int:
-    """Return how many threads this process has."""
-    return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - names are all that is wanted
-
-
 # --- serving --------------------------------------------------------------------------------------------------------
 
 
@@ -204,7 +199,7 @@ class Zygote:
                 os.close(descriptor)
 
     def _fork(self, request: SealRequest, descriptors: Descriptors) -> None:
-        if (threads := thread_count()) != 1:
+        if (threads := seal.thread_count()) != 1:
             os.write(descriptors.status, seal.BROKEN + f"{threads} threads before a fork".encode())
             return
         # Back into the own namespace first: a process that has unshared once can't do so again.

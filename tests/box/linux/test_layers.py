@@ -10,12 +10,15 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from autograder.box import seal
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.landlock import Rules
 from autograder.box.linux.namespaces import INSIDE_ID, Namespace
@@ -485,3 +488,17 @@ def test_security_a_32_bit_call_kills():
 
     assert in_fork(attack).status == 0
     assert in_fork(filtered(), attack).status == -31
+
+
+def test_security_a_process_with_a_second_thread_is_not_sealed():
+    """The filter would bind one of them only."""
+
+    def start_thread() -> None:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+
+    def limit() -> None:
+        request = seal.SealRequest(threads=1, memory_bytes=1 << 30, cpu_s=9, file_bytes=MB, disk_bytes=MB, files=9)
+        seal.limit(request, seal.prepare(()))
+
+    assert in_fork(limit).error == ""
+    assert "2 threads" in in_fork(start_thread, limit).error
