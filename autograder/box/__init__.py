@@ -28,9 +28,9 @@ Descriptors of the worker: 0 null device, 1 and 2 output pipe, one socket (the c
 
 Two backends, one interface (`backends.Started`); `probe` finds out by trying which of them this machine has.
 
-`process` (`plain`): it guards against accidents on a student's own laptop, not against attacks. It promises that the judge
-survives, that limits end what they bound, and that no verdict can be forged through the channel; it does not hide the
-file system or the network.
+`process` (`plain`): it guards against accidents on a student's own laptop, not against attacks. It promises that the
+judge survives, that limits end what they bound, and that no verdict can be forged through the channel; it does not hide
+the file system or the network.
 
 `namespaces` (`sealed`): two more processes for each box, and one zygote for all of them.
 
@@ -40,8 +40,8 @@ file system or the network.
       ▲                     │ pidfd                                              │ exit status
       └──── status socket, one a box ◀───────────────────────────────────────────┘
 
-The zygote (`zygote`) enters namespaces and a root of its own before it imports a framework, and never sees a byte of the
-student's. Init is pid 1 of the box's pid namespace: it reaps, tells how the worker ended, and everything ends with it. The
-worker is the same as above; between its fork and its first request stand the layers of `seal`, each of them a module of
-`linux`. The judge kills by init's pidfd, so never a stranger who got its number.
+The zygote (`zygote`) enters namespaces and a root of its own before it imports a framework, and never sees a byte of
+the student's. Init is pid 1 of the box's pid namespace: it reaps, tells how the worker ended, and everything ends with
+it. The worker is the same as above; between its fork and its first request stand the layers of `seal`, each of them a
+module of `linux`. The judge kills by init's pidfd, so never a stranger who got its number.
 """
