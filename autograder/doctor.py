@@ -13,6 +13,7 @@ from pathlib import Path
 from autograder.box import pythons
 from autograder.box.devices import has_nvidia_driver
 from autograder.box.interpreter import Interpreter, choose, is_ours, ours, package_of, quoted
+from autograder.box.probe import probe
 from autograder.course import find_course
 from autograder.datasets import states
 from autograder.diagnosis import (
@@ -25,6 +26,7 @@ from autograder.diagnosis import (
 )
 from autograder.errors import ConfigError, GradeError, UsageError
 from autograder.judge.machine import FRAMEWORKS, KnownFramework, ask_box, ask_frameworks
+from autograder.judge.session import choose_isolation
 from autograder.messages import text
 from autograder.report.terminal import device_text
 
@@ -51,7 +53,7 @@ def diagnose(given: str | None, cwd: Path, tell: Callable[[str], None]) -> Diagn
         _python(python),
         _box(box.failure, box.start_s),
         *_frameworks(python, known),
-        _isolation(box.isolation),
+        *_isolation(python),
         *_datasets(),
         _disk(Path(tempfile.gettempdir())),
         _course(cwd),
@@ -128,9 +130,13 @@ def _absent(name: str, python: Interpreter, *, others: bool) -> Finding:
     )
 
 
-def _isolation(name: str) -> Finding:
-    said = text("doctor.isolation_process") if name == "process" else text("doctor.isolation", name=name)
-    return Finding(name="isolation", health=Health.GOOD, said=said)
+def _isolation(python: Interpreter) -> Iterator[Finding]:
+    """Say how the student's code is shut in here, and for each layer that is missing how to get it."""
+    name = choose_isolation("auto", "auto", python)
+    yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{name}"))
+    for missing in probe().missing:
+        said, hint = text("doctor.isolation_weaker"), missing.explained()
+        yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint=hint)
 
 
 def _datasets() -> Iterator[Finding]:

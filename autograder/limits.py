@@ -25,6 +25,7 @@ class Limits(BaseModel):
     # A flood ends the call only here: an honest `print` at every step of a long training is a few MB.
     output_mb: int = Field(256, ge=1, description="what one check may print, in MiB")
     file_mb: int = Field(1024, ge=1, description="the largest file that may be written, in MiB")
+    processes: int = Field(0, ge=0, le=64, description="processes that a sealed box may start; a DataLoader's workers")
     threads: int = Field(2, ge=1, le=64, description="threads to compute with; other counts give other bits")
 
     @property

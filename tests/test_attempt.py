@@ -15,6 +15,7 @@ import pytest
 
 from autograder import __version__, datasets
 from autograder.box.client import StudentRaised
+from autograder.box.probe import probe
 from autograder.box.protocol import Raised
 from autograder.course import load_course
 from autograder.datasets.registry import NAMES
@@ -68,7 +69,7 @@ def test_a_right_answer(course):
     ]
     assert report.hidden_points_not_run == 20
     assert (report.assignment, report.submission, report.framework) == ("hw1", "sums.py", None)
-    assert (report.isolation, report.device, report.seeds) == ("process", "cpu", (0,))
+    assert (report.isolation, report.device, report.seeds) == (probe().best, "cpu", (0,))
     assert report.submission_sha256 == read_file(course / "student" / "sums.py").sha256
     assert report.checks_sha256 == load_course(course).assignment("hw1").checks_sha256
     assert datetime.fromisoformat(report.started_at).tzinfo is not None
@@ -455,7 +456,7 @@ def test_a_framework_that_is_not_installed_comes_with_its_pip_line(course, monke
     ("framework", "problem", "said"),
     [
         ("torch", "", "There is no device 'cuda' that torch can use here."),
-        ("tensorflow", "no\nlibcuda", "There is no device 'cuda' that tensorflow can use here: no libcuda"),
+        ("tensorflow", "no libcuda", "There is no device 'cuda' that tensorflow can use here: no libcuda"),
         (None, "", "hw.py imports neither torch nor tensorflow: there is nothing that could compute on cuda."),
     ],
 )

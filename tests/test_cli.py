@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from autograder import __version__, cli
+from autograder.box.probe import probe
 from autograder.errors import InternalError
 from autograder.messages import CATALOGUES, set_language
 from autograder.results import Report
@@ -253,7 +254,7 @@ def test_ctrl_c_in_the_middle_of_a_training_leaves_no_process(course, tmp_path, 
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "autograder", "check", "hw1", "sums.py"],
+        [sys.executable, "-m", "autograder", "check", "hw1", "sums.py", "--isolation", "process"],
         cwd=course, env=environment(TMPDIR=str(scratch)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     _wait_for(lambda: mark.exists() and len(mark.read_text().split()) == 2)
@@ -266,6 +267,44 @@ def test_ctrl_c_in_the_middle_of_a_training_leaves_no_process(course, tmp_path, 
     assert b"Traceback" not in stderr
     _wait_for(lambda: not [pid for pid in pids if _runs(pid)])
     assert list(scratch.iterdir()) == []
+
+
+# A sealed box can write no mark for the test to find, but its process can be given a name.
+SEALED_TRAINING = """
+import ctypes, time
+def add(a, b): return a + b
+def slope(xs, ys, seed=0):
+    ctypes.CDLL(None).prctl(15, b"{name}")
+    time.sleep(300)
+"""
+
+
+@pytest.mark.skipif(probe().best != "namespaces", reason="no sealed boxes here")
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (["check", "hw1", "sums.py"], signal.SIGINT),
+        (["check", "hw1", "sums.py"], signal.SIGTERM),
+        (["validate", "hw1", "--jobs", "2"], signal.SIGINT),
+    ],
+)
+def test_ctrl_c_leaves_nothing_of_sealed_boxes(course, command, kind):
+    name = f"t{time.monotonic_ns() % 10**12}"
+    training = SEALED_TRAINING.format(name=name) + "# BEGIN SOLUTION\n# END SOLUTION\n"
+    write(course / "course.yml", COURSE.replace("call_s: 30", "call_s: 300"))
+    for path in ("sums.py", "solutions/hw1_sums/sums.py", "assignments/hw1_sums/sums.py"):
+        write(course / path, training)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "autograder", *command], start_new_session=True,
+        cwd=course, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    _wait_for(lambda: any(one.name() == name for one in psutil.process_iter()))
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, kind)
+    stdout, stderr = process.communicate(timeout=60)
+    _, left = psutil.wait_procs(family, timeout=20)
+    assert (process.returncode, stdout, left) == (130, b"", [])
+    assert b"Traceback" not in stderr
 
 
 def _runs(pid):
@@ -291,7 +330,7 @@ def test_ctrl_c_in_the_middle_of_validate_leaves_no_process(course, tmp_path):
         write(course / path, TRAINING.format(mark=str(mark)) + "# BEGIN SOLUTION\n# END SOLUTION\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "autograder", "validate", "hw1", "--jobs", "2"], start_new_session=True,
-        cwd=course, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=course, env=environment(GRADE_ISOLATION="process"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     _wait_for(mark.exists)
     family = psutil.Process(process.pid).children(recursive=True)

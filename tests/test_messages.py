@@ -29,6 +29,7 @@ FAMILIES = {
         *("solution", "device", "trainings", "longest", "attempt"),
         *("metric", "least", "median", "most", "full", "zero"),
     },
+    "doctor.isolation_": {"namespaces", "process"},
     "doctor.name.": {"box", "isolation", "disk", "course"},
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
@@ -40,6 +41,7 @@ FAMILIES = {
     },
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
+    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
 CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}
@@ -124,7 +126,7 @@ def test_every_way_in_which_a_box_ends_has_words():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == Cause.__name__:
                 kinds |= {node.args[1].value} if isinstance(node.args[1], ast.Constant) else set()
-    assert kinds - {"exit", "signal", "closed"} <= CAUSES
+    assert kinds - {"exit", "signal", "closed", "seal"} <= CAUSES
     assert {f"died.{kind}" for kind in CAUSES} <= set(ENGLISH)
 
 

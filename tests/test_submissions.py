@@ -25,6 +25,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 import autograder
+from autograder.box.probe import probe
 from autograder.results import CheckResult, Report, Status
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,6 +44,7 @@ class HandIn(BaseModel):
     why: str = Field("", description="what the hand-in is about, where its name does not say it")
     assignment: str = Field("", description="where the file's first folder is not it")
     hidden: bool = Field(False, description="run the hidden checks too")
+    isolation: Literal["", "process", "namespaces"] = Field("", description="asked for by name; else what is best")
     needs: Literal["", "torch", "tensorflow", "matplotlib"] = Field("", description="the framework that it imports")
     only: Literal["", "linux", "posix"] = Field("", description="the systems that have what it plays with")
     limits: dict[str, float] = Field({}, description="instead of the assignment's own")
@@ -59,7 +61,7 @@ class HandIn(BaseModel):
 
     @property
     def id(self) -> str:
-        return self.file + ("-hidden" if self.hidden else "")
+        return self.file + ("-hidden" if self.hidden else "") + (f"-{self.isolation}" if self.isolation else "")
 
     @property
     def homework(self) -> str:
@@ -78,6 +80,8 @@ class HandIn(BaseModel):
             yield getattr(pytest.mark, self.needs)
         if (self.only == "linux" and sys.platform != "linux") or (self.only == "posix" and sys.platform == "win32"):
             yield pytest.mark.skip(reason=f"for {self.only} only")
+        if self.isolation == "namespaces" and probe().best != self.isolation:
+            yield pytest.mark.skip(reason="no sealed boxes here")
         if self.xfail:
             yield pytest.mark.xfail(reason=self.xfail, strict=True)
 
@@ -161,7 +165,11 @@ def grade(hand_in: HandIn, course: Path, scratch: Path) -> Graded:
         "PYTHONPATH": str(Path(autograder.__file__).parents[1]),
     }
     done = subprocess.run(
-        [*command, *(["--hidden"] if hand_in.hidden else [])],
+        [
+            *command,
+            *(["--hidden"] if hand_in.hidden else []),
+            *(["--isolation", hand_in.isolation] if hand_in.isolation else []),
+        ],
         cwd=course,
         env=environment,
         capture_output=True,

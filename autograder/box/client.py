@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograder.box import plain
+from autograder.box import backends
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
 from autograder.box.interpreter import Interpreter, ours
 from autograder.box.output import OutputDrain
@@ -62,13 +62,14 @@ class BoxSpec:
     limits: Limits = field(default_factory=Limits)
     notebook: bool = False
     python: Interpreter = field(default_factory=ours)
+    isolation: str = backends.PROCESS
 
 
 class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken
+    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken, seal
     detail: str = ""  # seconds, MiB, the signal's name, the exit status
 
 
@@ -124,8 +125,6 @@ class BoxClient:
             told by `loaded`.
     """
 
-    isolation = plain.ISOLATION
-
     def __init__(self, spec: BoxSpec) -> None:
         self.generation = next(_generations)
         self._spec = spec
@@ -135,9 +134,9 @@ class BoxClient:
         self._load_failure: StudentRaised | None = None
         self._forgotten: list[int] = []
         limits = spec.limits
-        self._running = plain.spawn(spec.python, threads=limits.threads, cpu_only=spec.device == "cpu")
+        self._running = backends.start(spec)
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
-        self._memory = plain.MemoryWatch(self._running.process.pid, limits.memory_mb * MB, self._kill_for_memory)
+        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
         try:
             self._load_id = self._send_load()
         except BaseException:
@@ -145,6 +144,11 @@ class BoxClient:
             raise
 
     # --- life -----------------------------------------------------------------------------------------------------
+
+    @property
+    def isolation(self) -> str:
+        """How it is shut in, as reports call it."""
+        return self._running.isolation
 
     @property
     def alive(self) -> bool:
@@ -224,7 +228,7 @@ class BoxClient:
         self._memory.stop()
         if self._cause is None:
             self._cause = Cause(Status.INTERNAL, "closed")
-        plain.end(self._running)
+        self._running.end()
 
     # --- how it goes ----------------------------------------------------------------------------------------------
 
@@ -278,6 +282,8 @@ class BoxClient:
             frame = self._running.channel.receive(deadline.left_s, lambda: self._running.process.poll() is None)
             reply = decode_reply(frame.header)
         except DeadlineExceeded:
+            if broken := self._running.evidence().broken:
+                raise BoxDied(self._kill(Cause(Status.INTERNAL, "seal", broken))) from None
             raise BoxDied(self._kill(deadline.cause)) from None
         except ChannelClosed:
             raise BoxDied(self._cause_of_silence()) from None
@@ -302,7 +308,7 @@ class BoxClient:
         """Kill the box; the first cause stands. Called from the judge's thread and from the two that watch."""
         if self._cause is None:
             self._cause = cause
-        plain.kill(self._running)
+        self._running.kill()
         return self._cause
 
     def _cause_of_silence(self) -> Cause:
@@ -313,6 +319,11 @@ class BoxClient:
             status = self._running.process.wait(_EXIT_WAIT_S)
         except subprocess.TimeoutExpired:
             return self._kill(Cause(Status.CRASHED, "protocol", "closed its channel"))
+        evidence = self._running.evidence()
+        if evidence.broken:
+            return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
+        if evidence.memory_exceeded:
+            return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
         return self._kill(_cause_of_exit(status))
 
 

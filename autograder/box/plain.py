@@ -231,15 +231,21 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._EVERY_S):
-            # RSS counts pages that forked workers share once for each: a first look only. PSS is right, and slow.
-            if self._sum("rss") > self._max_bytes and self._sum("pss") > self._max_bytes:
+            if self._exceeded():
                 self._on_excess()
                 return
 
+    def _exceeded(self) -> bool:
+        # RSS counts pages that forked workers share once for each: a first look only. PSS is right, and slow.
+        return self._sum("rss") > self._max_bytes and self._sum("pss") > self._max_bytes
+
     def _sum(self, what: str) -> int:
         total = 0
-        for member in process_tree(self._pid):
+        for member in self._members():
             with contextlib.suppress(psutil.Error):
                 used = member.memory_full_info() if what == "pss" else member.memory_info()
                 total += getattr(used, what, used.rss)
         return total
+
+    def _members(self) -> list[psutil.Process]:
+        return process_tree(self._pid)

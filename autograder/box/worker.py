@@ -13,10 +13,10 @@ import inspect
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -325,11 +325,16 @@ def main() -> None:
     os.dup2(null, 0)
     os.close(null)
     _tie_to_judge()
+    serve(lambda: connect(argument, secret))
+
+
+def serve(connected: Callable[[], Channel]) -> NoReturn:
+    """Serve on a channel in the working directory, and end the process."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     status = BROKEN
     try:
-        Worker(connect(argument, secret), FilePath.cwd()).serve()
+        Worker(connected(), FilePath.cwd()).serve()
         status = CHANNEL_LOST
     # Broad: the student's code may have replaced anything that this process works with.
     except BaseException:

@@ -14,6 +14,8 @@ from autograder.messages import text
 if TYPE_CHECKING:
     from autograder.judge.session import DataChoice
 
+ISOLATIONS = ("auto", "namespaces", "process")
+
 
 @click.command("check", cls=GradeCommand, help=text("cli.check.help"))
 @click.argument("assignment", metavar=text("cli.metavar.assignment"))
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--task", "tasks", multiple=True, metavar="2.1", help=text("cli.check.task"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
 @python_option(text("cli.check.python"))
+@click.option("--isolation", type=click.Choice(ISOLATIONS), default="auto", help=text("cli.check.isolation"))
 @click.option("--full", is_flag=True, help=text("cli.check.full"))
 @click.option("--data", type=click.Choice(["embedded", "full"]), default="embedded", help=text("cli.check.data"))
 @click.option("--hidden", is_flag=True, help=text("cli.check.hidden"))
@@ -35,6 +38,7 @@ def check(
     device: str,
     python: str | None,
     data: DataChoice,
+    isolation: str,
     full: bool,
     hidden: bool,
     verbose: bool,
@@ -48,7 +52,14 @@ def check(
 
     with progress(enabled=not as_json) as listener:
         options = AttemptOptions(
-            hidden=hidden, full=full, device=device, python=python, data=data, tasks=tasks, listener=listener
+            hidden=hidden,
+            full=full,
+            device=device,
+            isolation=isolation,
+            python=python,
+            data=data,
+            tasks=tasks,
+            listener=listener,
         )
         report = check_submission(assignment, file, Path.cwd(), options)
     if as_json:

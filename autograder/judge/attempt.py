@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from autograder import __version__
-from autograder.box.client import BoxClient
 from autograder.box.interpreter import Interpreter, choose, package_of
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import ConfigError, InternalError, UsageError
@@ -232,7 +231,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         max_points=sum(check.max_points for check in checks),
         status=attempt_status(checks),
         message=_load_message(session),
-        isolation=BoxClient.isolation,
+        isolation=boxes.isolation,
         data=session.data,
         device=loaded.device if loaded else "cpu",
         device_name=loaded.device_name if loaded else "",

@@ -92,6 +92,7 @@ class Boxes:
         self.load_failure: Failure | None = None
         self.loaded: Loaded | None = None
         self._spares: list[BoxClient] = []
+        self.isolation = spec.isolation
         # Started at once: it imports while the judge imports pytest and collects.
         self._shared: BoxClient | None = self._start()
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from autograder import datasets
+from autograder.box.backends import PROCESS
 from autograder.box.client import BoxSpec
 from autograder.box.interpreter import Interpreter, ours
+from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
-from autograder.errors import GradeError
+from autograder.errors import GradeError, UsageError
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
@@ -35,6 +38,7 @@ class AttemptOptions:
     full: bool = False  # all seeds, as the class run does
     device: str = "auto"
     python: str | None = None  # an interpreter or an environment's folder to run the boxes with; None: grade's own
+    isolation: str = "auto"  # the strictest there is
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
@@ -45,6 +49,32 @@ class AttemptOptions:
 def is_in_task(task_id: str, asked: str) -> bool:
     """Whether a task is the one asked for, or a part of it: 2.1 is in 2."""
     return task_id == asked or task_id.startswith(f"{asked}.")
+
+
+def choose_isolation(wanted: str, device: str, python: Interpreter) -> str:
+    """Return the isolation to use.
+
+    Args:
+        wanted: by name, or "auto" for the strictest that works here; the environment may say what "auto" is.
+        device: a sealed box has no GPU; where one may be used, "auto" does without the seal.
+        python: a sealed box is forked from a process of grade's own Python; with another, "auto" does without, too.
+
+    Raises:
+        UsageError: it does not work here.
+    """
+    if wanted == "auto":
+        wanted = os.environ.get("GRADE_ISOLATION", "auto")
+    may_use_gpu = device != "cpu" and has_gpu()
+    if wanted == PROCESS or (wanted == "auto" and (may_use_gpu or not python.is_ours)):
+        return PROCESS
+    if not python.is_ours:
+        raise UsageError(text("usage.isolation_python", isolation=wanted), hint=text("usage.no_isolation_hint"))
+    found = probe()
+    if wanted == "auto":
+        return found.best
+    if why := found.why_not(wanted):
+        raise UsageError(text("usage.no_isolation", isolation=wanted, why=why), hint=text("usage.no_isolation_hint"))
+    return wanted
 
 
 class JudgeSession:
@@ -87,6 +117,7 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 python=self.python,
+                isolation=choose_isolation(options.isolation, options.device, self.python),
             ),
             assignment.spec.entry,
             options.listener,

@@ -42,6 +42,8 @@ CHANNEL = """
         os.write(channel(), b"".join(encode_message(message, [])))
 """
 
+# Where the scratch folder is a file system of the box's own it is gone with the box.
+on_disk = pytest.mark.parametrize("backend", ["process"], indirect=True)
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the attack is Linux's")
 
 
@@ -171,6 +173,7 @@ class TestBoxConformance:
                 time.sleep(600)
             """,
             memory_mb=256,
+            processes=8,
         )
         assert student.death_in("take", timeout_s=LONG_S) == Cause(Status.MEMORY, "memory", "256")
 
@@ -218,7 +221,9 @@ class TestBoxConformance:
 
     @linux_only
     def test_security_a_daemon_that_keeps_the_channel_does_not_hide_the_death(self, open_box: Opener):
-        student = open_box("import os, time\ndef die():\n    if os.fork() == 0: time.sleep(600)\n    os._exit(5)")
+        student = open_box(
+            "import os, time\ndef die():\n    if os.fork() == 0: time.sleep(600)\n    os._exit(5)", processes=1
+        )
         assert student.death_in("die", timeout_s=LONG_S) == Cause(Status.CRASHED, "exit", "5")
 
     # --- forged answers -----------------------------------------------------------------------------------------------
@@ -274,7 +279,7 @@ class TestBoxConformance:
 
     @linux_only
     def test_security_a_child_that_answers_too_is_a_crash(self, open_box: Opener):
-        student = open_box("import os\ndef twice(): return os.fork() and 1\ndef one(): return 1")
+        student = open_box("import os\ndef twice(): return os.fork() and 1\ndef one(): return 1", processes=1)
         student.call("twice")
 
         def ask_on() -> None:
@@ -326,6 +331,7 @@ class TestBoxConformance:
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
+    @on_disk
     def test_the_scratch_folder_is_removed(self, open_box: Opener, scratch_root):
         student = open_box("import os\ndef write(): open('a', 'w').close(); os.makedirs('deep/er')")
         student.call("write")
@@ -333,6 +339,7 @@ class TestBoxConformance:
         student.client.close()
         assert list(scratch_root.iterdir()) == []
 
+    @on_disk
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_a_scratch_folder_with_a_locked_folder_is_removed(self, open_box: Opener, scratch_root):
         student = open_box("import os\ndef lock(): os.makedirs('deep/er'); os.chmod('deep', 0)")
@@ -340,12 +347,14 @@ class TestBoxConformance:
         student.client.close()
         assert list(scratch_root.iterdir()) == []
 
+    @on_disk
     def test_the_scratch_folder_of_a_box_that_died_is_removed(self, open_box: Opener, scratch_root):
         student = open_box(ENDLESS)
         student.death_in("loop", timeout_s=SHORT_S)
         student.client.close()
         assert list(scratch_root.iterdir()) == []
 
+    @on_disk
     def test_paths_with_spaces_and_chinese_are_fine(self, open_box: Opener, scratch_root, monkeypatch):
         folder = scratch_root / "测 试"
         folder.mkdir()

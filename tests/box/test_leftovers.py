@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="child subreapers and death signals are Linux's")
 
+# What starts programs, which sealed backends don't allow: their own tests are in test_sealed.py.
+unsealed = pytest.mark.parametrize("backend", ["process"], indirect=True)
+
 STARTS = """
     import os, subprocess, sys, time
 
@@ -72,6 +75,7 @@ def word(running_with):
         process.kill()
 
 
+@unsealed
 @pytest.mark.parametrize("how", ["child", "daemon", "stubborn"])
 def test_security_what_the_student_started_ends_with_the_box(open_box: Opener, running_with, until, word, how):
     student = open_box(STARTS)
@@ -81,6 +85,7 @@ def test_security_what_the_student_started_ends_with_the_box(open_box: Opener, r
     assert until(lambda: not running_with(word))
 
 
+@unsealed
 @pytest.mark.parametrize("how", ["child", "daemon"])
 def test_security_what_the_student_started_ends_with_a_limit(open_box: Opener, running_with, until, word, how):
     student = open_box(STARTS)
@@ -89,6 +94,7 @@ def test_security_what_the_student_started_ends_with_a_limit(open_box: Opener, r
     assert until(lambda: not running_with(word))
 
 
+@unsealed
 @pytest.mark.parametrize("how", ["child", "daemon"])
 def test_security_what_the_student_started_ends_although_the_worker_left(
     open_box: Opener, running_with, until, word, how
@@ -99,6 +105,7 @@ def test_security_what_the_student_started_ends_although_the_worker_left(
     assert until(lambda: not running_with(word), 5.0)
 
 
+@unsealed
 def test_security_what_a_worker_that_left_had_started_does_not_run_until_the_end_of_the_attempt(
     open_box: Opener, running_with, until, word
 ):
@@ -196,6 +203,7 @@ def over_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain, "offer", offer_loopback)
 
 
+@unsealed
 def test_a_box_is_reached_by_loopback_as_well(over_loopback, open_box: Opener):
     student = open_box("import sys\ndef add(a, b): return [a + b, sys.argv, sys.orig_argv]")
     total, arguments, whole = student.call("add", 1, 2)
@@ -204,6 +212,7 @@ def test_a_box_is_reached_by_loopback_as_well(over_loopback, open_box: Opener):
     assert any(argument.startswith("port:") for argument in whole)
 
 
+@unsealed
 def test_a_box_that_dies_at_the_other_end_of_loopback_says_so(over_loopback, open_box: Opener):
     student = open_box("import os\ndef leave(): os._exit(4)")
     assert student.death_in("leave") == Cause(Status.CRASHED, "exit", "4")

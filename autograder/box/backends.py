@@ -1,0 +1,114 @@
+"""The ways to start a box, by the name that reports call their isolation; each gives the client the same interface."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+
+from autograder.box import plain
+from autograder.box.channel import Channel
+
+if TYPE_CHECKING:
+    from autograder.box.client import BoxSpec
+
+PROCESS = plain.ISOLATION
+NAMESPACES = "namespaces"
+
+
+class Process(Protocol):
+    """A worker's process, as far as the judge asks about it."""
+
+    def poll(self) -> int | None:
+        """Return the exit status (negative: a signal), or None while it runs."""
+        ...
+
+    def wait(self, timeout_s: float, /) -> int:
+        """Wait for the exit status, or raise subprocess.TimeoutExpired."""
+        ...
+
+
+class Watch(Protocol):
+    """Something that looks at a box now and then."""
+
+    def stop(self) -> None:
+        """End the watch."""
+        ...
+
+
+class Evidence(NamedTuple):
+    """What is known of a box's end besides its exit status; from the kernel and from us, never from the box."""
+
+    broken: str = ""  # it could not be made or kept, through no fault of the student's: why
+    memory_exceeded: bool = False
+
+
+class Started(Protocol):
+    """A box that has been started."""
+
+    isolation: str
+    channel: Channel
+    output: IO[bytes]
+
+    @property
+    def process(self) -> Process:
+        """The worker."""
+        ...
+
+    def kill(self) -> None:
+        """Kill everything in it; it may have ended already."""
+        ...
+
+    def end(self) -> None:
+        """Kill everything in it, wait until it is gone, and remove what was made for it."""
+        ...
+
+    def evidence(self) -> Evidence:
+        """Return what is known of its end."""
+        ...
+
+    def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> Watch:
+        """Have `on_excess` called, once, when everything in it together takes more memory."""
+        ...
+
+
+def start(spec: BoxSpec) -> Started:
+    """Start a box and return at once.
+
+    Raises:
+        OSError: this system can't make one of that isolation.
+    """
+    if spec.isolation == PROCESS:
+        return _PlainBox(plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu"))
+    if sys.platform != "linux" or spec.isolation != NAMESPACES:
+        raise OSError(f"no isolation called {spec.isolation}")
+    from autograder.box import sealed
+
+    return sealed.start(spec)
+
+
+class _PlainBox:
+    """The plain backend's functions as an object."""
+
+    isolation = PROCESS
+
+    def __init__(self, running: plain.Running) -> None:
+        self._running = running
+        self.channel, self.output = running.channel, running.output
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        return self._running.process
+
+    def kill(self) -> None:
+        plain.kill(self._running)
+
+    def end(self) -> None:
+        plain.end(self._running)
+
+    def evidence(self) -> Evidence:
+        return Evidence()
+
+    def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> plain.MemoryWatch:
+        return plain.MemoryWatch(self._running.process.pid, max_bytes, on_excess)

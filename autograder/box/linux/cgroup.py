@@ -1,0 +1,200 @@
+"""Control groups: what all processes of a box may take together. Made by the judge, from outside; joined by init.
+
+The only hard bound on memory: rlimits count each process by itself and shared memory not at all. Two interfaces:
+version 1 has a tree of folders for each controller, version 2 one for all. Both need a folder that this user may write
+to: root's, or one that was delegated.
+
+Processes are counted here in version 2 only, where that is free: joining takes the kernel some milliseconds for each
+tree (it waits for all processors), and the limit on processes of the box's own user namespace does the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+_PREFIX = "grade-box"
+_RETRIES, _RETRY_S = 50, 0.01  # a group is empty a moment after its last process has ended
+_numbers = itertools.count()
+
+
+class Caps(NamedTuple):
+    """What the processes of a group may have together."""
+
+    memory_bytes: int
+    processes: int
+
+
+class Place(NamedTuple):
+    """A folder that groups can be made in, and what it controls."""
+
+    folder: Path
+    controllers: tuple[str, ...]
+    version: int
+
+
+class Group:
+    """One group: a folder in each place.
+
+    Args:
+        places: where to make it.
+        caps: its limits.
+    """
+
+    def __init__(self, places: tuple[Place, ...], caps: Caps) -> None:
+        self._name = f"{_PREFIX}-{os.getpid()}-{next(_numbers)}"
+        self._folders: list[tuple[Path, Place]] = []
+        self.descriptors: list[int] = []  # of the files that a process joins by writing a zero to them
+        try:
+            for place in places:
+                folder = place.folder / self._name
+                folder.mkdir()
+                self._folders.append((folder, place))
+                for name, value in _settings(place, caps):
+                    (folder / name).write_text(value)
+                self.descriptors.append(os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
+        except BaseException:
+            self.close()
+            raise
+
+    def memory_exceeded(self) -> bool:
+        """Whether the kernel has ended a process of the group for lack of memory within its limit."""
+        for folder, place in self._folders:
+            if "memory" in place.controllers:
+                file = folder / ("memory.events" if place.version == 2 else "memory.oom_control")  # noqa: PLR2004
+                with contextlib.suppress(OSError):
+                    return counter(file.read_text(), "oom_kill") > 0
+        return False
+
+    def let_go(self) -> None:
+        """Close the descriptors: nobody will join any more."""
+        while self.descriptors:
+            os.close(self.descriptors.pop())
+
+    def close(self) -> None:
+        """Remove it; its processes have ended, or are about to."""
+        self.let_go()
+        while self._folders:
+            _remove(self._folders.pop()[0])
+
+
+def counter(text: str, name: str) -> int:
+    """Return a number of a file of lines of a name and a number; 0 where it is not there."""
+    found = (line.split() for line in text.splitlines())
+    return next((int(words[1]) for words in found if len(words) == 2 and words[0] == name), 0)  # noqa: PLR2004
+
+
+def _settings(place: Place, caps: Caps) -> Iterator[tuple[str, str]]:
+    """Yield the files of a group and what to write to them, in an order that the kernel accepts."""
+    if "memory" in place.controllers:
+        if place.version == 1:
+            yield "memory.limit_in_bytes", str(caps.memory_bytes)
+            if (place.folder / "memory.memsw.limit_in_bytes").exists():  # with swap; never below the one without
+                yield "memory.memsw.limit_in_bytes", str(caps.memory_bytes)
+        else:
+            yield "memory.max", str(caps.memory_bytes)
+            if (place.folder / "memory.swap.max").exists():
+                yield "memory.swap.max", "0"
+    if "pids" in place.controllers:
+        yield "pids.max", str(caps.processes)
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(_RETRIES):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(_RETRY_S)
+        else:
+            return
+
+
+# --- where ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def places() -> tuple[Place, ...]:
+    """Return where this process can make groups that bound memory.
+
+    Raises:
+        OSError: nowhere; the message says why.
+    """
+    found = find_places(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
+    if not any("memory" in place.controllers for place in found):
+        raise OSError("no memory controller")
+    for place in found:
+        if not os.access(place.folder, os.W_OK):
+            raise OSError(f"{place.folder} can't be written to")
+        remove_leftovers(place.folder)
+    Group(found, Caps(1 << 28, 16)).close()
+    return found
+
+
+def find_places(own: str, mountinfo: str) -> tuple[Place, ...]:
+    """Return this process's groups, with the controllers that count here.
+
+    Args:
+        own: the text of /proc/self/cgroup.
+        mountinfo: the text of /proc/self/mountinfo.
+    """
+    mounted = {controller: mount for mount in _mounts(mountinfo) for controller in mount.controllers}
+    found: list[Place] = []
+    for line in own.splitlines():
+        _, names, path = line.split(":", 2)
+        for name in names.split(","):
+            mount = mounted.get(name)
+            if mount is None or name not in {"", "memory"}:
+                continue
+            folder = mount.folder / path.removeprefix(mount.root.rstrip("/")).lstrip("/")
+            if name:
+                found.append(Place(folder, ("memory",), 1))
+            elif enabled := _enabled(folder):
+                found.append(Place(folder, enabled, 2))
+    return tuple(found)
+
+
+class _Mount(NamedTuple):
+    folder: Path
+    root: str
+    controllers: tuple[str, ...]
+
+
+def _mounts(mountinfo: str) -> Iterator[_Mount]:
+    for line in mountinfo.splitlines():
+        head, _, tail = line.partition(" - ")
+        kind, _, options = tail.split(" ", 2)
+        root, folder = head.split()[3:5]
+        if kind == "cgroup":
+            yield _Mount(Path(folder), root, tuple(options.split(",")))
+        elif kind == "cgroup2":
+            yield _Mount(Path(folder), root, ("",))
+
+
+def _enabled(folder: Path) -> tuple[str, ...]:
+    """Return which controllers the children of a version 2 group have.
+
+    A group with processes in it can't give its children any, so the judge's own process would have to move; that is
+    for whoever starts it, and a group prepared for that is used.
+    """
+    try:
+        text = (folder / "cgroup.subtree_control").read_text()
+    except OSError:
+        return ()
+    return tuple(name for name in ("memory", "pids") if name in text.split())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the groups of judges that were killed."""
+    for group in folder.glob(f"{_PREFIX}-*-*"):
+        owner = group.name.split("-")[2]
+        if not Path("/proc", owner).exists():
+            with contextlib.suppress(OSError):
+                group.rmdir()

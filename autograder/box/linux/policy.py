@@ -1,0 +1,163 @@
+"""Which system calls the box may make, as a table: everything that is not in it does not exist (ENOSYS).
+
+What is refused by name gets EPERM, the answer that programs expect where something is forbidden; ENOSYS makes libraries
+fall back to an older call, and is right for what the table does not know. Found by running what lessons run (threads,
+OpenMP, torch, keras, matplotlib, saving models) and by reading what each call can reach.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from autograder.box.linux.namespaces import Namespace
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ALLOWED = _names(
+    """
+    read write close fstat lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 pwrite64
+    readv writev preadv pwritev preadv2 pwritev2 access faccessat faccessat2 pipe pipe2 select pselect6 poll ppoll
+    sched_yield mremap msync mincore madvise dup dup2 dup3 pause nanosleep clock_nanosleep getitimer alarm setitimer
+    getpid gettid getppid sendfile connect accept accept4 sendto recvfrom sendmsg recvmsg shutdown bind listen
+    getsockname getpeername setsockopt getsockopt exit exit_group wait4 waitid uname fcntl flock fsync fdatasync sync
+    syncfs truncate ftruncate fallocate getdents getdents64 getcwd chdir fchdir rename renameat renameat2 mkdir mkdirat
+    rmdir creat open openat openat2 link linkat unlink unlinkat symlink symlinkat readlink readlinkat umask gettimeofday
+    time getrlimit getrusage sysinfo times getuid getgid geteuid getegid getresuid getresgid getgroups setpgid getpgrp
+    getpgid setsid getsid rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack stat lstat newfstatat statx statfs
+    fstatfs sched_getparam sched_getscheduler sched_getattr sched_get_priority_max sched_get_priority_min
+    sched_rr_get_interval sched_setaffinity sched_getaffinity getcpu get_mempolicy arch_prctl readahead getxattr
+    lgetxattr fgetxattr listxattr llistxattr flistxattr futex futex_waitv epoll_create epoll_create1 epoll_ctl
+    epoll_wait epoll_pwait epoll_pwait2 set_tid_address restart_syscall fadvise64 timer_create timer_settime
+    timer_gettime timer_getoverrun timer_delete clock_gettime clock_getres timerfd_create timerfd_settime
+    timerfd_gettime set_robust_list get_robust_list splice tee sync_file_range eventfd eventfd2 signalfd signalfd4
+    getrandom rseq copy_file_range membarrier close_range mlock munlock pkey_mprotect pkey_alloc pkey_free
+    """
+)
+
+# Metadata of files: no layer but the mounts keeps the box from the metadata of files that it can't open.
+METADATA = _names("chmod fchmod fchmodat utime utimes utimensat")
+
+SIGNALS = _names("kill tkill tgkill")
+
+FORKS = _names("fork vfork")
+
+REFUSED = _names(
+    """
+    execve execveat ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp pidfd_getfd
+    pidfd_open pidfd_send_signal rt_sigqueueinfo rt_tgsigqueueinfo
+    unshare setns mount umount2 pivot_root chroot fsopen fsmount fsconfig fspick move_mount open_tree mount_setattr
+    open_by_handle_at name_to_handle_at mknod mknodat chown fchown lchown fchownat
+    setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
+    setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
+    setrlimit setpriority sched_setparam sched_setscheduler sched_setattr ioprio_set
+    mbind set_mempolicy set_mempolicy_home_node migrate_pages move_pages mlockall munlockall mlock2 remap_file_pages
+    memfd_create bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register memfd_secret vmsplice
+    keyctl add_key request_key shmget shmat shmctl shmdt msgget msgsnd msgrcv msgctl semget semop semctl semtimedop
+    mq_open mq_unlink inotify_init inotify_init1 inotify_add_watch fanotify_init fanotify_mark
+    modify_ldt iopl ioperm personality acct reboot syslog quotactl quotactl_fd swapon swapoff vhangup lookup_dcookie
+    init_module finit_module delete_module kexec_load kexec_file_load uselib nfsservctl
+    sethostname setdomainname settimeofday clock_settime adjtimex clock_adjtime
+    seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self
+    """
+)
+
+# --- calls whose arguments decide -------------------------------------------------------------------------------------
+
+_ALL_NAMESPACES = (
+    Namespace.MOUNT | Namespace.CGROUP | Namespace.UTS | Namespace.IPC
+    | Namespace.USER | Namespace.PID | Namespace.NETWORK | Namespace.TIME
+)  # fmt: skip
+_CLONE_THREAD = 0x10000
+
+# What programs ask of descriptors, and nothing that a driver answers: FIONREAD FIONBIO FIOCLEX FIONCLEX, and what
+# isatty() and the size of a terminal are found out by: TCGETS TIOCGWINSZ.
+_IOCTLS = (0x541B, 0x5421, 0x5451, 0x5450, 0x5401, 0x5413)
+_NO_TTY = errno.ENOTTY
+
+# SET_PDEATHSIG GET_PDEATHSIG GET_DUMPABLE SET_NAME GET_NAME GET_SECCOMP CAPBSET_READ GET_NO_NEW_PRIVS SET_THP_DISABLE
+# GET_THP_DISABLE GET_TIMERSLACK, and SET_VMA, by which allocators name their memory. Not SET_DUMPABLE, not SECCOMP.
+_PRCTLS = (1, 2, 3, 15, 16, 21, 23, 39, 41, 42, 30, 0x53564D41)
+
+
+class OneOf(NamedTuple):
+    """Allowed where the low 32 bits of an argument are one of these."""
+
+    argument: int
+    values: tuple[int, ...]
+    otherwise: int  # an errno
+
+
+class Bits(NamedTuple):
+    """Allowed where none of the one bits is set, and all of the other."""
+
+    argument: int
+    none_of: int
+    all_of: int
+    otherwise: int
+
+
+class IsNull(NamedTuple):
+    """Allowed where all 64 bits of an argument are zero."""
+
+    argument: int
+    otherwise: int
+
+
+class Refuse(NamedTuple):
+    """Never allowed."""
+
+    error: int
+
+
+class Allow(NamedTuple):
+    """Always allowed."""
+
+
+Rule = Allow | Refuse | OneOf | Bits | IsNull
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where boxes differ. What is not said is the strictest."""
+
+    processes: bool = False  # fork, for data loaders with workers
+    only_signals_to: int | None = None  # a process id; where no pid namespace hides the other processes
+    metadata: bool = True  # chmod and utime; not where files of others are in reach
+
+
+def rules(profile: Profile) -> dict[str, Rule]:
+    """Return what is decided of each call by name."""
+    permit, deny = Allow(), Refuse(errno.EPERM)
+    made: dict[str, Rule] = dict.fromkeys(REFUSED, deny)
+    made |= dict.fromkeys(ALLOWED, permit)
+    made |= dict.fromkeys(METADATA, permit if profile.metadata else deny)
+    made |= dict.fromkeys(FORKS, permit if profile.processes else deny)
+    made |= _signals(profile.only_signals_to)
+    # SECURITY: pairs of descriptors within the box are fine, every other family reaches something: the network, the
+    # kernel's crypto, the host of a virtual machine (vsock knows no network namespace).
+    pairs = OneOf(0, (int(socket.AF_UNIX),), errno.EAFNOSUPPORT)
+    return made | {
+        "socket": pairs,
+        "socketpair": pairs,
+        # SECURITY: a user namespace would bring all capabilities back, in a kernel that has to bear them.
+        "clone": Bits(0, int(_ALL_NAMESPACES), 0 if profile.processes else _CLONE_THREAD, errno.EPERM),
+        # Its flags are in memory, where a filter can't look; libc then takes clone.
+        "clone3": Refuse(errno.ENOSYS),
+        "ioctl": OneOf(1, _IOCTLS, _NO_TTY),
+        "prctl": OneOf(0, _PRCTLS, errno.EPERM),
+        "prlimit64": IsNull(2, errno.EPERM),  # limits may be read
+    }
+
+
+def _signals(only_to: int | None) -> dict[str, Rule]:
+    if only_to is None:
+        return dict.fromkeys(SIGNALS, Allow())
+    # tkill takes a thread of any process; Python and libc use tgkill, which names the process too.
+    itself = OneOf(0, (only_to,), errno.EPERM)
+    return {"kill": itself, "tgkill": itself, "tkill": Refuse(errno.EPERM)}

@@ -1,0 +1,216 @@
+"""What this machine can shut a box in with: found out by trying, in throw-away processes, with the layers' own code.
+
+Asking the system instead (its version, a sysctl, whether it is a container) is wrong somewhere every time: the same
+call is refused by Docker's filter, by AppArmor, by a limit of zero namespaces, or by an older kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, NoReturn, cast
+
+from autograder.box.backends import NAMESPACES, PROCESS
+from autograder.messages import text
+
+_ALL = (NAMESPACES, PROCESS)
+_TRY_S = 10.0  # each try takes a few milliseconds
+_MOST_BYTES = 4096
+_DONE = b".\n"
+
+Layer = Literal["namespaces", "root", "seal", "landlock", "cgroup"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A layer that can't be had here, and what the system said."""
+
+    layer: Layer
+    problem: str
+
+    def explained(self) -> str:
+        """Return in words what is missing, and how it can be had."""
+        return text(f"isolation.{self.layer}", problem=self.problem)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What works here."""
+
+    backends: tuple[str, ...]
+    """Names of isolations, the strictest first."""
+    missing: tuple[Missing, ...]
+    """What stands in the way of the strictest, or makes it weaker than it could be."""
+
+    @property
+    def best(self) -> str:
+        """The strictest isolation there is."""
+        return self.backends[0]
+
+    def why_not(self, isolation: str) -> str:
+        """Return why an isolation can't be had, in words; empty where it can."""
+        if isolation in self.backends:
+            return ""
+        if isolation not in _ALL:
+            return text("isolation.no_such", names=", ".join(_ALL))
+        reasons = [missing.explained() for missing in self.missing]
+        return " ".join(reasons) or text("isolation.unknown", platform=sys.platform)
+
+
+@cache
+def probe() -> Probe:
+    """Try everything once a process; takes some milliseconds."""
+    if sys.platform != "linux":
+        return Probe((PROCESS,), ())
+    failed = try_in_fork(_namespaces)
+    if failed is not None:
+        return Probe((PROCESS,), (failed,))
+    weaker = [missing for missing in (_landlock(), _memory_cgroup()) if missing is not None]
+    return Probe((NAMESPACES, PROCESS), tuple(weaker))
+
+
+def has_gpu() -> bool:
+    """Whether this machine has a GPU that a process could compute on."""
+    return sys.platform == "darwin" or Path("/dev/nvidiactl").exists()
+
+
+def _namespaces(attempt: Attempt) -> None:
+    """Go through what a zygote and a box go through, with a root that has nothing in it."""
+    from autograder.box import seal, zygote
+    from autograder.box.linux import mounts, namespaces
+
+    def zygote_itself() -> None:
+        leaving.settle()
+        attempt.at("seal")
+        namespaces.unshare(namespaces.Namespace.PID)
+        attempt.fork(box)
+
+    def box() -> None:
+        seal.isolate(request)
+        attempt.fork(worker)
+
+    def worker() -> None:
+        seal.limit(request, seal.prepare(()))
+        attempt.done()
+
+    request = seal.SealRequest(
+        threads=1, memory_bytes=1 << 30, cpu_s=60, file_bytes=1 << 20, disk_bytes=1 << 20, files=64
+    )
+    leaving = zygote.Leaving(mounts.RootPlan(zygote.STAGE, ()), attempt.at)
+    leaving.give_up_rights()
+    leaving.take_namespaces()
+    attempt.fork(zygote_itself)
+
+
+def _landlock() -> Missing | None:
+    from autograder.box.linux import landlock
+
+    return None if landlock.abi() else Missing("landlock", os.uname().release)
+
+
+def _memory_cgroup() -> Missing | None:
+    from autograder.box.linux import cgroup
+
+    try:
+        cgroup.places()
+    except OSError as error:
+        return Missing("cgroup", str(error))
+    return None
+
+
+# --- trying ---------------------------------------------------------------------------------------------------------
+
+
+class _ChildFailed(Exception):
+    """A process forked within an attempt has failed, and said so."""
+
+
+class Attempt:
+    """Something tried in a throw-away process: says where it is, so that the last word before an error is the place.
+
+    Args:
+        out: the write end of a pipe.
+    """
+
+    def __init__(self, out: int) -> None:
+        self._out = out
+
+    def at(self, layer: str) -> None:
+        """Note which layer is tried next."""
+        os.write(self._out, f"{layer}\n".encode())
+
+    def done(self) -> None:
+        """Note that everything was made; what happens afterwards counts no more."""
+        os.write(self._out, _DONE)
+
+    def fork(self, run: Callable[[], object]) -> None:
+        """Run something in a forked process and wait for it."""
+        pid = os.fork()
+        if pid == 0:
+            self.run_and_leave(run)
+        _, status = os.waitpid(pid, 0)
+        if status:
+            raise _ChildFailed
+
+    def run_and_leave(self, run: Callable[[], object]) -> NoReturn:
+        """Run something, say how it failed if it did, and end this process."""
+        status = 1
+        try:
+            run()
+            status = 0
+        # Broad: a process that was forked to try something must never go on as a second judge.
+        except BaseException as error:  # noqa: BLE001
+            with contextlib.suppress(OSError):
+                if not isinstance(error, _ChildFailed):
+                    os.write(self._out, f"!{error}\n".encode())
+        finally:
+            os._exit(status)
+
+
+def try_in_fork(run: Callable[[Attempt], None], timeout_s: float = _TRY_S) -> Missing | None:
+    """Return what was missing, or None where all went well."""
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads; the child only makes system calls
+        pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        attempt = Attempt(write)
+        attempt.run_and_leave(lambda: run(attempt))
+    os.close(write)
+    said = _read_until_done(read, timeout_s)
+    os.close(read)
+    os.kill(pid, signal.SIGKILL)
+    # Not waited for here: the kernel takes namespaces down one after the other, which takes longer than all the rest.
+    threading.Thread(target=os.waitpid, args=(pid, 0), name="probe", daemon=True).start()
+    return None if said.endswith(_DONE) else _missing(said)
+
+
+def _read_until_done(pipe: int, timeout_s: float) -> bytes:
+    """Return what the attempt says, until it is done, has failed, or takes too long."""
+    deadline, said = time.monotonic() + timeout_s, b""
+    while not said.endswith(_DONE) and len(said) < _MOST_BYTES:
+        if not select.select([pipe], [], [], max(deadline - time.monotonic(), 0))[0]:
+            return said + b"!no answer\n"
+        chunk = os.read(pipe, _MOST_BYTES)
+        if not chunk:
+            break
+        said += chunk
+    return said
+
+
+def _missing(said: bytes) -> Missing:
+    lines = said.decode(errors="replace").splitlines()
+    layers = [line for line in lines if not line.startswith("!")]
+    problems = [line[1:] for line in lines if line.startswith("!")]
+    return Missing(cast("Layer", layers[-1]) if layers else "namespaces", (problems or ["killed"])[0])

@@ -1,0 +1,288 @@
+"""What a sealed box goes through between being forked and the student's first line. Runs inside the box.
+
+One process is forked from the zygote (autograder.box.zygote) into a pid namespace of its own and becomes its init:
+
+    init      keeps five descriptors and its cgroups' ─▶ own mounts, network, ipc, host name ─▶ scratch, /proc
+              ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker
+              ─▶ moves it into the cgroups, opens the gate ─▶ reaps, tells its end
+    worker    rlimits ─▶ landlock ─▶ system call filter ─▶ waits at the gate ─▶ lets go of all but the channel
+              ─▶ reads the submission, serves
+
+The order is not free: /proc can be mounted only with rights in the namespace that owns the pid namespace, so before the
+own user namespace; that takes every right there was, so before the capabilities go; landlock and the filter forbid what
+sets up the others, so they come last, and only then the first byte of the student's is read.
+
+Descriptors: 0 null device, 1 and 2 output pipe, 3 channel (worker), 4 status socket (init; the worker until it serves).
+SECURITY: what comes on the status socket is evidence, because nothing of the student's has ever had it open.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+import struct
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import msgspec
+
+from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
+from autograder.box.linux.namespaces import Ids, Namespace
+from autograder.box.linux.policy import Profile
+
+NULL, OUTPUT, ERRORS, CHANNEL, STATUS = range(5)
+
+# Messages on the status socket, by their first byte.
+STARTED = b"p"  # from the zygote, with init's pidfd
+EXITED = b"x"  # from init: how the worker ended
+BROKEN = b"b"  # from any of them: which layer could not be made, in words
+EXIT_STATUS = struct.Struct("<i")
+
+SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status socket says why
+_OPEN = b"1"  # what goes through the gate
+_MOST_TEXT = 2000
+
+
+class Layer(StrEnum):
+    """What can be left out, for the tests that show what a layer is good for."""
+
+    SCRATCH = "scratch"
+    PROC = "proc"
+    NETWORK = "network"
+    IPC = "ipc"
+    HOST_NAME = "host_name"
+    USER = "user"
+    CAPABILITIES = "capabilities"
+    DUMPABLE = "dumpable"
+    RLIMITS = "rlimits"
+    LANDLOCK = "landlock"
+    SECCOMP = "seccomp"
+
+
+class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What the judge asks a zygote for: numbers. With it come descriptors: channel, output, status, then cgroups'."""
+
+    threads: int
+    memory_bytes: int
+    cpu_s: int
+    file_bytes: int
+    disk_bytes: int
+    files: int
+    processes: int = 0
+    # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
+    without: tuple[Layer, ...] = ()
+
+
+class Descriptors(NamedTuple):
+    """What comes with a request, in its order."""
+
+    channel: int
+    output: int
+    status: int
+    cgroups: tuple[int, ...]
+
+
+class Prepared(NamedTuple):
+    """What a zygote has worked out once for all of its boxes."""
+
+    rules: landlock.Rules
+    filters: dict[Profile, bytes]
+    set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
+
+
+def prepare(folders: tuple[str, ...]) -> Prepared:
+    """Return what boxes with these folders in their root are sealed by."""
+    rules = landlock.Rules(
+        libraries=(*folders, "/lib", "/lib64", "/bin"),
+        readable=("/etc", "/proc"),
+        listed=("/", "/dev"),
+        writable=(str(mounts.SCRATCH),),
+        devices=mounts.device_paths(),
+    )
+    profiles = [Profile(processes=processes) for processes in (False, True)]
+    filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
+    return Prepared(rules, filters)
+
+
+def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
+    """Become init, fork the worker, and return in the worker, sealed. In init it does not return.
+
+    Broken setups end here: the status socket says why, and the judge takes it for its own fault.
+    """
+    try:
+        cgroups = keep_descriptors(descriptors)
+        isolate(request)
+        gate, opener = os.pipe()
+        worker = os.fork()
+        if worker:
+            join_cgroups(cgroups, worker)
+            os.write(opener, _OPEN)
+            _be_init(worker)
+        limit(request, prepared)
+        use_threads(request.threads, prepared)
+        _pass(gate)
+    # Broad: whatever it is, the box must not come to life with a layer missing.
+    except BaseException as error:  # noqa: BLE001
+        give_up(error)
+    os.closerange(STATUS, os.sysconf("SC_OPEN_MAX"))
+
+
+def _pass(gate: int) -> None:
+    if os.read(gate, 1) != _OPEN:
+        raise OSError("init has given up")
+
+
+def give_up(error: BaseException) -> NoReturn:
+    """Say on the status socket why this process can't be sealed, and end it."""
+    said = f"{type(error).__name__}: {error}".encode(errors="replace")[:_MOST_TEXT]
+    try:
+        os.write(STATUS, BROKEN + said)
+    finally:
+        os._exit(SETUP_FAILED)
+
+
+# --- init -----------------------------------------------------------------------------------------------------------
+
+
+def join_cgroups(opened: list[int], worker: int) -> None:
+    """Move the worker, and so all that it will start, into the cgroups that the judge made, with rights of the judge's.
+
+    By init, while the worker puts on its own layers: the kernel takes 10 ms to let all processors know.
+    """
+    for descriptor in opened:
+        os.write(descriptor, str(worker).encode())
+
+
+def keep_descriptors(given: Descriptors) -> list[int]:
+    """Put what the box needs to its places and close everything else.
+
+    Why: an inherited descriptor is access that no later layer takes back: of a file, of a folder outside the root, of
+    the zygote's own socket.
+
+    Returns:
+        Where the cgroups' are now; init's, like the status socket.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    kept = (null, given.output, given.output, given.channel, given.status, *given.cgroups)
+    # First out of the way: one of them may lie where another has to go.
+    moved = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, len(kept)) for number in kept]
+    for place, number in enumerate(moved):
+        os.dup2(number, place, inheritable=place <= ERRORS)
+    os.closerange(len(kept), os.sysconf("SC_OPEN_MAX"))
+    return list(range(STATUS + 1, len(kept)))
+
+
+def isolate(request: SealRequest) -> None:
+    """Take this process's namespaces, mounts and rights, so that everything it starts is born without them."""
+    without = request.without
+    os.setsid()
+    kinds = Namespace.MOUNT | Namespace.CGROUP
+    for layer, kind in (
+        (Layer.NETWORK, Namespace.NETWORK),
+        (Layer.IPC, Namespace.IPC),
+        (Layer.HOST_NAME, Namespace.UTS),
+    ):
+        kinds |= Namespace(0) if layer in without else kind
+    namespaces.unshare(kinds)
+    proc_self = namespaces.open_proc_self()  # the zygote's, which can be written to; soon covered
+    prefer_to_be_killed(proc_self)
+    if Layer.SCRATCH not in without:
+        mounts.mount_scratch(mounts.Quota(request.disk_bytes, request.files))
+    if Layer.PROC not in without:
+        mounts.mount_proc(read_only=True)
+    if Layer.USER not in without:
+        # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
+        # within its reach.
+        namespaces.unshare(Namespace.USER)
+        inside = namespaces.INSIDE_ID
+        namespaces.map_ids(Ids(inside, inside), proc_self)
+    os.close(proc_self)
+    os.chdir(mounts.SCRATCH / "work")
+    if Layer.CAPABILITIES not in without:
+        capabilities.drop_all()
+    syscalls.set_no_new_privileges()
+    if Layer.DUMPABLE not in without:
+        syscalls.set_dumpable(dumpable=False)
+
+
+def prefer_to_be_killed(proc_self: int) -> None:
+    """Where the whole machine runs out of memory, have the kernel end the box and not the judge."""
+    descriptor = os.open("oom_score_adj", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc_self)
+    os.write(descriptor, b"1000")
+    os.close(descriptor)
+
+
+def _be_init(worker: int) -> NoReturn:
+    """Reap whatever is orphaned, until the worker ends; tell how, and end. With init the kernel ends all others."""
+    os.closerange(NULL, STATUS)
+    os.closerange(STATUS + 1, os.sysconf("SC_OPEN_MAX"))
+    # Of the default signals pid 1 gets none from its own namespace; for this one Python has a handler, which raises.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == worker:
+            os.write(STATUS, EXITED + EXIT_STATUS.pack(os.waitstatus_to_exitcode(status)))
+            os._exit(0)
+
+
+# --- worker ---------------------------------------------------------------------------------------------------------
+
+
+def limit(request: SealRequest, prepared: Prepared) -> None:
+    """Put on the layers that bind this process alone. The filter is last: it forbids to set up anything more."""
+    without = request.without
+    syscalls.set_dumpable(dumpable=True)  # /proc/self is its own again
+    # SECURITY: landlock and the filter bind the thread that asks for them, and those it starts from then on. One that
+    # was there before would go on without, and run what the student's code writes to its stack.
+    if (threads := thread_count()) != 1:
+        raise OSError(f"{threads} threads before the filter")
+    if Layer.RLIMITS not in without:
+        rlimits.apply(
+            rlimits.Budget(request.memory_bytes, request.cpu_s, request.file_bytes, request.processes),
+        )
+    if Layer.LANDLOCK not in without and landlock.abi():
+        landlock.apply(prepared.rules)
+    if Layer.SECCOMP not in without:
+        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0)])
+
+
+def thread_count() -> int:
+    """Return how many threads this process has."""
+    return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - names are all that is wanted
+
+
+def use_threads(count: int, prepared: Prepared) -> None:
+    """Have numpy's library compute with this many threads, as it would have from its environment in a fresh process.
+
+    The zygote has to be single-threaded when it forks, so it imported numpy with one. Other counts give other bits.
+    """
+    os.environ["OPENBLAS_NUM_THREADS"] = str(count)
+    for set_threads in prepared.set_threads:
+        set_threads(count)
+
+
+def thread_setters() -> tuple[Callable[[int], object], ...]:
+    """Return the function of each loaded OpenBLAS that sets its number of threads."""
+    found = []
+    for library in loaded_libraries("openblas"):
+        handle = ctypes.CDLL(library)
+        found += [setter for name in _OPENBLAS_SETTERS if (setter := getattr(handle, name, None))][:1]
+    return tuple(found)
+
+
+# numpy's wheels have their own build, with names that can't clash; distributions have the plain one.
+_OPENBLAS_SETTERS = (
+    "scipy_openblas_set_num_threads64_", "scipy_openblas_set_num_threads", "openblas_set_num_threads64_",
+    "openblas_set_num_threads",
+)  # fmt: skip
+
+
+def loaded_libraries(word: str) -> list[str]:
+    """Return the paths of the shared libraries in this process whose file name has a word in it."""
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    paths = {line.split(maxsplit=5)[-1] for line in maps if "/" in line}
+    return sorted(path for path in paths if word in Path(path).name)

@@ -1,0 +1,299 @@
+"""The `namespaces` backend, the judge's side: asks zygotes for boxes, and knows how each box ended.
+
+What a box is and goes through: `zygote` and `seal`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import psutil
+
+from autograder.box import plain, seal
+from autograder.box.backends import NAMESPACES, Evidence
+from autograder.box.channel import Channel, offer_pair
+from autograder.box.linux import cgroup
+from autograder.box.linux.rlimits import MOST_THREADS
+from autograder.box.seal import Layer, SealRequest
+from autograder.box.zygote import receive
+from autograder.box.zygotes import Key, ZygoteGone, ZygoteProcess, zygote_for
+from autograder.limits import MB, Limits
+
+if TYPE_CHECKING:
+    from autograder.box.client import BoxSpec
+
+_GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
+_MOST_FILES = 8192  # inodes; each takes about 1 KB of the kernel's memory
+_ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
+_GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for the box
+_KILLED = -int(signal.SIGKILL)
+
+
+class Kind(NamedTuple):
+    """Boxes of one kind are as good as each other before they are given a submission."""
+
+    key: Key
+    request: SealRequest
+    limits: Limits
+
+
+_spares: dict[Kind, list[SealedBox]] = {}
+_spares_wanted = 0
+
+
+def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
+    """Start a sealed box and return at once: a spare one, where one waits.
+
+    Args:
+        spec: what it is for.
+        without: layers to leave out; for the tests that show what each is good for.
+    """
+    kind = Kind(
+        Key(spec.frameworks, spec.limits.threads, spec.device == "cpu"), request_for(spec.limits, without), spec.limits
+    )
+    waiting = _spares.setdefault(kind, [])
+    box = _take_spare(waiting) or _fork(kind)
+    while len(waiting) < _spares_wanted:
+        waiting.append(_fork(kind))
+    return box
+
+
+def keep_spares(count: int) -> None:
+    """Have that many boxes of each kind forked ahead from now on, sealed and waiting for a submission.
+
+    A fork takes 15 ms where the zygote is large; a run of a class takes thousands, and what waits costs 4 MB each.
+    """
+    global _spares_wanted  # noqa: PLW0603 - one setting for the command, as the zygotes are
+    _spares_wanted = count
+    for waiting in _spares.values():
+        while waiting:
+            waiting.pop().discard()
+
+
+atexit.register(keep_spares, 0)
+os.register_at_fork(after_in_child=_spares.clear)
+
+
+def _take_spare(waiting: list[SealedBox]) -> SealedBox | None:
+    while waiting:
+        spare = waiting.pop(0)
+        if spare.process.poll() is None:
+            return spare
+        spare.discard()
+    return None
+
+
+def _fork(kind: Kind) -> SealedBox:
+    return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits))
+
+
+def make_group(limits: Limits) -> cgroup.Group | None:
+    """Return a control group for a box; None where none can be made, which the probe has told."""
+    # Somewhat more than one process by itself may take: that gives a MemoryError, which says where; a group only kills.
+    caps = cgroup.Caps(limits.memory_mb * MB * 9 // 8 + _GROUP_SLACK_BYTES, MOST_THREADS + limits.processes)
+    try:
+        return cgroup.Group(cgroup.places(), caps)
+    except OSError:
+        return None
+
+
+def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
+    """Return the limits as the zygote is told them."""
+    return SealRequest(
+        threads=limits.threads,
+        memory_bytes=limits.memory_mb * MB,
+        cpu_s=limits.cpu_s,
+        file_bytes=limits.file_mb * MB,
+        disk_bytes=limits.file_mb * MB,
+        files=_MOST_FILES,
+        processes=limits.processes,
+        without=without,
+    )
+
+
+class SealedBox:
+    """One box, from the request to its end."""
+
+    isolation = NAMESPACES
+
+    def __init__(self, zygote: ZygoteProcess, request: SealRequest, group: cgroup.Group | None) -> None:
+        self._group = group
+        joined = group.descriptors if group else []
+        ours, theirs = offer_pair().pair or (None, None)
+        if ours is None or theirs is None:
+            raise OSError("no pair of sockets")
+        output_read, output_write = os.pipe()
+        status_ours, status_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel = Channel(ours)
+        self.output: IO[bytes] = os.fdopen(output_read, "rb", buffering=0)
+        self.process = SealedProcess(status_ours, zygote)
+        try:
+            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno(), *joined])
+        except ZygoteGone as error:
+            self.process.fail(str(error))
+        finally:
+            theirs.close()
+            os.close(output_write)
+            status_theirs.close()
+            if group:
+                group.let_go()
+
+    def kill(self) -> None:
+        """Kill the box's init, and with it everything in its pid namespace."""
+        self.process.kill()
+
+    def end(self) -> None:
+        """Kill everything in it and wait until it is gone. Its scratch folder goes with its mount namespace."""
+        self.process.kill()
+        self.channel.close()
+        self.process.close()
+        if self._group:
+            self._group.close()
+
+    def discard(self) -> None:
+        """End a box that nobody has used."""
+        self.end()
+        self.output.close()
+
+    def evidence(self) -> Evidence:
+        """Return what is known of its end."""
+        exceeded = self._group is not None and self._group.memory_exceeded()
+        return Evidence(broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded)
+
+    def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
+        """Have `on_excess` called when everything in it together takes more memory."""
+        return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess)
+
+
+class SealedProcess:
+    """How a box's worker ended: from init, by the status socket, and from the kernel, by init's pidfd.
+
+    Asked from the judge's thread and from the two that watch.
+    """
+
+    def __init__(self, status: socket.socket, zygote: ZygoteProcess) -> None:
+        self._status = status
+        self._zygote = zygote
+        self._lock = threading.RLock()
+        self._pidfd: int | None = None
+        self._exit: int | None = None
+        self._killed = False  # by us
+        self.broken = ""
+
+    def poll(self) -> int | None:
+        """Return the exit status (negative: a signal), or None while the worker runs."""
+        with self._lock:
+            while self._exit is None and self._take(0):
+                pass
+            return self._exit
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for the exit status, or raise subprocess.TimeoutExpired."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with self._lock:
+                if self._exit is not None:
+                    return self._exit
+                self._take(0)
+            left_s = deadline - time.monotonic()
+            if self._exit is None and not _readable(self._status.fileno(), left_s):
+                raise subprocess.TimeoutExpired(["box"], timeout_s)
+
+    def unanswered(self) -> str:
+        """Return that the zygote has not forked the box yet, where that is so: whatever is waited for, it is not it."""
+        with self._lock:
+            self.poll()
+            return "" if self._pidfd is not None or self._exit is not None else "the zygote has not answered yet"
+
+    def fail(self, why: str) -> None:
+        """Note that the box could not be made."""
+        self.broken, self._exit = self.broken or why, _KILLED
+
+    def kill(self) -> None:
+        """Kill init. One that is not forked yet is killed by the zygote, which finds the status socket closed."""
+        with self._lock:
+            self._killed = True
+            while self._pidfd is None and self._exit is None and self._take(0):
+                pass
+            if self._pidfd is None and self._exit is None:
+                self._status.shutdown(socket.SHUT_RDWR)
+                # SECURITY: the pidfd may have come between the last look and the shutdown; nothing comes after it.
+                while self._pidfd is None and self._exit is None:
+                    self._take(0)
+            if self._pidfd is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Wait until everything in the box is gone, and close what is open."""
+        with self._lock:
+            if self._pidfd is not None:
+                _readable(self._pidfd, _GONE_S)
+                os.close(self._pidfd)
+                self._pidfd = None
+            self._exit = _KILLED if self._exit is None else self._exit
+            self._status.close()
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in the box; every orphan in it is init's child."""
+        with self._lock:
+            self.poll()
+            if self._pidfd is None or self._exit is not None:
+                return []
+            fields = dict(
+                line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
+            )
+        pid = int(fields["Pid"])
+        return plain.process_tree(pid) if pid > 0 else []
+
+    def _take(self, timeout_s: float) -> bool:
+        """Take one message, if there is one in time; return whether there was."""
+        if self._status.fileno() < 0 or not _readable(self._status.fileno(), timeout_s):
+            return False
+        message, descriptors = receive(self._status)
+        kind, content = message[:1], message[1:]
+        if kind == seal.STARTED and descriptors:
+            self._pidfd = descriptors[0]
+        elif kind == seal.EXITED:
+            (self._exit,) = seal.EXIT_STATUS.unpack(content)
+        elif kind == seal.BROKEN:
+            self.fail(content.decode(errors="replace"))
+        elif not message:  # init was killed: by us, or by the system; or the zygote is gone
+            if not self._killed and self._zygote.ends_within(_ENDING_S):
+                self.fail(f"the zygote ended: {self._zygote.last_words()}")
+            self._exit = _KILLED
+        return True
+
+
+class SealedMemoryWatch(plain.MemoryWatch):
+    """Ends a box whose group had to end one of its processes; without a group, adds up the memory of all of them."""
+
+    def __init__(
+        self, process: SealedProcess, group: cgroup.Group | None, max_bytes: int, on_excess: Callable[[], None]
+    ) -> None:
+        self._process = process
+        self._group = group
+        super().__init__(0, max_bytes, on_excess)
+
+    def _exceeded(self) -> bool:
+        return self._group.memory_exceeded() if self._group else super()._exceeded()
+
+    def _members(self) -> list[psutil.Process]:
+        return self._process.members()
+
+
+def _readable(descriptor: int, timeout_s: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(timeout_s, 0) * 1000))

@@ -1,0 +1,276 @@
+"""The zygote: a process with a framework imported, from which boxes are forked. Jailed before it imports anything.
+
+    judge ──── control socket: requests (numbers) with descriptors ────▶ zygote ── fork ──▶ init of a box ──▶ worker
+      ▲  ◀──────────── status socket, one a box: pidfd from the zygote, exit status from init ──┘
+      └─────────────── channel, one a box: the submission, calls, values ◀─────────────────────────────────▶ worker
+
+1. The judge starts `python -c … zygote` with a clean environment and a socket, and sends `Begin`.
+2. The launcher enters new namespaces (user, mount, pid, network, ipc, host name, cgroup), forks the zygote as pid 1 of
+   the new pid namespace and waits for it. Root builds the new root before it gives up its rights, for Python may be
+   installed where an ordinary user can't go; an ordinary user builds it inside the user namespace.
+3. The zygote imports, warms up, and answers each `SealRequest` by a fork: new pid namespace, then `seal.enter`.
+4. When the judge is gone the control socket ends, the zygote exits, and with pid 1 the kernel ends every box.
+
+SECURITY: whatever is in this process's memory, every box can read, and what is freed is still there. So: a clean
+environment and command line, requests of numbers only, no module of the judge's, and never a byte of a submission; it
+goes through the channel straight to the worker. Only one thread may exist at a fork, asserted each time: a lock held by
+another would stay locked in the child for ever.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import os
+import platform
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from autograder.box import seal
+from autograder.box.linux import mounts, namespaces, syscalls
+from autograder.box.linux.namespaces import Namespace
+from autograder.box.linux.python import needed_folders
+from autograder.box.seal import Descriptors, Prepared, SealRequest
+
+MAX_MESSAGE_BYTES = 4096
+_MOST_DESCRIPTORS = 16
+STAGE = "/tmp"  # noqa: S108 - only a place that exists, to mount on in a namespace of our own
+_SMALL = mounts.Quota(4 << 20, 256)  # tensorflow asks for a temporary folder when it is imported
+
+
+class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What a zygote imports, in this order, and the threads that its boxes compute with."""
+
+    frameworks: list[str]
+    threads: int
+
+
+def main() -> None:
+    """Take up the control socket, and serve until it ends."""
+    control = socket.socket(fileno=int(sys.argv.pop()))
+    control.set_inheritable(False)
+    begin = msgspec.msgpack.decode(control.recv(MAX_MESSAGE_BYTES), type=Begin)
+    folders = needed_folders([Path(__file__).resolve().parents[1]])
+    enter_jail(folders, control)
+    import_and_warm(begin)
+    prepared = seal.prepare(folders)._replace(set_threads=seal.thread_setters())
+    Zygote(control, prepared).serve()
+
+
+# --- the jail -------------------------------------------------------------------------------------------------------
+
+
+def enter_jail(folders: tuple[str, ...], control: socket.socket) -> None:
+    """Return in a new process that is pid 1 of its own namespaces and sees its own root; the old one waits for it."""
+    leave = Leaving(mounts.RootPlan(STAGE, folders))
+    leave.give_up_rights()
+    leave.take_namespaces()
+    zygote = os.fork()
+    if zygote:
+        control.close()
+        _, status = os.waitpid(zygote, 0)
+        os._exit(1 if status else 0)
+    syscalls.die_with_parent()
+    leave.settle()
+    # SECURITY: Python remembers this machine's name from whichever import asked for it first.
+    vars(platform)["_uname_cache"] = None
+    os.chdir(mounts.SCRATCH / "work")
+
+
+class Leaving:
+    """The parts of leaving the machine, in their order; between the last two is the fork that makes pid 1.
+
+    Args:
+        plan: of the root to be in afterwards.
+        at: told what comes next, "namespaces" or "root"; for whoever wants to know what a system refuses.
+    """
+
+    def __init__(self, plan: mounts.RootPlan, at: Callable[[str], None] = lambda _: None) -> None:
+        self._plan = plan
+        self._at = at
+        self._is_root = os.getuid() == 0
+
+    def give_up_rights(self) -> None:
+        """Become an ordinary user, after having built the root: what it is built from may be closed to all others."""
+        if self._is_root:
+            user = namespaces.unused_id()
+            self._at("namespaces")
+            namespaces.unshare(Namespace.MOUNT)
+            self._at("root")
+            mounts.build_root(self._plan)
+            namespaces.become(user)
+
+    def take_namespaces(self) -> None:
+        """Move into new namespaces of all kinds."""
+        self._at("namespaces")
+        outside = namespaces.own_ids()
+        namespaces.unshare(Namespace.USER | Namespace.PID | namespaces.ALL)
+        proc_self = namespaces.open_proc_self()
+        namespaces.map_ids(outside, proc_self)
+        os.close(proc_self)
+
+    def settle(self) -> None:
+        """Mount what pid 1 and its children will see."""
+        self._at("root")
+        if not self._is_root:
+            mounts.build_root(self._plan)
+        mounts.mount_proc(read_only=False)
+        mounts.mount_scratch(_SMALL)
+        namespaces.name_host()
+
+
+# --- imports --------------------------------------------------------------------------------------------------------
+
+
+def import_and_warm(begin: Begin) -> None:
+    """Import what the boxes will need, and take the first steps that are slow and the same for all."""
+    importlib.import_module("autograder.box.worker")
+    for name in begin.frameworks:
+        # Broad: what a broken installation raises at import is anybody's guess; the student's own import will say it.
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    for name in ("numpy.random", "numpy.linalg", "numpy.fft"):  # imported by numpy when they are first used: 20 ms
+        importlib.import_module(name)
+    if "torch" in sys.modules:
+        warm_torch(begin.threads)
+    platform.platform()  # remembered: it reads the whole interpreter for the version of libc
+    # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
+    gc.collect()
+    gc.freeze()
+
+
+def warm_torch(threads: int) -> None:
+    """Take one training step with one thread.
+
+    The first optimizer imports half of torch (0.9 s), and the first product of matrices asks for the processor, by
+    /proc/cpuinfo, and chooses its kernels by it: where that file were missing, the bits would be others. One thread:
+    a parallel operation would leave a pool of threads behind, on which the forked processes wait for ever.
+    """
+    torch = importlib.import_module("torch")
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    for optimizer in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+        layer = torch.nn.Linear(4, 4)
+        stepped = optimizer(layer.parameters(), lr=0.1)
+        labels = torch.zeros(2, dtype=torch.long)
+        torch.nn.functional.cross_entropy(layer(torch.ones(2, 4)), labels).backward()
+        stepped.step()
+    product = torch.randn(300, 300)
+    (product @ product).sum()
+    torch.set_num_threads(threads)  # starts none; they come with the first parallel operation
+
+
+# --- serving --------------------------------------------------------------------------------------------------------
+
+
+class Zygote:
+    """Forks boxes until the judge closes the control socket.
+
+    Args:
+        control: requests come from it.
+        prepared: what boxes are sealed by.
+    """
+
+    def __init__(self, control: socket.socket, prepared: Prepared) -> None:
+        self._control = control
+        self._prepared = prepared
+        self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._boxes: dict[int, int] = {}  # pid of each init by a pidfd of it
+        self._poll = select.poll()
+
+    def serve(self) -> NoReturn:
+        """Answer requests, and reap what has ended."""
+        self._poll.register(self._control, select.POLLIN)
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._control.fileno():
+                    self._answer()
+                else:
+                    self._reap(descriptor)
+
+    def _answer(self) -> None:
+        message, descriptors = receive(self._control)
+        if not message:
+            os._exit(0)
+        try:
+            request = msgspec.msgpack.decode(message, type=SealRequest)
+            channel, output, status, *cgroups = descriptors
+            self._fork(request, Descriptors(channel, output, status, tuple(cgroups)))
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _fork(self, request: SealRequest, descriptors: Descriptors) -> None:
+        if (threads := seal.thread_count()) != 1:
+            os.write(descriptors.status, seal.BROKEN + f"{threads} threads before a fork".encode())
+            return
+        # Back into the own namespace first: a process that has unshared once can't do so again.
+        namespaces.enter(self._own_namespace, Namespace.PID)
+        namespaces.unshare(Namespace.PID)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._become_box(request, descriptors)
+        pidfd = os.pidfd_open(pid)
+        self._boxes[pidfd] = pid
+        self._poll.register(pidfd, select.POLLIN)
+        try:
+            _send_descriptor(descriptors.status, seal.STARTED, pidfd)
+        except OSError:  # the judge has given it up
+            os.kill(pid, signal.SIGKILL)
+
+    def _become_box(self, request: SealRequest, descriptors: Descriptors) -> NoReturn:
+        try:
+            self._control.detach()  # its number is about to be another's, which it must not close
+            seal.enter(request, descriptors, self._prepared)
+            work()
+        finally:
+            os._exit(seal.SETUP_FAILED)  # whatever happens: there is one zygote
+
+    def _reap(self, pidfd: int) -> None:
+        os.waitpid(self._boxes.pop(pidfd), 0)
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+
+
+def work() -> NoReturn:
+    """Serve as the worker, in a process that is sealed."""
+    from autograder.box import worker
+    from autograder.box.channel import Channel
+
+    channel = Channel(socket.socket(fileno=seal.CHANNEL))
+    # New ones, as in a fresh process: those of the zygote take what is there now for the seekable file that was.
+    for name, descriptor in (("stdout", seal.OUTPUT), ("stderr", seal.ERRORS)):
+        stream = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as Python opens them
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    worker.serve(lambda: channel)
+
+
+def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
+    """Return a message and the descriptors that came with it."""
+    numbers = array.array("i")
+    message, ancillary, _, _ = sock.recvmsg(MAX_MESSAGE_BYTES, socket.CMSG_SPACE(_MOST_DESCRIPTORS * numbers.itemsize))
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
+    return message, list(numbers)
+
+
+def _send_descriptor(sock: int, message: bytes, descriptor: int) -> None:
+    with socket.socket(fileno=os.dup(sock)) as status:
+        socket.send_fds(status, [message], [descriptor])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+import os
+
+
+def attack(facts):
+    os.closerange(0, 4096)
+    return {}

@@ -1,0 +1,7 @@
+import threading
+
+
+def attack(facts):
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()

@@ -1,0 +1,6 @@
+import os
+
+
+def attack(facts):
+    while True:
+        os.write(2, bytes(65536))

@@ -1,0 +1,5 @@
+import os
+
+
+def attack(facts):
+    os.kill(0, 9)

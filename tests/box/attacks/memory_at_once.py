@@ -1,0 +1,2 @@
+def attack(facts):
+    return len(bytearray(8 << 30))

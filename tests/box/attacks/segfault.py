@@ -1,0 +1,5 @@
+import ctypes
+
+
+def attack(facts):
+    ctypes.string_at(0)

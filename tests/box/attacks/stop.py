@@ -1,0 +1,6 @@
+import os
+import signal
+
+
+def attack(facts):
+    os.kill(os.getpid(), signal.SIGSTOP)

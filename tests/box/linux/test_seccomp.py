@@ -1,0 +1,224 @@
+"""The filter decides as the policy says: each rule by an interpreter of the program, then some for real in a fork."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.box.linux import numbers
+from autograder.box.linux.policy import ALLOWED, REFUSED, Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.seccomp import (
+    ALLOW,
+    AND,
+    ERRNO,
+    IF_ANY_BIT,
+    IF_AT_LEAST,
+    IF_EQUAL,
+    KILL_PROCESS,
+    LOAD,
+    RETURN,
+    Program,
+    program,
+)
+
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+MACHINES = sorted(ARCHITECTURES)
+I386 = 0x40000003
+PROFILES = [
+    Profile(),
+    Profile(processes=True),
+    Profile(only_signals_to=42, metadata=False),
+]
+NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000
+THREAD_FLAGS = 0x3D0F00  # what libc starts a thread with
+
+
+def answer(instructions: Program, number: int, architecture: int, arguments: tuple[int, ...] = ()) -> int:
+    """Run a program as the kernel does, and return what it answers."""
+    data = number.to_bytes(4, "little") + architecture.to_bytes(4, "little") + bytes(8)
+    padded = [*arguments, 0, 0, 0, 0, 0, 0][:6]
+    data += b"".join((argument % (1 << 64)).to_bytes(8, "little") for argument in padded)
+    accumulator = at = 0
+    while True:
+        code, if_true, if_false, operand = instructions[at]
+        at += 1
+        if code == RETURN:
+            return operand
+        if code == LOAD:
+            accumulator = int.from_bytes(data[operand : operand + 4], "little")
+        elif code == AND:
+            accumulator &= operand
+        else:
+            holds = {
+                IF_EQUAL: accumulator == operand,
+                IF_AT_LEAST: accumulator >= operand,
+                IF_ANY_BIT: bool(accumulator & operand),
+            }[code]
+            at += if_true if holds else if_false
+
+
+def refused(error: int) -> int:
+    return ERRNO | error
+
+
+@pytest.fixture(params=MACHINES)
+def machine(request) -> str:
+    return request.param
+
+
+@pytest.fixture(params=PROFILES, ids=str)
+def profile(request) -> Profile:
+    return request.param
+
+
+@pytest.fixture
+def ask(machine, profile):
+    """What the filter of a machine and a profile answers to a call by name."""
+    made = program(profile, machine)
+
+    def ask(name: str, *arguments: int) -> int:
+        return answer(made, numbers.TABLES[machine][name], ARCHITECTURES[machine], arguments)
+
+    return ask
+
+
+# --- every rule -------------------------------------------------------------------------------------------------------
+
+
+def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Yield arguments at the edges of a rule, and what must be answered."""
+    match rule:
+        case Allow():
+            yield from (((), ALLOW), ((2**64 - 1,) * 6, ALLOW))
+        case Refuse(error):
+            yield from (((), refused(error)), ((2**64 - 1,) * 6, refused(error)))
+        case OneOf(argument, values, error):
+            before = (0,) * argument
+            yield from (((*before, value), ALLOW) for value in values)
+            yield from (((*before, value), refused(error)) for value in {0, 2, 17, 2**31, 2**32 - 1} - set(values))
+        case Bits(argument, none_of, all_of, error):
+            before, bits = (0,) * argument, [1 << shift for shift in range(32)]
+            yield from (((*before, all_of), ALLOW), ((*before, ~none_of), ALLOW))
+            yield from (((*before, all_of | bit), refused(error)) for bit in bits if none_of & bit)
+            yield from (((*before, all_of & ~bit), refused(error)) for bit in bits if all_of & bit)
+        case IsNull(argument, error):
+            before = (0,) * argument
+            yield (*before, 0), ALLOW
+            yield from (((*before, value), refused(error)) for value in (1, 1 << 31, 1 << 32, 1 << 63))
+
+
+def test_security_each_call_is_answered_as_the_table_says(ask, machine, profile):
+    for name, rule in rules(profile).items():
+        if name in numbers.TABLES[machine]:
+            for arguments, said in cases(rule):
+                assert ask(name, *arguments) == said, (name, arguments)
+
+
+def test_security_every_number_that_the_table_does_not_name_does_not_exist(machine, profile):
+    made = program(profile, machine)
+    named = {numbers.TABLES[machine].get(name) for name in rules(profile)}
+    for number in set(range(700)) - named:
+        assert answer(made, number, ARCHITECTURES[machine]) == refused(errno.ENOSYS), number
+
+
+def test_security_another_architecture_kills(machine, profile):
+    made = program(profile, machine)
+    others = {I386, 0x40000028, 0, *ARCHITECTURES.values()} - {ARCHITECTURES[machine]}
+    for other in others:
+        for number in (0, 1, 11, 59, 221):
+            assert answer(made, number, other) == KILL_PROCESS
+
+
+def test_security_the_x32_abi_does_not_exist(profile):
+    made = program(profile, "x86_64")
+    for number in (0, 59, 520, 0x3FFFFFFF, 0x7FFFFFFF, 0xBFFFFFFF):
+        assert answer(made, 0x40000000 | number, ARCHITECTURES["x86_64"]) == refused(errno.ENOSYS)
+
+
+def test_the_program_jumps_forwards_and_within_itself(machine, profile):
+    made = program(profile, machine)
+    for at, (code, if_true, if_false, operand) in enumerate(made):
+        if code in {IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT}:
+            assert max(if_true, if_false) <= 255
+            assert at + 1 + max(if_true, if_false) < len(made)
+        assert 0 <= operand < 1 << 32
+    assert made[-1].code == RETURN
+    assert len(made) <= 4096
+
+
+# --- what the profiles are about --------------------------------------------------------------------------------------
+
+
+def decided(profile: Profile, name: str, *arguments: int) -> int:
+    made = program(profile, "x86_64")
+    return answer(made, numbers.X86_64[name], ARCHITECTURES["x86_64"], arguments)
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_threads_may_always_be_started(processes):
+    assert decided(Profile(processes=processes), "clone", THREAD_FLAGS) == ALLOW
+
+
+@pytest.mark.parametrize(("processes", "said"), [(False, refused(errno.EPERM)), (True, ALLOW)])
+def test_processes_may_be_started_where_the_assignment_says_so(processes, said):
+    profile = Profile(processes=processes)
+    assert decided(profile, "clone", 17) == said
+    assert decided(profile, "fork") == decided(profile, "vfork") == said
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+@pytest.mark.parametrize("flags", [NEW_USER, NEW_USER | THREAD_FLAGS, NEW_TIME | THREAD, 0x40000000 | THREAD, 1 << 29])
+def test_security_no_namespace_is_made_by_clone(profile, flags):
+    assert decided(profile, "clone", flags) == refused(errno.EPERM)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+def test_security_libc_is_sent_back_to_the_clone_whose_flags_can_be_seen(profile):
+    assert decided(profile, "clone3") == refused(errno.ENOSYS)
+
+
+def test_security_where_other_processes_are_in_reach_signals_go_to_oneself_only():
+    profile = Profile(only_signals_to=42)
+    assert decided(profile, "kill", 42, 9) == decided(profile, "tgkill", 42, 43, 6) == ALLOW
+    for other in (0, -1, -42, 1, 41, 1 << 31):
+        assert decided(profile, "kill", other, 9) == refused(errno.EPERM)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+@pytest.mark.parametrize("name", ["execve", "execveat", "ptrace", "mount", "bpf", "io_uring_setup", "setns", "unshare"])
+def test_security_no_profile_allows_what_leads_out(profile, name):
+    assert decided(profile, name) == refused(errno.EPERM)
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+def test_no_call_is_both_allowed_and_refused():
+    assert not ALLOWED & REFUSED
+
+
+@pytest.mark.parametrize("name", sorted({name for profile in PROFILES for name in rules(profile)}))
+def test_every_call_of_the_policy_has_a_number(name):
+    assert name in numbers.X86_64 or name in numbers.AARCH64
+
+
+def _headers(*files: str) -> dict[str, int]:
+    text = "".join(Path(file).read_text() for file in files if Path(file).is_file())
+    if not text:
+        pytest.skip("the kernel's headers are not installed")
+    return {name: int(number) for name, number in re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", text)}
+
+
+def test_the_numbers_of_x86_64_are_the_kernels():
+    known = _headers("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h")
+    assert {name: known.get(name) for name in numbers.X86_64} == numbers.X86_64
+
+
+def test_the_numbers_of_aarch64_are_the_kernels():
+    known = _headers("/usr/include/asm-generic/unistd.h")
+    known["newfstatat"] = known["fstatat"]
+    assert {name: known.get(name) for name in numbers.AARCH64} == numbers.AARCH64

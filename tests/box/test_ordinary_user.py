@@ -1,0 +1,43 @@
+"""All of the sealed boxes' own tests once more, as an ordinary user without any right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.box.conftest import sealed_only
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+FILES = ("linux/test_layers.py", "test_conformance.py", "test_sealed.py", "test_attacks.py")
+SLOW_S = 280
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root, to become somebody else"),
+    sealed_only,
+]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_as_an_ordinary_user(file):
+    scratch = Path(tempfile.mkdtemp(prefix="ordinary-user-"))
+    scratch.chmod(0o777)
+    command = [
+        *(sys.executable, HERE / "ordinary_user.py", sys.executable, "-m", "pytest", HERE / file, "-q"),
+        *("-p", "no:cacheprovider", "--basetemp", scratch / "pytest", "-k", "not process"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "HOME": str(scratch)}
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SLOW_S, check=False
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
