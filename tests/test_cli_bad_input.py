@@ -128,6 +128,16 @@ def test_several_files_that_could_be_meant(course):
 
 def test_a_folder_without_code(course):
     write(course / "empty" / "README.md", "x")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_security_names_of_files_cannot_repaint_the_terminal(course):
+    for name in ("a\x1b[2Jsums.py", "b\rsums.py"):
+        write(course / "two" / name, SOLUTION)
+    said = refused(course, "check", "hw1", "two")
+    assert "a [2Jsums.py, b sums.py" in said
+    assert not {"\x1b", "\r"} & set(said)
+    assert said.count("\n") == 2
+
+
     assert "There is no .py file and no notebook in empty" in refused(course, "check", "hw1", "empty")
 
 
