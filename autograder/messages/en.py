@@ -266,6 +266,7 @@ MESSAGES: dict[str, str] = {
     "data.file_missing": "The file {file} (.gz or not) is not in {folder}.",
     "data.damaged": "{file} is damaged ({problem}).",
     "data.wrong_bytes": "{file} does not hold what this dataset's file holds: another version, or a download that broke off.",
+    "data.cannot_copy": "{file} can't be copied to {folder} ({problem}).",
     "data.wrong_bytes_hint": "Remove it and fetch it again.",
     "data.too_many": "{folder} holds more than {most:,} files; name the folder of the dataset.",
     "data.no_source": "{source} is neither a folder nor a .zip.",

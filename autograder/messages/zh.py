@@ -260,6 +260,7 @@ MESSAGES: dict[str, str] = {
     "data.file_missing": "{folder} 里没有文件 {file}（带不带 .gz 都可以）。",
     "data.damaged": "{file} 已损坏（{problem}）。",
     "data.wrong_bytes": "{file} 的内容与该数据集的文件不符：可能是另一个版本，或者下载中断过。",
+    "data.cannot_copy": "无法把 {file} 复制到 {folder}（{problem}）。",
     "data.wrong_bytes_hint": "删掉它，重新获取。",
     "data.too_many": "{folder} 里的文件超过 {most:,} 个；请指定数据集所在的文件夹。",
     "data.no_source": "{source} 既不是文件夹，也不是 .zip。",
