@@ -63,6 +63,8 @@ def refused(course, *arguments, cwd=None, code=2):
         (["validate", "hw1", "--jobs", "0"], "0 is not in the range"),
         (["release"], "Give one of --write, --check and --out."),
         (["release", "--write", "--check"], "Give one of --write, --check and --out."),
+        (["release", "--write", "--force"], "--force has something to do only with --out"),
+        (["release", "--check", "--force"], "--force has something to do only with --out"),
         (["new", "hw5"], "Missing option"),
         (["new", "HW5", "--title", "x"], "letters and digits, beginning with a letter; came 'HW5'"),
         (["new", "hw1", "--title", "x"], "assignments/hw1_sums exists already."),
@@ -126,8 +128,6 @@ def test_several_files_that_could_be_meant(course):
     assert refused(course, "check", "hw1").startswith("Error: Several files could be meant: sums.py, sums.ipynb.")
 
 
-def test_a_folder_without_code(course):
-    write(course / "empty" / "README.md", "x")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_security_names_of_files_cannot_repaint_the_terminal(course):
     for name in ("a\x1b[2Jsums.py", "b\rsums.py"):
@@ -138,6 +138,8 @@ def test_security_names_of_files_cannot_repaint_the_terminal(course):
     assert said.count("\n") == 2
 
 
+def test_a_folder_without_code(course):
+    write(course / "empty" / "README.md", "x")
     assert "There is no .py file and no notebook in empty" in refused(course, "check", "hw1", "empty")
 
 

@@ -106,6 +106,7 @@ MESSAGES: dict[str, str] = {
     "usage.no_dataset_hint": "Leave --data out.",
     "usage.all_or_one": "Name one assignment, or give --all.",
     "usage.write_or_check": "Give one of --write, --check and --out.",
+    "usage.force_without_out": "--force has something to do only with --out: it writes over a file that is no bundle.",
     "usage.bad_new_id": "an id for a new assignment is letters and digits, beginning with a letter; came {id!r}",
     "usage.exists": "{path} exists already.",
     "usage.exists_hint": "Choose another id; nothing was changed.",

@@ -100,6 +100,7 @@ MESSAGES: dict[str, str] = {
     "usage.no_dataset_hint": "去掉 --data 即可。",
     "usage.all_or_one": "请写一个作业名，或用 --all。",
     "usage.write_or_check": "请在 --write、--check 和 --out 中选一个。",
+    "usage.force_without_out": "--force 只能与 --out 一起使用：即使目标文件不是作业包，也会覆盖它。",
     "usage.bad_new_id": "新作业的编号由字母和数字组成，以字母开头；实际为 {id!r}",
     "usage.exists": "{path} 已存在。",
     "usage.exists_hint": "请换一个编号；什么都没有改动。",
