@@ -165,10 +165,9 @@ def _framework(assignment: LoadedAssignment, asked: str | None) -> str | None:
     installed = [name for name in offered if importlib.util.find_spec(name) is not None]
     if len(offered) == 1 or len(installed) == 1:
         return (installed or list(offered))[0]
-    commands = [f"grade start {assignment.id} --framework {name}" for name in offered]
     raise UsageError(
         text("start.choose", id=assignment.id, offered=", ".join(offered)),
-        hint=text("start.choose_hint", commands=text("start.or").join(commands)),
+        hint=text("start.choose_hint", commands=text("start.or").join(assignment.start_commands)),
     )
 
 

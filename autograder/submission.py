@@ -225,7 +225,13 @@ def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
             text("usage.nothing_here", id=assignment.id, file=file),
             hint=text("usage.nothing_here_hint", id=assignment.id, file=file),
         )
-    worked_on = [path for path in found if not _is_stub(path.name, path.read_bytes())] or found
+    worked_on = [path for path in found if not _is_stub(path.name, path.read_bytes())]
+    if not worked_on and found[0].parent == assignment.folder != cwd:
+        raise UsageError(
+            text("usage.not_started", file=assignment.spec.entry.file),
+            hint=text("usage.not_started_hint", commands=text("start.or").join(assignment.start_commands)),
+        )
+    worked_on = worked_on or found
     if len(worked_on) > 1:
         raise UsageError(
             text("usage.several", files=", ".join(_shown(path, cwd) for path in worked_on)),

@@ -241,6 +241,25 @@ def test_of_stubs_and_a_worked_on_file_the_latter_is_meant(two_frameworks, here)
     assert error.hint.startswith("Name one: grade check hw1 sums_")
 
 
+def test_the_courses_own_stubs_are_nothing_to_check(assignment, here):
+    error = _refused(lambda: find(assignment, None, here))
+    assert (error.message, error.hint) == ("You have no sums.py yet.", "Get it: grade start hw1")
+    assert find(assignment, None, assignment.folder).name == "sums.py"  # who stands there means it
+    stub = assignment.folder / "sums.py"
+    assert find(assignment, stub, here).name == "sums.py"
+    write(here / "hw1" / "sums.py", stub.read_text(encoding="utf-8"))
+    assert find(assignment, None, here).name == "sums.py"
+
+
+def test_which_framework_to_start_with_is_named(two_frameworks, here):
+    for name in ("sums_torch.py", "sums_tensorflow.py"):
+        write(two_frameworks.folder / name, STUB)
+    hint = _refused(lambda: find(two_frameworks, None, here)).hint
+    assert hint == "Get it: grade start hw1 --framework torch  or  grade start hw1 --framework tensorflow"
+    write(two_frameworks.folder / "sums_torch.py", WORKED)
+    assert find(two_frameworks, None, here).name == "sums_torch.py"
+
+
 def test_untouched_stubs_only_are_several(two_frameworks, here):
     write(here / "sums_torch.py", STUB)
     assert find(two_frameworks, None, here).name == "sums_torch.py"

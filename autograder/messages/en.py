@@ -92,6 +92,8 @@ MESSAGES: dict[str, str] = {
     "usage.empty_notebook": "{file} has no code cell with anything in it.",
     "usage.nothing_here": "Found no file for {id}: looked for {file} here, in the folder {id}, and in the assignment's folder.",
     "usage.nothing_here_hint": "Name your file: grade check {id} path/to/{file}",
+    "usage.not_started": "You have no {file} yet.",
+    "usage.not_started_hint": "Get it: {commands}",
     "usage.several": "Several files could be meant: {files}.",
     "usage.several_hint": "Name one: grade check {id} {file}",
     "usage.no_framework": "{file} imports {framework}, which is not installed for this Python.",

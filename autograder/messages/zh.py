@@ -86,6 +86,8 @@ MESSAGES: dict[str, str] = {
     "usage.empty_notebook": "{file} 没有任何有内容的代码单元。",
     "usage.nothing_here": "没找到 {id} 的文件：在当前文件夹、{id} 文件夹和作业文件夹里找过 {file}。",
     "usage.nothing_here_hint": "请写明文件：grade check {id} 路径/{file}",
+    "usage.not_started": "你还没有 {file}。",
+    "usage.not_started_hint": "先领取：{commands}",
     "usage.several": "有多个可能的文件：{files}。",
     "usage.several_hint": "请写明一个：grade check {id} {file}",
     "usage.no_framework": "{file} 导入了 {framework}，但当前 Python 没有安装它。",
