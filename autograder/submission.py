@@ -107,19 +107,23 @@ def imported_modules(source: str) -> list[str]:
     return found
 
 
-def find(assignment: LoadedAssignment, given: Path | None, cwd: Path) -> Submission:
+def find(assignment: LoadedAssignment, given: Path | None, cwd: Path, *, course_stub: bool = False) -> Submission:
     """Find and read what is to be checked.
 
     Args:
         assignment: says which file is expected.
         given: a file, notebook, folder or .zip; None looks in the working directory and the assignment's own folder.
         cwd: the working directory.
+        course_stub: take the course's own stub where there is nothing else.
 
     Raises:
         UsageError: nothing there, several candidates, empty, too large.
     """
     if given is None:
-        return read_file(_only(_in_usual_places(assignment, cwd), assignment, cwd), cwd)
+        found = _in_usual_places(assignment, cwd)
+        if not course_stub:
+            _require_own(found, assignment, cwd)
+        return read_file(_only(found, assignment, cwd), cwd)
     path = given if given.is_absolute() else cwd / given
     if path.is_dir():
         return _from_files(_files_in(path), assignment, path.name, _shown(path, cwd))
@@ -217,6 +221,17 @@ def _in_usual_places(assignment: LoadedAssignment, cwd: Path) -> list[Path]:
     return []
 
 
+def _require_own(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> None:
+    """Raise UsageError where only the course's own stubs were found: whoever stands among them means them."""
+    if not found or found[0].parent != assignment.folder or assignment.folder == cwd:
+        return
+    if all(_is_stub(path.name, path.read_bytes()) for path in found):
+        raise UsageError(
+            text("usage.not_started", file=assignment.spec.entry.file),
+            hint=text("usage.not_started_hint", commands=text("start.or").join(assignment.start_commands)),
+        )
+
+
 def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
     """Return the one file meant: of several, the one that is no longer the untouched stub."""
     if not found:
@@ -225,13 +240,7 @@ def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
             text("usage.nothing_here", id=assignment.id, file=file),
             hint=text("usage.nothing_here_hint", id=assignment.id, file=file),
         )
-    worked_on = [path for path in found if not _is_stub(path.name, path.read_bytes())]
-    if not worked_on and found[0].parent == assignment.folder != cwd:
-        raise UsageError(
-            text("usage.not_started", file=assignment.spec.entry.file),
-            hint=text("usage.not_started_hint", commands=text("start.or").join(assignment.start_commands)),
-        )
-    worked_on = worked_on or found
+    worked_on = [path for path in found if not _is_stub(path.name, path.read_bytes())] or found
     if len(worked_on) > 1:
         raise UsageError(
             text("usage.several", files=", ".join(_shown(path, cwd) for path in worked_on)),

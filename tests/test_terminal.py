@@ -115,6 +115,11 @@ def test_why_no_gpu_is_used_stands_below_the_head():
     assert _lines(report)[1] == "No GPU is used: the driver is too old"
 
 
+def test_a_check_that_another_task_needs_shows_no_points():
+    lines = _lines(make_report(failed(title="add returns the sum", max_points=0.0)))
+    assert "✗  add returns the sum  (needed by the task you asked for; not counted)" in lines
+
+
 def test_one_line_a_check_with_points_and_sentence():
     lines = _lines(make_report(make_check(title="add returns the sum", score=10.0)))
     assert "✓ 10/10 add returns the sum" in lines

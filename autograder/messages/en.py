@@ -347,6 +347,7 @@ MESSAGES: dict[str, str] = {
     "report.came": "came",
     "report.try": "try",
     "report.hidden": "(hidden)",
+    "report.needed": "(needed by the task you asked for; not counted)",
     "report.in_function": "in {name}",
     "report.repeated": "{frame} (again and again)",
     "report.cell_line": "{file}, code cell {cell}, line {line}",

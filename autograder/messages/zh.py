@@ -341,6 +341,7 @@ MESSAGES: dict[str, str] = {
     "report.came": "实际",
     "report.try": "试试",
     "report.hidden": "（隐藏）",
+    "report.needed": "（所选小题依赖它；不计分）",
     "report.in_function": "位于 {name}",
     "report.repeated": "{frame}（反复多次）",
     "report.cell_line": "{file} 第 {cell} 个代码单元第 {line} 行",

@@ -118,10 +118,12 @@ def _task(checks: Sequence[CheckResult], encoding: str, *, verbose: bool) -> Ite
     for check in checks:
         style = _STYLES.get(check.status, "red")
         mark = _mark(check.status, encoding)
-        points = f"{shown_points(check.score)}/{shown_points(check.max_points)}"
+        points = f"{shown_points(check.score)}/{shown_points(check.max_points)}" if check.max_points else ""
         title = Text(check.title)
         if check.hidden:
             title.append(f"  {text('report.hidden')}", style="dim")
+        if not check.max_points:
+            title.append(f"  {text('report.needed')}", style="dim")
         if check.status in _NAMED:
             title.append(f"  {text(f'status.{check.status.value}')}", style=style)
         table.add_row(Text(mark, style=style), Text(points, style=style), Group(title, *_below(check, verbose=verbose)))
