@@ -209,7 +209,7 @@ MESSAGES: dict[str, str] = {
     "hint.indentation": "Spaces and tabs are mixed, or a line is indented too far or not far enough.",
     "hint.syntax": "Look at this line and the one before it: a bracket, quote or colon may be missing.",
     "hint.input": 'Nobody answers input() while grading: it gets end of file. Take it out, or put it under `if __name__ == "__main__":`.',
-    "hint.file_not_found": "Only files that you hand in are there; use the data your function is given.",
+    "hint.file_not_found": "Only files that you hand in are there; use the data your function is given. A function that is given a folder builds every path from it: os.path.join(folder, …), in save as in load.",
     "hint.shapes": "Two shapes don't fit. Print both, and compare with the shapes in the handout.",
     "hint.no_cuda": "There is no GPU here. Use the `device` your function is given, or torch.cuda.is_available().",
     "hint.same_device": "Move model and data to the same device: model.to(device), x.to(device).",

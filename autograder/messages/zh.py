@@ -203,7 +203,7 @@ MESSAGES: dict[str, str] = {
     "hint.indentation": "空格和制表符混用了，或某行缩进过多、过少。",
     "hint.syntax": "看看这一行和上一行：可能少了括号、引号或冒号。",
     "hint.input": '评分时没有人回答 input()，它读到的是文件结尾。请去掉，或放到 `if __name__ == "__main__":` 之下。',
-    "hint.file_not_found": "只有你交上来的文件在这里；请使用传给函数的数据。",
+    "hint.file_not_found": "只有你交上来的文件在这里；请使用传给函数的数据。函数收到 folder 时，所有路径都从它拼出来：os.path.join(folder, …)，save 和 load 里都要这样写。",
     "hint.shapes": "两个形状对不上。把它们都打印出来，与题目里的形状比较。",
     "hint.no_cuda": "这里没有 GPU。请用传给函数的 device，或 torch.cuda.is_available()。",
     "hint.same_device": "把模型和数据放到同一设备：model.to(device)，x.to(device)。",
