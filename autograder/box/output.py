@@ -1,4 +1,4 @@
-"""What the student's code prints: drained all the time, counted, and only the tail kept, as a terminal would show it."""
+"""What the student's code prints: drained all the time, counted; only the tail is kept, as a terminal shows it."""
 
 from __future__ import annotations
 
