@@ -100,8 +100,8 @@ def why_labels_are_not_followed(predicted: np.ndarray, usual: float) -> Any:
         )
     return both(
         "The network has hardly learnt anything. Print the loss in each epoch, and look in this order: pixels "
-        "divided by 255, in fit and in predict? Learning rate large enough, and steps enough? In PyTorch, zero_grad before each "
-        "backward and step after it? Labels returned as they were given, without adding or taking away 1?",
+        "divided by 255, in fit and in predict? Learning rate large enough, and steps enough? In PyTorch, zero_grad "
+        "before each backward and step after it? Labels returned as they were given, without adding or taking away 1?",
         "网络几乎什么也没学到。每一轮都把损失打印出来，再依次检查：fit 和 predict 里，像素都除以 255 了吗？"
         "学习率是不是太小，步数是不是太少？用 PyTorch 时，每次 backward 之前调用 zero_grad、之后调用 step 了吗？"
         "返回的编号和给的标签一致吗，有没有加 1 或减 1？",
