@@ -18,6 +18,7 @@ from autograder.course import FRAMEWORKS, LoadedAssignment
 from autograder.errors import UsageError
 from autograder.file_kind import ARCHIVE_SUFFIXES, ARCHIVES, is_notebook, other_kind
 from autograder.messages import text
+from autograder.messages.commands import quoted
 from autograder.zip_archive import TooLarge, read_zip
 
 MAX_FILE_BYTES = 20 << 20  # source files and small model files; datasets are not handed in
@@ -130,7 +131,7 @@ def find(assignment: LoadedAssignment, given: Path | None, cwd: Path, *, course_
     if not path.is_file():
         raise UsageError(text("usage.no_file", file=given), hint=_near_file(path, assignment))
     if path.suffix.lower() == ".zip":
-        return _from_files(_files_in_zip(path), assignment, path.name, path.stem)
+        return _from_files(_files_in_zip(path), assignment, path.name, None)
     return read_file(path, cwd)
 
 
@@ -244,7 +245,7 @@ def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
     if len(worked_on) > 1:
         raise UsageError(
             text("usage.several", files=", ".join(_shown(path, cwd) for path in worked_on)),
-            hint=text("usage.several_hint", id=assignment.id, file=_shown(worked_on[0], cwd)),
+            hint=text("usage.several_hint", id=assignment.id, file=quoted(_shown(worked_on[0], cwd))),
         )
     return worked_on[0]
 
@@ -291,8 +292,15 @@ def _too_large(name: str) -> UsageError:
     return UsageError(text("usage.folder_too_large", folder=name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20))
 
 
-def _from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str, shown: str) -> Submission:
-    """Make a Submission of all files in a folder or archive: the main one by its name, else by what it defines."""
+def _from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str, shown: str | None) -> Submission:
+    """Make a Submission of all files in a folder or archive: the main one by its name, else by what it defines.
+
+    Args:
+        files: by their path in it.
+        assignment: says which file is expected.
+        name: of the folder or archive.
+        shown: the folder, as one of its files can be named with; None for an archive, whose files can't be.
+    """
     main = _main_of(files, assignment, name, shown)
     # The main file's own folder becomes the root, so that it can import its siblings.
     root = PurePosixPath(main).parent
@@ -304,7 +312,7 @@ def _from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str
     return _assemble(PurePosixPath(main).name, inside)
 
 
-def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: str, shown: str) -> str:
+def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: str, shown: str | None) -> str:
     code = [name for name in files if name.lower().endswith((".py", ".ipynb"))]
     stems = {Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names)}
     by_name = [name for name in code if PurePosixPath(name).stem in stems]
@@ -316,10 +324,10 @@ def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: str,
             return worked_on[0]
     if not code:
         raise UsageError(text("usage.folder_without_code", folder=folder, file=assignment.spec.entry.file))
-    raise UsageError(
-        text("usage.several", files=", ".join(by_name or code)),
-        hint=text("usage.several_hint", id=assignment.id, file=Path(shown, (by_name or code)[0])),
-    )
+    several = by_name or code
+    key = "usage.several_packed_hint" if shown is None else "usage.several_hint"
+    file = several[0] if shown is None else quoted(Path(shown, several[0]))
+    raise UsageError(text("usage.several", files=", ".join(several)), hint=text(key, id=assignment.id, file=file))
 
 
 def _defining(files: dict[str, bytes], code: list[str], names: tuple[str, ...]) -> list[str]:

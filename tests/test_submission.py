@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -359,6 +360,20 @@ def test_an_archive_is_read_as_the_folder_in_it(assignment, here):
     assert (made.main, made.name) == ("sums.py", "sums.py")
     assert made.files == {"sums.py": b"import a\n", "a.py": b"x = 1\n"}
     assert list(here.iterdir()) == [here / "hw1.ZIP"]
+
+
+def test_advice_can_be_followed(assignment, here):
+    source = {"a.py": "x = 1\n", "b.py": "x = 1\n"}
+    error = _refused(lambda: find(assignment, _packed(here / "two.zip", **source), here))
+    assert error.hint == "Unpack it, then name one: grade check hw1 path/to/a.py"
+    for name, content in source.items():
+        write(here / "my work" / name, content)
+        write(here / "作业" / name, content)
+    name = str(Path("my work", "a.py"))
+    error = _refused(lambda: find(assignment, here / "my work", here))
+    assert error.hint in {f"Name one: grade check hw1 '{name}'", f'Name one: grade check hw1 "{name}"'}
+    error = _refused(lambda: find(assignment, here / "作业", here))
+    assert error.hint == f"Name one: grade check hw1 {Path('作业', 'a.py')}"
 
 
 def test_an_archive_without_code_or_with_several(assignment, here):

@@ -14,7 +14,6 @@ import os
 import platform
 import re
 import secrets
-import shlex
 import shutil
 import site
 import subprocess
@@ -30,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from autograder.box import codec, probe
 from autograder.errors import UsageError
 from autograder.messages import text
+from autograder.messages.commands import quoted
 
 ENVIRONMENT = "GRADE_PYTHON"
 OLDEST = (3, 9)  # what the files that run inside a box are written for
@@ -94,13 +94,6 @@ class Interpreter:
         if not self.is_ours:
             made["PATH"] = os.pathsep.join([*map(str, folders), path])
         return made
-
-
-def quoted(path: str) -> str:
-    """Return a path as it is typed in a command."""
-    if sys.platform == "win32":
-        return f'"{path}"' if " " in path else path
-    return shlex.quote(path)
 
 
 @functools.cache

@@ -110,6 +110,7 @@ MESSAGES: dict[str, str] = {
     "usage.not_started_hint": "Get it: {commands}",
     "usage.several": "Several files could be meant: {files}.",
     "usage.several_hint": "Name one: grade check {id} {file}",
+    "usage.several_packed_hint": "Unpack it, then name one: grade check {id} path/to/{file}",
     "usage.no_framework": "{file} imports {framework}, which is not installed for this Python.",
     "usage.no_framework_hint": "Install it: {python} -m pip install {package}",
     "usage.no_device": "There is no device {device!r} that {framework} can use here.",

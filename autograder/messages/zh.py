@@ -104,6 +104,7 @@ MESSAGES: dict[str, str] = {
     "usage.not_started_hint": "先领取：{commands}",
     "usage.several": "有多个可能的文件：{files}。",
     "usage.several_hint": "请写明一个：grade check {id} {file}",
+    "usage.several_packed_hint": "请先解压，再写明一个：grade check {id} 路径/{file}",
     "usage.no_framework": "{file} 导入了 {framework}，但当前 Python 没有安装它。",
     "usage.no_framework_hint": "安装：{python} -m pip install {package}",
     "usage.no_device": "这里没有 {framework} 能用的设备 {device!r}。",
