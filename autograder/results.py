@@ -70,7 +70,7 @@ class CheckResult(_Model):
     title: str = Field(description="the check's sentence, in the report's language")
     status: Status
     score: float = Field(ge=0)
-    max_points: float = Field(ge=0)
+    max_points: float = Field(ge=0, description="0: outside the task asked for, which needs it")
     hidden: bool
     message: str = Field("", description="what happened, in plain words; empty where it passed")
     expected: str = ""

@@ -19,6 +19,7 @@ from autograder.box.interpreter import ENVIRONMENT, Interpreter, ask, locate, ou
 from autograder.course import LoadedAssignment, LoadedCourse
 from autograder.errors import ConfigError, UsageError
 from autograder.messages import text
+from autograder.messages.commands import quoted
 
 HANDOUTS = ("README.md", "README.zh.md")
 _STARTED = "started.json"
@@ -110,7 +111,7 @@ def describe(started: Started, assignment_id: str, cwd: Path) -> list[str]:
     # Without a file where `grade check` finds it by itself.
     found = started.folder in {cwd, cwd / assignment_id}
     entry = _shown(started.entry, cwd)
-    command = f"grade check {assignment_id}" + ("" if found else f" {_quoted(entry)}")
+    command = f"grade check {assignment_id}" + ("" if found else f" {quoted(entry)}")
     return [*lines, text("start.next", file=entry, command=command)]
 
 
@@ -165,10 +166,9 @@ def _framework(assignment: LoadedAssignment, asked: str | None) -> str | None:
     installed = [name for name in offered if _python().has(name)]
     if len(offered) == 1 or len(installed) == 1:
         return (installed or list(offered))[0]
-    commands = [f"grade start {assignment.id} --framework {name}" for name in offered]
     raise UsageError(
         text("start.choose", id=assignment.id, offered=", ".join(offered)),
-        hint=text("start.choose_hint", commands=text("start.or").join(commands)),
+        hint=text("start.choose_hint", commands=text("start.or").join(assignment.start_commands)),
     )
 
 
@@ -245,7 +245,3 @@ def _write_manifest(course: LoadedCourse, manifest: _Manifest) -> None:
 
 def _shown(path: Path, cwd: Path) -> str:
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
-
-
-def _quoted(path: str) -> str:
-    return f'"{path}"' if " " in path else path

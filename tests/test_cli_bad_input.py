@@ -53,11 +53,16 @@ def refused(course, *arguments, cwd=None, code=2):
         (["chek", "hw1"], "There is no command 'chek'.\n  Did you mean check?"),
         (["frobnicate"], "There is no command 'frobnicate'.\n  See grade --help."),
         (["check"], "Missing argument"),
-        (["check", "hw1", "sums.py", "more.py"], "unexpected extra argument"),
-        (["check", "hw1", "--hiden"], "--hiden"),
+        (["check", "hw1", "sums.py", "more.py"], "unexpected extra argument: more.py"),
+        (["check", "hw1", "--hiden"], "There is no option --hiden. Did you mean --hidden?"),
+        (["check", "hw1", "--bogus"], "There is no option --bogus.\n"),
         (["check", "hw1", "--device", "gpu"], "is not one of"),
         (["check", "hw1", "--lang", "fr"], "is not one of"),
         (["check", "hw1", "--task"], "requires an argument"),
+        (["check", "hw1", "--full=3"], "does not take a value"),
+        (["validate", "hw1", "--jobs", "x"], "'x' is not a whole number"),
+        (["data", "import", "fashion-mnist", "none.zip"], "No such file or folder: none.zip"),
+        (["data", "--lang", "en"], "Missing command"),
         (["validate"], "Name one assignment, or give --all."),
         (["validate", "hw1", "--all"], "Name one assignment, or give --all."),
         (["validate", "hw1", "--jobs", "0"], "0 is not in the range"),
@@ -219,6 +224,28 @@ def test_no_course_yml_above_this_folder(course, tmp_path, arguments):
 def test_a_mistake_in_the_courses_files(course, file, content, says):
     write(course / file, content)
     assert says in refused(course, "check", "hw1", "sums.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["check"], "缺少参数：作业。\n  用法：grade check [选项] 作业 [文件]"),
+        (["check", "hw1", "sums.py", "more.py"], "多出了参数：more.py"),
+        (["check", "hw1", "--hiden"], "没有选项 --hiden。是不是想写 --hidden？"),
+        (["check", "hw1", "--device", "gpu"], "--device 不能是 'gpu'，可以是：'auto', 'cpu', 'cuda', 'mps'。"),
+        (["check", "hw1", "--task"], "选项 --task 后面要写一个值。"),
+        (["check", "hw1", "--full=3"], "选项 --full 后面不能写值。"),
+        (["validate", "hw1", "--jobs", "0"], "--jobs 的值 0 不在范围内：x>=1。"),
+        (["validate", "hw1", "--jobs", "x"], "--jobs 的值 'x' 不是整数。"),
+        (["new", "hw5"], "缺少选项 --title。"),
+        (["data", "import", "fashion-mnist", "none.zip"], "没有这个文件或文件夹：none.zip"),
+        (["data", "--lang", "zh"], "缺少命令。\n  用法：grade data [选项] 命令 …"),
+    ],
+)
+def test_wrong_commands_in_chinese(course, arguments, says):
+    result = grade(*arguments, cwd=course, GRADE_LANG="zh")
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.decode().startswith(f"错误：{says}")
 
 
 @pytest.mark.parametrize("command", [["check", "hw1", "sums.py", "--lang", "zh"], ["validate", "hw9", "--lang", "zh"]])

@@ -14,6 +14,7 @@ from autograder import start as starting
 from autograder.box.interpreter import Interpreter
 from autograder.course import load_course
 from autograder.errors import ConfigError, UsageError
+from autograder.messages.commands import quoted
 from autograder.release import make_stub
 from autograder.start import describe, start
 from tests.tiny_course import ASSIGNMENT, PUBLIC, SOLUTION, environment, grade, make_course, write
@@ -232,7 +233,7 @@ def test_another_folder(course):
     result = grade("start", "hw1", "--to", "my work/第一次", cwd=course)
     assert result.returncode == 0
     command = result.stdout.decode().splitlines()[-1].split("then: ")[1]
-    assert command == f'grade check hw1 "{Path("my work", "第一次", "sums.py")}"'
+    assert command == f"grade check hw1 {quoted(Path('my work', '第一次', 'sums.py'))}"
     assert b"not implemented" in grade("check", "hw1", "my work/第一次/sums.py", cwd=course).stdout
 
 

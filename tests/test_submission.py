@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -276,6 +277,25 @@ def test_of_stubs_and_a_worked_on_file_the_latter_is_meant(two_frameworks, here)
     assert error.hint.startswith("Name one: grade check hw1 sums_")
 
 
+def test_the_courses_own_stubs_are_nothing_to_check(assignment, here):
+    error = _refused(lambda: find(assignment, None, here))
+    assert (error.message, error.hint) == ("You have no sums.py yet.", "Get it: grade start hw1")
+    assert find(assignment, None, assignment.folder).name == "sums.py"  # who stands there means it
+    stub = assignment.folder / "sums.py"
+    assert find(assignment, stub, here).name == "sums.py"
+    write(here / "hw1" / "sums.py", stub.read_text(encoding="utf-8"))
+    assert find(assignment, None, here).name == "sums.py"
+
+
+def test_which_framework_to_start_with_is_named(two_frameworks, here):
+    for name in ("sums_torch.py", "sums_tensorflow.py"):
+        write(two_frameworks.folder / name, STUB)
+    hint = _refused(lambda: find(two_frameworks, None, here)).hint
+    assert hint == "Get it: grade start hw1 --framework torch  or  grade start hw1 --framework tensorflow"
+    write(two_frameworks.folder / "sums_torch.py", WORKED)
+    assert find(two_frameworks, None, here).name == "sums_torch.py"
+
+
 def test_untouched_stubs_only_are_several(two_frameworks, here):
     write(here / "sums_torch.py", STUB)
     assert find(two_frameworks, None, here).name == "sums_torch.py"
@@ -387,6 +407,20 @@ def test_an_archive_is_not_charged_for_what_is_skipped(assignment, here):
 def test_security_an_archives_name_that_leads_out_is_refused_not_skipped(assignment, here, name):
     with pytest.raises(UsageError, match="can't be unpacked"):
         find(assignment, _packed(here / "a.zip", **{"sums.py": WORKED, name: ""}), here)
+
+
+def test_advice_can_be_followed(assignment, here):
+    source = {"a.py": "x = 1\n", "b.py": "x = 1\n"}
+    error = _refused(lambda: find(assignment, _packed(here / "two.zip", **source), here))
+    assert error.hint == "Unpack it, then name one: grade check hw1 path/to/a.py"
+    for name, content in source.items():
+        write(here / "my work" / name, content)
+        write(here / "作业" / name, content)
+    name = str(Path("my work", "a.py"))
+    error = _refused(lambda: find(assignment, here / "my work", here))
+    assert error.hint in {f"Name one: grade check hw1 '{name}'", f'Name one: grade check hw1 "{name}"'}
+    error = _refused(lambda: find(assignment, here / "作业", here))
+    assert error.hint == f"Name one: grade check hw1 {Path('作业', 'a.py')}"
 
 
 def test_an_archive_without_code_or_with_several(assignment, here):

@@ -14,7 +14,6 @@ import os
 import platform
 import re
 import secrets
-import shlex
 import shutil
 import site
 import subprocess
@@ -30,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from autograder.box import codec, probe
 from autograder.errors import UsageError
 from autograder.messages import text
+from autograder.messages.commands import quoted
 
 ENVIRONMENT = "GRADE_PYTHON"
 OLDEST = (3, 9)  # what the files that run inside a box are written for
@@ -104,13 +104,6 @@ def is_file(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Return whether a folder is there, as far as we may look."""
     return os.path.isdir(path)  # noqa: PTH112
-
-
-def quoted(path: str) -> str:
-    """Return a path as it is typed in a command."""
-    if sys.platform == "win32":
-        return f'"{path}"' if " " in path else path
-    return shlex.quote(path)
 
 
 @functools.cache

@@ -38,10 +38,12 @@ def _run(arguments: list[str]) -> int:
     try:
         result = grade.main(args=arguments, prog_name="grade", standalone_mode=False)
     except click.ClickException as error:
+        from autograder.cli.click_errors import said
+
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             print(error.format_message(), file=sys.stderr)
         else:
-            _show_error(error.format_message(), _usage_of(error), error.exit_code, as_json=as_json)
+            _show_error(said(error), _usage_of(error), error.exit_code, as_json=as_json)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _show_error(text("cli.interrupted"), None, INTERRUPTED, as_json=as_json)
