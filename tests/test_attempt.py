@@ -480,7 +480,7 @@ def test_a_framework_that_is_not_installed_comes_with_its_pip_line(course, monke
     ("framework", "problem", "said"),
     [
         ("torch", "", "There is no device 'cuda' that torch can use here."),
-        ("tensorflow", "no\nlibcuda", "There is no device 'cuda' that tensorflow can use here: no libcuda"),
+        ("tensorflow", "no libcuda", "There is no device 'cuda' that tensorflow can use here: no libcuda"),
         (None, "", "hw.py imports neither torch nor tensorflow: there is nothing that could compute on cuda."),
     ],
 )
