@@ -249,6 +249,12 @@ class LoadedAssignment(BaseModel):
         return tuple(f"{stem}_{name}.py" for name in self.spec.frameworks) or (self.spec.entry.file,)
 
     @property
+    def start_commands(self) -> tuple[str, ...]:
+        """What to type for the stub: one command for each framework where there is a choice."""
+        begin = f"grade start {self.id}"
+        return tuple(f"{begin} --framework {name}" for name in self.spec.frameworks) or (begin,)
+
+    @property
     def embedded_data(self) -> Path | None:
         """The folder of the part of its dataset that ships with the assignment."""
         dataset = self.spec.dataset

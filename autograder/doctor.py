@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autograder.box import pythons
 from autograder.box.devices import has_nvidia_driver
-from autograder.box.interpreter import Interpreter, choose, is_ours, ours, package_of, quoted
+from autograder.box.interpreter import Interpreter, choose, is_ours, ours, package_of
 from autograder.box.probe import probe
 from autograder.course import find_course
 from autograder.datasets import states
@@ -28,6 +28,7 @@ from autograder.errors import ConfigError, GradeError, UsageError
 from autograder.judge.machine import FRAMEWORKS, KnownFramework, ask_box, ask_frameworks
 from autograder.judge.session import choose_isolation
 from autograder.messages import text
+from autograder.messages.commands import quoted
 from autograder.report.terminal import device_text
 
 _LEAST_BYTES, _ENOUGH_BYTES = 100 << 20, 2 << 30  # below: no box can work; a student's saved models and plots fit

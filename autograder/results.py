@@ -70,7 +70,7 @@ class CheckResult(_Model):
     title: str = Field(description="the check's sentence, in the report's language")
     status: Status
     score: float = Field(ge=0)
-    max_points: float = Field(ge=0)
+    max_points: float = Field(ge=0, description="0: outside the task asked for, which needs it")
     hidden: bool
     message: str = Field("", description="what happened, in plain words; empty where it passed")
     expected: str = ""
@@ -127,15 +127,18 @@ class Report(_Model):
         """Return the report as a student may see it.
 
         Error text and output of the student's own code under a hidden check can carry hidden inputs
-        (`raise ValueError(str(x))`), so everything but the sentence, the status and the points goes.
+        (`raise ValueError(str(x))`), and what it measures is named after what is hidden, so everything but the
+        sentence, the status and the points goes.
         """
-        return self.model_copy(update={"checks": tuple(_without_secrets(check) for check in self.checks)})
+        checks = tuple(_without_secrets(check) for check in self.checks)
+        metrics = {name: metric for check in checks for name, metric in check.metrics.items()}
+        return self.model_copy(update={"checks": checks, "metrics": metrics})
 
 
 def _without_secrets(check: CheckResult) -> CheckResult:
     update: dict[str, object] = {"staff_note": ""}
     if check.hidden:
-        update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": ""}
+        update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": "", "metrics": {}}
         # The check's own hint is the instructor's; one that was chosen for an exception may quote it.
         if check.status is not Status.PARTIAL and not check.expected:
             update["hint"] = ""

@@ -7,7 +7,6 @@ that a file which is still as it was written can follow the course: a corrected 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -16,9 +15,11 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder import history
+from autograder.box.interpreter import ENVIRONMENT, Interpreter, ask, locate, ours
 from autograder.course import LoadedAssignment, LoadedCourse
 from autograder.errors import ConfigError, UsageError
 from autograder.messages import text
+from autograder.messages.commands import quoted
 
 HANDOUTS = ("README.md", "README.zh.md")
 _STARTED = "started.json"
@@ -110,7 +111,7 @@ def describe(started: Started, assignment_id: str, cwd: Path) -> list[str]:
     # Without a file where `grade check` finds it by itself.
     found = started.folder in {cwd, cwd / assignment_id}
     entry = _shown(started.entry, cwd)
-    command = f"grade check {assignment_id}" + ("" if found else f" {_quoted(entry)}")
+    command = f"grade check {assignment_id}" + ("" if found else f" {quoted(entry)}")
     return [*lines, text("start.next", file=entry, command=command)]
 
 
@@ -162,14 +163,19 @@ def _framework(assignment: LoadedAssignment, asked: str | None) -> str | None:
         return asked
     if asked:
         raise UsageError(text("start.not_offered", id=assignment.id, framework=asked, offered=", ".join(offered)))
-    installed = [name for name in offered if importlib.util.find_spec(name) is not None]
+    installed = [name for name in offered if _python().has(name)]
     if len(offered) == 1 or len(installed) == 1:
         return (installed or list(offered))[0]
-    commands = [f"grade start {assignment.id} --framework {name}" for name in offered]
     raise UsageError(
         text("start.choose", id=assignment.id, offered=", ".join(offered)),
-        hint=text("start.choose_hint", commands=text("start.or").join(commands)),
+        hint=text("start.choose_hint", commands=text("start.or").join(assignment.start_commands)),
     )
+
+
+def _python() -> Interpreter:
+    """Return the Python that `grade check` will run with: grade's own, or the one that GRADE_PYTHON names."""
+    given = os.environ.get(ENVIRONMENT)
+    return ask(locate(given)) if given else ours()
 
 
 # --- one file -------------------------------------------------------------------------------------------------------
@@ -239,7 +245,3 @@ def _write_manifest(course: LoadedCourse, manifest: _Manifest) -> None:
 
 def _shown(path: Path, cwd: Path) -> str:
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
-
-
-def _quoted(path: str) -> str:
-    return f'"{path}"' if " " in path else path

@@ -6,9 +6,11 @@ A `Submission` is immutable: files by relative path, the main one, and a hash ov
 from __future__ import annotations
 
 import codecs
+import contextlib
 import hashlib
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -18,13 +20,17 @@ from autograder.course import FRAMEWORKS, LoadedAssignment
 from autograder.errors import UsageError
 from autograder.file_kind import ARCHIVE_SUFFIXES, ARCHIVES, is_notebook, other_kind
 from autograder.messages import text
+from autograder.messages.commands import quoted
 from autograder.zip_archive import TooLarge, read_zip
 
 MAX_FILE_BYTES = 20 << 20  # source files and small model files; datasets are not handed in
 MAX_TOTAL_BYTES = 100 << 20
 MAX_FILES = 500
 _MAX_NAME = 100  # characters of a module's
-_SKIPPED_FOLDERS = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages"])
+# macOS keeps a folder's picture in a file called Icon and a carriage return.
+_SKIPPED = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages", "Icon\r"])
+# No name for a file everywhere, or none that a message can hold.
+_NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f:\\\ud800-\udfff]")
 _ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 takes in GBK and GB2312, which Chinese editors on Windows write
 
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<one>[^\W\d]\w*)|import[ \t]+(?P<several>[^#\n;]+))", re.MULTILINE)
@@ -109,26 +115,30 @@ def imported_modules(source: str) -> list[str]:
     return [name for name in found if len(name) <= _MAX_NAME and name.isidentifier()]
 
 
-def find(assignment: LoadedAssignment, given: Path | None, cwd: Path) -> Submission:
+def find(assignment: LoadedAssignment, given: Path | None, cwd: Path, *, course_stub: bool = False) -> Submission:
     """Find and read what is to be checked.
 
     Args:
         assignment: says which file is expected.
         given: a file, notebook, folder or .zip; None looks in the working directory and the assignment's own folder.
         cwd: the working directory.
+        course_stub: take the course's own stub where there is nothing else.
 
     Raises:
         UsageError: nothing there, several candidates, empty, too large.
     """
     if given is None:
-        return read_file(_only(_in_usual_places(assignment, cwd), assignment, cwd), cwd)
+        found = _in_usual_places(assignment, cwd)
+        if not course_stub:
+            _require_own(found, assignment, cwd)
+        return read_file(_only(found, assignment, cwd), cwd)
     path = given if given.is_absolute() else cwd / given
     if path.is_dir():
         return _from_files(_files_in(path), assignment, path.name, _shown(path, cwd))
     if not path.is_file():
         raise UsageError(text("usage.no_file", file=given), hint=_near_file(path, assignment))
     if path.suffix.lower() == ".zip":
-        return _from_files(_files_in_zip(path), assignment, path.name, path.stem)
+        return _from_files(_files_in_zip(path), assignment, path.name, None)
     return read_file(path, cwd)
 
 
@@ -152,6 +162,8 @@ def _assemble(main: str, files: dict[str, bytes]) -> Submission:
     Raises:
         UsageError: the main file is neither source nor a notebook, whatever it is called.
     """
+    plain = _plain_names(files)
+    main, files = plain[main], {plain[name]: content for name, content in files.items()}
     if kind := other_kind(files[main]):
         hint = text("usage.unpack_hint" if kind in ARCHIVES else "usage.renamed_hint")
         raise UsageError(text("usage.other_kind", file=main, kind=kind), hint=hint)
@@ -163,6 +175,30 @@ def _assemble(main: str, files: dict[str, bytes]) -> Submission:
         others = {other: content for other, content in files.items() if other not in {main, name}}
         return Submission(name, {name: module.source.encode(), **_as_utf8(others)}, main, module.cells)
     return Submission(main, _as_utf8(files), main)
+
+
+def _plain_names(files: Iterable[str]) -> dict[str, str]:
+    """Return what each file is called from here on: as it was, unless a box or a message can't take that name."""
+    given = sorted(files, key=lambda name: bool(_NOT_PLAIN.search(name)))  # what is plain already keeps its name
+    made: dict[str, str] = {}
+    for name in given:
+        parts = [_plain(part) for part in name.split("/")]
+        while "/".join(parts) in made.values():
+            parts[-1] = f"_{parts[-1]}"
+        made[name] = "/".join(parts)
+    return made
+
+
+def _plain(part: str) -> str:
+    """Return a file's or folder's name without what is no name everywhere.
+
+    A GBK name, as unpacking a Windows archive on Linux leaves it, comes with a lone surrogate for each byte that is
+    not ASCII, and those can't be sent or written.
+    """
+    if any("\ud800" <= char <= "\udfff" for char in part):
+        with contextlib.suppress(UnicodeError):
+            part = part.encode(errors="surrogateescape").decode("gb18030")
+    return _NOT_PLAIN.sub("_", part)
 
 
 def _as_utf8(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -219,6 +255,17 @@ def _in_usual_places(assignment: LoadedAssignment, cwd: Path) -> list[Path]:
     return []
 
 
+def _require_own(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> None:
+    """Raise UsageError where only the course's own stubs were found: whoever stands among them means them."""
+    if not found or found[0].parent != assignment.folder or assignment.folder == cwd:
+        return
+    if all(_is_stub(path.name, path.read_bytes()) for path in found):
+        raise UsageError(
+            text("usage.not_started", file=assignment.spec.entry.file),
+            hint=text("usage.not_started_hint", commands=text("start.or").join(assignment.start_commands)),
+        )
+
+
 def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
     """Return the one file meant: of several, the one that is no longer the untouched stub."""
     if not found:
@@ -231,7 +278,7 @@ def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
     if len(worked_on) > 1:
         raise UsageError(
             text("usage.several", files=", ".join(_shown(path, cwd) for path in worked_on)),
-            hint=text("usage.several_hint", id=assignment.id, file=_shown(worked_on[0], cwd)),
+            hint=text("usage.several_hint", id=assignment.id, file=quoted(_shown(worked_on[0], cwd))),
         )
     return worked_on[0]
 
@@ -264,22 +311,32 @@ def _files_in(folder: Path) -> dict[str, bytes]:
 def _files_in_zip(path: Path) -> dict[str, bytes]:
     """Read a .zip handed in, within the caps."""
     try:
-        files = read_zip(path, max_files=MAX_FILES, max_file_bytes=MAX_FILE_BYTES, max_total_bytes=MAX_TOTAL_BYTES)
+        return read_zip(
+            path, max_files=MAX_FILES, max_file_bytes=MAX_FILE_BYTES, max_total_bytes=MAX_TOTAL_BYTES,
+            skipped=_is_skipped,
+        )  # fmt: skip
     except TooLarge:
         raise _too_large(path.name) from None
-    return {name: content for name, content in files.items() if not _is_skipped(PurePosixPath(name).parts)}
 
 
 def _is_skipped(parts: tuple[str, ...]) -> bool:
-    return any(part in _SKIPPED_FOLDERS or part.startswith(".") for part in parts)
+    # Not "..": a name in an archive that leads elsewhere is refused, and not passed over.
+    return any(part in _SKIPPED or (part.startswith(".") and part != "..") for part in parts)
 
 
 def _too_large(name: str) -> UsageError:
     return UsageError(text("usage.folder_too_large", folder=name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20))
 
 
-def _from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str, shown: str) -> Submission:
-    """Make a Submission of all files in a folder or archive: the main one by its name, else by what it defines."""
+def _from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str, shown: str | None) -> Submission:
+    """Make a Submission of all files in a folder or archive: the main one by its name, else by what it defines.
+
+    Args:
+        files: by their path in it.
+        assignment: says which file is expected.
+        name: of the folder or archive.
+        shown: the folder, as one of its files can be named with; None for an archive, whose files can't be.
+    """
     main = _main_of(files, assignment, name, shown)
     # The main file's own folder becomes the root, so that it can import its siblings.
     root = PurePosixPath(main).parent
@@ -291,7 +348,7 @@ def _from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str
     return _assemble(PurePosixPath(main).name, inside)
 
 
-def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: str, shown: str) -> str:
+def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: str, shown: str | None) -> str:
     code = [name for name in files if name.lower().endswith((".py", ".ipynb"))]
     stems = {Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names)}
     by_name = [name for name in code if PurePosixPath(name).stem in stems]
@@ -303,10 +360,10 @@ def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: str,
             return worked_on[0]
     if not code:
         raise UsageError(text("usage.folder_without_code", folder=folder, file=assignment.spec.entry.file))
-    raise UsageError(
-        text("usage.several", files=", ".join(by_name or code)),
-        hint=text("usage.several_hint", id=assignment.id, file=Path(shown, (by_name or code)[0])),
-    )
+    several = by_name or code
+    key = "usage.several_packed_hint" if shown is None else "usage.several_hint"
+    file = several[0] if shown is None else quoted(Path(shown, several[0]))
+    raise UsageError(text("usage.several", files=", ".join(several)), hint=text(key, id=assignment.id, file=file))
 
 
 def _defining(files: dict[str, bytes], code: list[str], names: tuple[str, ...]) -> list[str]:

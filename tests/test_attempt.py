@@ -108,6 +108,31 @@ def test_only_what_was_asked_for_is_run(course, options, names):
     assert report.max_points == 10 * len(names)
 
 
+def test_a_task_alone_scores_as_in_the_full_run(course):
+    wrong = SOLUTION.replace("return a + b", "return a - b")
+    report = attempt(course, wrong, tasks=("2",))
+    needed, asked = report.checks
+    assert (needed.id, needed.status) == ("test_sums_public::test_add", Status.FAILED)
+    assert (needed.score, needed.max_points, needed.came) == (0.0, 0.0, "-1")  # why it failed is told, without points
+    full = attempt(course, wrong)
+    assert (asked.status, asked.message) == (Status.SKIPPED, check_of(full, "test_slope").message)
+    assert (report.score, report.max_points, report.status) == (0.0, 10.0, full.status)
+
+
+def test_a_need_outside_the_task_that_is_met_is_not_shown(course):
+    report = attempt(course, tasks=("2",))
+    assert [check.id for check in report.checks] == ["test_sums_public::test_slope"]
+    assert (report.score, report.max_points, report.status) == (10.0, 10.0, Status.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [({"tasks": ("2",)}, 10), ({"tasks": ("1", "2")}, 20), ({"tasks": ("2",), "hidden": True}, 0)],
+)
+def test_hidden_points_that_are_left_are_those_of_the_tasks(course, options, left):
+    assert attempt(course, **options).hidden_points_not_run == left
+
+
 def test_an_unknown_task(course):
     with pytest.raises(UsageError) as caught:
         attempt(course, tasks=("3",))

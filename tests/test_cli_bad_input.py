@@ -53,16 +53,23 @@ def refused(course, *arguments, cwd=None, code=2):
         (["chek", "hw1"], "There is no command 'chek'.\n  Did you mean check?"),
         (["frobnicate"], "There is no command 'frobnicate'.\n  See grade --help."),
         (["check"], "Missing argument"),
-        (["check", "hw1", "sums.py", "more.py"], "unexpected extra argument"),
-        (["check", "hw1", "--hiden"], "--hiden"),
+        (["check", "hw1", "sums.py", "more.py"], "unexpected extra argument: more.py"),
+        (["check", "hw1", "--hiden"], "There is no option --hiden. Did you mean --hidden?"),
+        (["check", "hw1", "--bogus"], "There is no option --bogus.\n"),
         (["check", "hw1", "--device", "gpu"], "is not one of"),
         (["check", "hw1", "--lang", "fr"], "is not one of"),
         (["check", "hw1", "--task"], "requires an argument"),
+        (["check", "hw1", "--full=3"], "does not take a value"),
+        (["validate", "hw1", "--jobs", "x"], "'x' is not a whole number"),
+        (["data", "import", "fashion-mnist", "none.zip"], "No such file or folder: none.zip"),
+        (["data", "--lang", "en"], "Missing command"),
         (["validate"], "Name one assignment, or give --all."),
         (["validate", "hw1", "--all"], "Name one assignment, or give --all."),
         (["validate", "hw1", "--jobs", "0"], "0 is not in the range"),
         (["release"], "Give one of --write, --check and --out."),
         (["release", "--write", "--check"], "Give one of --write, --check and --out."),
+        (["release", "--write", "--force"], "--force has something to do only with --out"),
+        (["release", "--check", "--force"], "--force has something to do only with --out"),
         (["new", "hw5"], "Missing option"),
         (["new", "HW5", "--title", "x"], "letters and digits, beginning with a letter; came 'HW5'"),
         (["new", "hw1", "--title", "x"], "assignments/hw1_sums exists already."),
@@ -124,6 +131,16 @@ def test_a_damaged_notebook(course):
 def test_several_files_that_could_be_meant(course):
     write(course / "sums.ipynb", "{}")
     assert refused(course, "check", "hw1").startswith("Error: Several files could be meant: sums.py, sums.ipynb.")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_security_names_of_files_cannot_repaint_the_terminal(course):
+    for name in ("a\x1b[2Jsums.py", "b\rsums.py"):
+        write(course / "two" / name, SOLUTION)
+    said = refused(course, "check", "hw1", "two")
+    assert "a [2Jsums.py, b sums.py" in said
+    assert not {"\x1b", "\r"} & set(said)
+    assert said.count("\n") == 2
 
 
 def test_a_folder_without_code(course):
@@ -207,6 +224,28 @@ def test_no_course_yml_above_this_folder(course, tmp_path, arguments):
 def test_a_mistake_in_the_courses_files(course, file, content, says):
     write(course / file, content)
     assert says in refused(course, "check", "hw1", "sums.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["check"], "缺少参数：作业。\n  用法：grade check [选项] 作业 [文件]"),
+        (["check", "hw1", "sums.py", "more.py"], "多出了参数：more.py"),
+        (["check", "hw1", "--hiden"], "没有选项 --hiden。是不是想写 --hidden？"),
+        (["check", "hw1", "--device", "gpu"], "--device 不能是 'gpu'，可以是：'auto', 'cpu', 'cuda', 'mps'。"),
+        (["check", "hw1", "--task"], "选项 --task 后面要写一个值。"),
+        (["check", "hw1", "--full=3"], "选项 --full 后面不能写值。"),
+        (["validate", "hw1", "--jobs", "0"], "--jobs 的值 0 不在范围内：x>=1。"),
+        (["validate", "hw1", "--jobs", "x"], "--jobs 的值 'x' 不是整数。"),
+        (["new", "hw5"], "缺少选项 --title。"),
+        (["data", "import", "fashion-mnist", "none.zip"], "没有这个文件或文件夹：none.zip"),
+        (["data", "--lang", "zh"], "缺少命令。\n  用法：grade data [选项] 命令 …"),
+    ],
+)
+def test_wrong_commands_in_chinese(course, arguments, says):
+    result = grade(*arguments, cwd=course, GRADE_LANG="zh")
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.decode().startswith(f"错误：{says}")
 
 
 @pytest.mark.parametrize("command", [["check", "hw1", "sums.py", "--lang", "zh"], ["validate", "hw9", "--lang", "zh"]])

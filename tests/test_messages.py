@@ -151,6 +151,7 @@ def test_every_placeholder_is_given_a_value():
 
 # Texts that are the same in both languages: nothing but placeholders, names and punctuation.
 SAME = {
+    "cli.heading",
     "validate.internal",
     "progress.check",
     "progress.calling",

@@ -193,6 +193,26 @@ def test_a_need_is_met_by_a_check_that_earned_something(session, values, error, 
     assert met or "title of test_add" in reason
 
 
+def test_with_a_task_what_it_needs_is_run_whatever_task_that_is_in(make):
+    checks = [check("a"), check("b", needs=["a"]), check("c", "2", needs=["b", "gone"]), check("d", "2"), check("e")]
+    assert make(tasks=("2",)).chosen(checks) == {"a", "b", "c", "d"}
+    assert make(tasks=("1",)).chosen(checks) == {"a", "b", "e"}
+    assert make(checks=("c",)).chosen(checks) == {"c"}  # an author's, to run one by itself
+    assert make().chosen(checks) == {"a", "b", "c", "d", "e"}
+
+
+def test_what_is_only_needed_is_reported_where_it_failed_and_without_points(make):
+    session = make(tasks=("2",))
+    checks = [check("a"), check("b"), check("c", "2", needs=["a", "b"])]
+    session.chosen(checks)
+    for one, error in zip(checks, ([0.0], [9.0], [0.0]), strict=True):
+        run(session, one, error=error)
+    assert [(result.title, result.max_points) for result in session.reported()] == [
+        ("title of b", 0.0), ("title of c", 10.0),
+    ]  # fmt: skip
+    assert session.reported()[0].metrics["error"].max_points == 0.0
+
+
 def test_a_need_that_was_not_run_here_does_not_hold_a_check_up(session):
     assert session.unmet_need(check(needs=["test_other"])) == ""
 

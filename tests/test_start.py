@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from autograder import start as starting
+from autograder.box.interpreter import Interpreter
 from autograder.course import load_course
 from autograder.errors import ConfigError, UsageError
+from autograder.messages.commands import quoted
 from autograder.release import make_stub
 from autograder.start import describe, start
 from tests.tiny_course import ASSIGNMENT, PUBLIC, SOLUTION, environment, grade, make_course, write
@@ -112,6 +115,16 @@ def test_in_chinese(course):
     result = grade("start", "hw1", "--lang", "zh", cwd=course)
     assert "新建" in result.stdout.decode()
     assert "grade check hw1" in result.stdout.decode().splitlines()[-1]
+
+
+def test_the_framework_of_the_python_that_boxes_run_with_counts(two, installed, monkeypatch, tmp_path):
+    installed("torch")
+    python = write(tmp_path / "python3", "never run: what it answers is given")
+    found = Interpreter(str(python), "3.12.4", "/p", "/u", "x", packages={"numpy": "2.3", "tensorflow": "2.21"})
+    monkeypatch.setattr(starting, "ask", {python: found}.__getitem__)
+    monkeypatch.setenv("GRADE_PYTHON", str(python))
+    begin(two)
+    assert (two / "hw1/sums.py").read_text(encoding="utf-8").startswith("import tensorflow\n")
 
 
 # --- nothing of the student's is lost -------------------------------------------------------------------------------
@@ -220,7 +233,7 @@ def test_another_folder(course):
     result = grade("start", "hw1", "--to", "my work/第一次", cwd=course)
     assert result.returncode == 0
     command = result.stdout.decode().splitlines()[-1].split("then: ")[1]
-    assert command == f'grade check hw1 "{Path("my work", "第一次", "sums.py")}"'
+    assert command == f"grade check hw1 {quoted(Path('my work', '第一次', 'sums.py'))}"
     assert b"not implemented" in grade("check", "hw1", "my work/第一次/sums.py", cwd=course).stdout
 
 

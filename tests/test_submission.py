@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import os
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +12,7 @@ from autograder import submission as module
 from autograder.course import load_course
 from autograder.errors import UsageError
 from autograder.submission import decode, find, read_file
-from tests.tiny_course import ASSIGNMENT, SOLUTION, make_course, write
+from tests.tiny_course import ASSIGNMENT, SOLUTION, grade, make_course, write
 
 STUB = 'def add(a, b):\n    # BEGIN SOLUTION (1)\n    raise NotImplementedError("1")\n    # END SOLUTION\n'
 WORKED = "def add(a, b):\n    # BEGIN SOLUTION (1)\n    return a + b\n    # END SOLUTION\n"
@@ -128,6 +131,39 @@ def test_a_file_too_large_to_be_source(here, monkeypatch):
 # --- hashes and frameworks ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ([os.fsdecode("感知机.py".encode("gbk"))], ["感知机.py"]),
+        ([os.fsdecode("作业/".encode("gbk")) + "感知机.py"], ["作业/感知机.py"]),
+        (["\udcff.py", "\ud800.txt"], ["_.py", "_.txt"]),
+        (["\udcff.py", "\udcfe.py", "_.py", "d/\udcff.py"], ["__.py", "___.py", "_.py", "d/_.py"]),
+        (["a:b.py", "c\\d.py", "\x1b[2J.py"], ["a_b.py", "c_d.py", "_[2J.py"]),
+        (["感知机 (1).py", "é.py", "notes　2.txt"], ["感知机 (1).py", "é.py", "notes　2.txt"]),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="bytes of a name are POSIX's")
+def test_names_that_cannot_be_sent_become_plain_ones(given, plain):
+    for main, name in zip(given, plain, strict=True):
+        if "/" not in main:
+            made = module._assemble(main, {one: one.encode(errors="replace") for one in given})
+            assert (made.main, made.name) == (name, name)
+            assert made.files[name] == main.encode(errors="replace")
+            assert set(made.files) == set(plain)
+            assert made.sha256
+    assert module._plain_names(given) == dict(zip(given, plain, strict=True))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_file_whose_name_is_gbk_is_graded_as_any_other(tmp_path):
+    course = make_course(tmp_path / "course")
+    named = course / os.fsdecode("求和.py".encode("gbk"))
+    named.write_text(SOLUTION, encoding="utf-8")
+    result = grade("check", "hw1", str(named), "--json", cwd=course)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert json.loads(result.stdout)["submission"] == "求和.py"
+
+
 def test_the_hash_is_over_names_and_contents(here):
     first = read_file(write(here / "sums.py", "import a\n"))
     assert first.sha256 == read_file(here / "sums.py").sha256
@@ -241,6 +277,25 @@ def test_of_stubs_and_a_worked_on_file_the_latter_is_meant(two_frameworks, here)
     assert error.hint.startswith("Name one: grade check hw1 sums_")
 
 
+def test_the_courses_own_stubs_are_nothing_to_check(assignment, here):
+    error = _refused(lambda: find(assignment, None, here))
+    assert (error.message, error.hint) == ("You have no sums.py yet.", "Get it: grade start hw1")
+    assert find(assignment, None, assignment.folder).name == "sums.py"  # who stands there means it
+    stub = assignment.folder / "sums.py"
+    assert find(assignment, stub, here).name == "sums.py"
+    write(here / "hw1" / "sums.py", stub.read_text(encoding="utf-8"))
+    assert find(assignment, None, here).name == "sums.py"
+
+
+def test_which_framework_to_start_with_is_named(two_frameworks, here):
+    for name in ("sums_torch.py", "sums_tensorflow.py"):
+        write(two_frameworks.folder / name, STUB)
+    hint = _refused(lambda: find(two_frameworks, None, here)).hint
+    assert hint == "Get it: grade start hw1 --framework torch  or  grade start hw1 --framework tensorflow"
+    write(two_frameworks.folder / "sums_torch.py", WORKED)
+    assert find(two_frameworks, None, here).name == "sums_torch.py"
+
+
 def test_untouched_stubs_only_are_several(two_frameworks, here):
     write(here / "sums_torch.py", STUB)
     assert find(two_frameworks, None, here).name == "sums_torch.py"
@@ -340,6 +395,32 @@ def test_an_archive_is_read_as_the_folder_in_it(assignment, here):
     assert (made.main, made.name) == ("sums.py", "sums.py")
     assert made.files == {"sums.py": b"import a\n", "a.py": b"x = 1\n"}
     assert list(here.iterdir()) == [here / "hw1.ZIP"]
+
+
+def test_an_archive_is_not_charged_for_what_is_skipped(assignment, here):
+    skipped = [f"{folder}/{number}.py" for folder in ("hw/venv", "__MACOSX/hw") for number in range(module.MAX_FILES)]
+    packed = _packed(here / "a.zip", **dict.fromkeys([*skipped, "hw/Icon\r"], ""), **{"hw/sums.py": WORKED})
+    assert set(find(assignment, packed, here).files) == {"sums.py"}
+
+
+@pytest.mark.parametrize("name", ["../sums.py", "hw/../../sums.py"])
+def test_security_an_archives_name_that_leads_out_is_refused_not_skipped(assignment, here, name):
+    with pytest.raises(UsageError, match="can't be unpacked"):
+        find(assignment, _packed(here / "a.zip", **{"sums.py": WORKED, name: ""}), here)
+
+
+def test_advice_can_be_followed(assignment, here):
+    source = {"a.py": "x = 1\n", "b.py": "x = 1\n"}
+    error = _refused(lambda: find(assignment, _packed(here / "two.zip", **source), here))
+    assert error.hint == "Unpack it, then name one: grade check hw1 path/to/a.py"
+    for name, content in source.items():
+        write(here / "my work" / name, content)
+        write(here / "作业" / name, content)
+    name = str(Path("my work", "a.py"))
+    error = _refused(lambda: find(assignment, here / "my work", here))
+    assert error.hint in {f"Name one: grade check hw1 '{name}'", f'Name one: grade check hw1 "{name}"'}
+    error = _refused(lambda: find(assignment, here / "作业", here))
+    assert error.hint == f"Name one: grade check hw1 {Path('作业', 'a.py')}"
 
 
 def test_an_archive_without_code_or_with_several(assignment, here):

@@ -4,6 +4,7 @@ import io
 import re
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from autograder.messages import CATALOGUES, set_language
@@ -113,6 +114,11 @@ def test_head_names_another_python_and_verbose_its_path():
 def test_why_no_gpu_is_used_stands_below_the_head():
     report = make_report(framework="torch", device_problem="the driver is too old")
     assert _lines(report)[1] == "No GPU is used: the driver is too old"
+
+
+def test_a_check_that_another_task_needs_shows_no_points():
+    lines = _lines(make_report(failed(title="add returns the sum", max_points=0.0)))
+    assert "✗  add returns the sum  (needed by the task you asked for; not counted)" in lines
 
 
 def test_one_line_a_check_with_points_and_sentence():
@@ -354,3 +360,23 @@ def test_the_report_in_chinese(in_chinese):
 )
 def test_exit_code_by_design_8(statuses, code):
     assert exit_code(make_report(*(make_check(status=status) for status in statuses))) == code
+
+
+# --- lines that fit -------------------------------------------------------------------------------------------------
+
+
+def test_chinese_fills_its_lines():
+    lines = _lines(
+        make_report(failed(hint="每一轮都打印损失和准确率，损失几乎不降就试试 Adam，或者调大学习率")), width=40
+    )
+    start = next(number for number, line in enumerate(lines) if "每一轮" in line)
+    assert [cell_len(line) > 36 for line in lines[start : start + 2]] == [True, True]
+    assert all(cell_len(line) <= 40 for line in lines)
+
+
+def test_what_is_piped_has_no_spaces_at_the_ends_of_lines(capsys):
+    print_report(make_report(make_check(score=10.0), failed(hint="Squeeze it.")))
+    piped = capsys.readouterr().out
+    assert "Squeeze it." in piped
+    assert [line for line in piped.split("\n") if line != line.rstrip()] == []
+    assert piped.endswith("\n")

@@ -53,11 +53,30 @@ def test_names_with_backslashes_are_paths(archive):
 
 
 @pytest.mark.parametrize(
-    "name", ["../a.py", "a/../../b.py", "/etc/a.py", "C:/a.py", "..", "a/" * 40 + "b.py", "a" * 250]
+    "name",
+    [
+        "../a.py",
+        "a/../../b.py",
+        "/etc/a.py",
+        "C:/a.py",
+        "..",
+        "a/" * 40 + "b.py",
+        "a" * 250,
+        "\x1b[2Ja.py",
+        "a\rb.py",
+        "\x9b2J.py",
+    ],
 )
 def test_security_no_name_leads_out_or_nowhere(archive, name):
     _write(archive, (name, b"1"))
     assert "can't be unpacked" in _refused(archive)
+
+
+def test_what_is_skipped_is_neither_read_nor_counted(archive):
+    rubbish = [(f"venv/{number}.py", b"0" * 1500) for number in range(20)]
+    _write(archive, *rubbish, ("venv/" + "a/" * 40 + "b.py", b"1"), ("a.py", b"1"))
+    caps = {"max_files": 1, "max_file_bytes": 1000, "max_total_bytes": 1000}
+    assert read_zip(archive, **caps, skipped=lambda parts: parts[0] == "venv") == {"a.py": b"1"}
 
 
 def test_security_a_file_is_no_folder(archive):

@@ -21,7 +21,7 @@ import numpy as np
 from autograder.box import backends
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
 from autograder.box.interpreter import Interpreter, ours
-from autograder.box.output import OutputDrain
+from autograder.box.output import OutputDrain, shown
 from autograder.box.protocol import (
     BROKEN,
     CHANNEL_LOST,
@@ -213,15 +213,15 @@ class BoxClient:
     def take_output(self) -> str:
         """Return the tail of what the student's code printed since the last time."""
         if not self.alive:
-            return self._output.take_all(_TAIL_WAIT_S).decode(errors="replace")
+            return shown(self._output.take_all(_TAIL_WAIT_S))
         if self._loaded is None and self._load_failure is None:
             return ""  # nobody has waited for the import yet: its output belongs to whoever does
         marker = f"\0{secrets.token_hex(8)}\0"
         try:
             self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC)
         except BoxDied:
-            return self._output.take_all(_TAIL_WAIT_S).decode(errors="replace")
-        return self._output.take(marker.encode(), _TAIL_WAIT_S).decode(errors="replace")
+            return shown(self._output.take_all(_TAIL_WAIT_S))
+        return shown(self._output.take(marker.encode(), _TAIL_WAIT_S))
 
     def close(self) -> None:
         """End the box and everything in it. Safe to call twice."""

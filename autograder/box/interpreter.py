@@ -14,7 +14,6 @@ import os
 import platform
 import re
 import secrets
-import shlex
 import shutil
 import site
 import subprocess
@@ -30,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from autograder.box import codec, inquiry
 from autograder.errors import UsageError
 from autograder.messages import text
+from autograder.messages.commands import quoted
 
 ENVIRONMENT = "GRADE_PYTHON"
 OLDEST = (3, 9)  # what the files that run inside a box are written for
@@ -87,7 +87,7 @@ class Interpreter:
         """
         prefix, folders = Path(self.prefix), [Path(self.executable).parent]
         made = {"PYTHONUSERBASE": self.user_base}  # found by HOME otherwise
-        if (prefix / "conda-meta").is_dir():
+        if is_folder(prefix / "conda-meta"):
             made["CONDA_PREFIX"] = self.prefix
             if sys.platform == "win32":  # numpy's and torch's libraries lie in folders that `conda activate` adds
                 folders += [prefix / part for part in _CONDA_FOLDERS]
@@ -96,11 +96,14 @@ class Interpreter:
         return made
 
 
-def quoted(path: str) -> str:
-    """Return a path as it is typed in a command."""
-    if sys.platform == "win32":
-        return f'"{path}"' if " " in path else path
-    return shlex.quote(path)
+def is_file(path: Path) -> bool:
+    """Return whether a file is there, as far as we may look: `Path.is_file` of Python 3.11 raises where we may not."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder is there, as far as we may look."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 @functools.cache
@@ -153,11 +156,11 @@ def locate(given: str) -> Path:
         UsageError: there is none.
     """
     path = Path(given).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         if found := interpreter_in(path):
             return found
         raise _refused(text("python.none_in_folder", folder=given))
-    if path.is_file():
+    if is_file(path):
         return path.absolute()  # not resolved: a virtual environment's python is a link, and known by where it lies
     if path.name == given and (command := shutil.which(given)):
         return Path(command).absolute()
@@ -167,7 +170,7 @@ def locate(given: str) -> Path:
 def interpreter_in(folder: Path) -> Path | None:
     """Return the interpreter of an environment's folder, if it is one."""
     places = (folder / name for name in ("bin/python3", "bin/python", "python.exe", "Scripts/python.exe"))
-    return next((place.absolute() for place in places if place.is_file()), None)
+    return next((place.absolute() for place in places if is_file(place)), None)
 
 
 @functools.cache

@@ -1,14 +1,45 @@
-"""What the student's code prints: drained all the time, counted, and only the tail kept."""
+"""What the student's code prints: drained all the time, counted; only the tail is kept, as a terminal shows it."""
 
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from typing import IO
 
 TAIL_BYTES = 16 << 10
 _CHUNK_BYTES = 64 << 10
+# SECURITY: of the student's making. None of the classes takes in ESC, so no part of a text is looked at twice.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]?[0-Z\\^-~])")
+
+
+def shown(printed: bytes) -> str:
+    """Return the tail of what was printed as a terminal leaves it: a progress bar is one line, its last state.
+
+    Cut afterwards, not before: a bar of a thousand states would push out every line that was printed before it.
+    """
+    said = _ESCAPE.sub("", printed.decode(errors="replace")).replace("\r\n", "\n")
+    left = "\n".join(_last_state(line) for line in said.split("\n"))
+    return left.encode()[-TAIL_BYTES:].decode(errors="ignore")
+
+
+def _last_state(line: str) -> str:
+    """Return what a line shows after every return to its beginning and every step back."""
+    if "\r" not in line and "\b" not in line:
+        return line
+    states = (_stepped_back(state) for state in reversed(line.split("\r")))
+    return next((state for state in states if state.strip()), "")
+
+
+def _stepped_back(state: str) -> str:
+    kept: list[str] = []
+    for char in state:
+        if char != "\b":
+            kept.append(char)
+        elif kept:
+            kept.pop()
+    return "".join(kept)
 
 
 class OutputDrain:
@@ -32,7 +63,7 @@ class OutputDrain:
         self._thread.start()
 
     def take(self, marker: bytes, timeout_s: float) -> bytes:
-        """Return the tail of what came since the last `take`, up to `marker`, and start anew.
+        """Return the end of what came since the last `take`, up to `marker`, and start anew.
 
         The marker was written after the student's output. SECURITY: the student's code may write it too, or never let
         it through; either costs no more than the tail being cut differently, and `timeout_s`.
@@ -42,13 +73,13 @@ class OutputDrain:
             tail, found, rest = bytes(self._tail).partition(marker)
             self._tail = bytearray(rest) if found else bytearray()
             self._count = len(rest)
-            return tail[-TAIL_BYTES:]
+            return tail
 
     def take_all(self, timeout_s: float) -> bytes:
-        """Return the tail once the box is dead: until the end of the pipe, or `timeout_s`."""
+        """Return the end once the box is dead: until the end of the pipe, or `timeout_s`."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended, timeout_s)
-            tail = bytes(self._tail[-TAIL_BYTES:])
+            tail = bytes(self._tail)
             self._tail.clear()
             return tail
 
@@ -56,7 +87,7 @@ class OutputDrain:
         while chunk := self._read():
             with self._changed:
                 self._tail += chunk
-                # Twice the tail: a marker in the last chunk must still have its TAIL_BYTES in front of it.
+                # Two chunks: a marker in the last one must still have more than its TAIL_BYTES in front of it.
                 del self._tail[: -2 * _CHUNK_BYTES]
                 flooded = self._count <= self._max_bytes < self._count + len(chunk)
                 self._count += len(chunk)

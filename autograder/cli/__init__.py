@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from autograder.errors import GradeError
-from autograder.messages import detect_language, set_language, text
+from autograder.messages import detect_language, printable, set_language, text
 
 INTERRUPTED = 130
 INTERNAL = 3
@@ -38,10 +38,12 @@ def _run(arguments: list[str]) -> int:
     try:
         result = grade.main(args=arguments, prog_name="grade", standalone_mode=False)
     except click.ClickException as error:
+        from autograder.cli.click_errors import said
+
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             print(error.format_message(), file=sys.stderr)
         else:
-            _show_error(error.format_message(), _usage_of(error), error.exit_code, as_json=as_json)
+            _show_error(said(error), _usage_of(error), error.exit_code, as_json=as_json)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _show_error(text("cli.interrupted"), None, INTERRUPTED, as_json=as_json)
@@ -70,8 +72,9 @@ def _show_error(message: str, hint: str | None, code: int, *, as_json: bool) -> 
     if as_json:
         print(json.dumps({"error": {"message": message, "hint": hint, "exit_code": code}}, ensure_ascii=False))
         return
-    print(message if code == INTERRUPTED else text("cli.error", message=message), file=sys.stderr)
-    for line in (hint or "").splitlines():
+    # Names of files, in an archive that came by mail for one, can carry escape sequences.
+    print(printable(message if code == INTERRUPTED else text("cli.error", message=message)), file=sys.stderr)
+    for line in printable(hint or "").splitlines():
         print(f"  {line}", file=sys.stderr)
 
 

@@ -62,6 +62,8 @@ def release(
     """Write the stubs, say which are stale, or make the students' bundle."""
     if write + compare + (out is not None) != 1:
         raise UsageError(text("usage.write_or_check"))
+    if force and out is None:
+        raise UsageError(text("usage.force_without_out"))
     if (assignments and every) or (out and not assignments and not every):
         raise UsageError(text("usage.all_or_one"))
     return _release_stubs(assignments, write=write) if out is None else _release_bundle(assignments, out, force=force)

@@ -3,20 +3,59 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
 import click
 
 from autograder.errors import UsageError
 from autograder.messages import text
+from autograder.messages.wrapping import columns, wrapped
+
+_LEAST_COLUMNS = 10  # for a description, however long the names beside it are
+
+
+class GradeFormatter(click.HelpFormatter):
+    """Writes help whose lines fit the terminal in Chinese too."""
+
+    def write_heading(self, heading: str) -> None:
+        """Write a heading."""
+        self.write(f"{' ' * self.current_indent}{text('cli.heading', name=heading)}\n")
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs."""
+        indent = " " * self.current_indent
+        paragraphs = (wrapped(paragraph, self.width - self.current_indent) for paragraph in text.split("\n\n"))
+        self.write("\n".join("".join(f"{indent}{line}\n" for line in lines) for lines in paragraphs))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write names with their descriptions beside them; beside a long name's, below it."""
+        table = list(rows)
+        indent = " " * self.current_indent
+        beside = min(max(columns(name) for name, _ in table), col_max) + col_spacing
+        for name, said in table:
+            lines = wrapped(said, max(self.width - beside - self.current_indent, _LEAST_COLUMNS))
+            gap = beside - columns(name)
+            head = name + " " * gap + lines.pop(0) if gap >= col_spacing else name
+            self.write(
+                "".join(f"{indent}{line}".rstrip() + "\n" for line in (head, *(" " * beside + one for one in lines)))
+            )
+
+
+class GradeContext(click.Context):
+    """A context whose help is written by our formatter."""
+
+    formatter_class = GradeFormatter
 
 
 class GradeCommand(click.Command):
     """A command whose help speaks the language in force."""
 
+    context_class = GradeContext
+
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the usage line."""
         pieces = self.collect_usage_pieces(ctx)
-        formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=f"{text('cli.usage')} ")
+        formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=text("cli.usage"))
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return what follows the command's name in the usage line."""
@@ -41,6 +80,11 @@ class GradeCommand(click.Command):
 
 class GradeGroup(GradeCommand, click.Group):
     """A command with commands of its own."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return what follows the command's name in the usage line."""
+        self.subcommand_metavar = text("cli.metavar.command")
+        return super().collect_usage_pieces(ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -62,7 +62,8 @@ def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> J
     except UsageError:
         course = None  # an assignment's folder by itself
     assignment = load_assignment(folder, course)
-    submission = find(assignment, given, Path.cwd())
+    # The stub as well: plain pytest, an editor's, runs whatever is there, and keeps no score of it.
+    submission = find(assignment, given, Path.cwd(), course_stub=True)
     python = choose(options.python, options.listener.notice)
     require_frameworks(submission, python)
     require_dataset(assignment, options)
@@ -220,8 +221,7 @@ def _forgetting_modules(folder: Path) -> Iterator[None]:
 def build_report(session: JudgeSession, started: datetime, duration_s: float) -> Report:
     """Return the report of a session whose checks have been run."""
     assignment, submission, boxes = session.assignment, session.submission, session.boxes
-    checks = tuple(session.results.values())
-    ran_hidden = any(check.hidden for check in checks)
+    checks = session.reported()
     loaded = boxes.loaded.environment if boxes.loaded else None
     return Report(
         assignment=assignment.id,
@@ -242,7 +242,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         duration_s=duration_s,
         checks=checks,
         metrics=_all_metrics(checks),
-        hidden_points_not_run=0.0 if ran_hidden else assignment.spec.hidden_points,
+        hidden_points_not_run=_hidden_points_left(session),
         environment=Environment(
             python=loaded.python if loaded else session.python.version,
             python_path="" if session.python.is_ours else session.python.executable,
@@ -256,6 +256,15 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         autograder_version=__version__,
         checks_sha256=assignment.checks_sha256,
     )
+
+
+def _hidden_points_left(session: JudgeSession) -> float:
+    """Return what the hidden checks of the tasks asked for are worth, where they were not asked for."""
+    tasks = session.assignment.spec.tasks
+    if session.options.hidden:
+        return 0.0
+    asked = session.options.tasks
+    return sum(task.points.hidden for task in tasks if not asked or any(is_in_task(task.id, one) for one in asked))
 
 
 def _load_message(session: JudgeSession) -> str:

@@ -12,13 +12,13 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
 import msgspec
 import numpy as np
 
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised
+from autograder.box.importing import is_below
 from autograder.box.protocol import (
     Call,
     Get,
@@ -388,11 +388,7 @@ class Boxes:
 def _are_files(files: object) -> TypeGuard[dict[str, np.ndarray[Any, np.dtype[np.uint8]]]]:
     """SECURITY: what one box says lay in its folder is written in another; the paths must stay below that one's."""
     return isinstance(files, dict) and all(
-        isinstance(name, str)
-        and not PurePosixPath(name).is_absolute()
-        and ".." not in PurePosixPath(name).parts
-        and isinstance(content, np.ndarray)
-        and content.dtype == np.uint8
+        isinstance(name, str) and is_below(name) and isinstance(content, np.ndarray) and content.dtype == np.uint8
         for name, content in files.items()
     )
 

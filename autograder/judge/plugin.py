@@ -110,7 +110,8 @@ def _prepare(items: list[pytest.Function], session: JudgeSession) -> list[pytest
     if _complete(items, session):
         hidden = any(item.stash[CHECK].hidden for item in items)
         compare_with_assignment([item.stash[CHECK] for item in items], session.assignment, with_hidden=hidden)
-    kept = [item for item in items if session.wants(item.stash[CHECK])]
+    chosen = session.chosen([item.stash[CHECK] for item in items])
+    kept = [item for item in items if item.stash[CHECK].name in chosen]
     kept.sort(key=lambda item: item.stash[CHECK].hidden)
     session.expect([item.stash[CHECK] for item in kept])
     return kept

@@ -99,6 +99,7 @@ class JudgeSession:
         self.seeds = options.seeds or (assignment.spec.seeds if options.full else assignment.spec.seeds[:1])
         self.results: dict[str, CheckResult] = {}  # by the function's name
         self.error: GradeError | None = None  # why no check could be run
+        self._only_needed: frozenset[str] = frozenset()
         self._order: list[str] = []
         self._hidden: list[str] = []
         self._recorded: dict[str, list[float]] = {}
@@ -158,6 +159,29 @@ class JudgeSession:
             return False
         return not functions or check.name in functions or check.name.split("[")[0] in functions
 
+    def chosen(self, checks: list[CheckSpec]) -> frozenset[str]:
+        """Return the names of the checks to run: those asked for, and for a task also what they need elsewhere.
+
+        Otherwise a task would score more by itself than in the full run. What is only needed earns nothing.
+        """
+        by_name = {check.name: check for check in checks}
+        wanted = frozenset(check.name for check in checks if self.wants(check))
+        run, waiting = set(wanted), sorted(wanted) if self.options.tasks else []
+        while waiting:
+            new = [name for name in by_name[waiting.pop()].needs if name in by_name and name not in run]
+            run.update(new)
+            waiting += new
+        self._only_needed = frozenset(run) - wanted
+        return frozenset(run)
+
+    def reported(self) -> tuple[CheckResult, ...]:
+        """Return the results that the report is made of: those asked for, and what they needed where it failed."""
+        return tuple(
+            result if name not in self._only_needed else _without_points(result)
+            for name, result in self.results.items()
+            if name not in self._only_needed or not _is_met(result)
+        )
+
     def expect(self, checks: list[CheckSpec]) -> None:
         """Note the checks that will be run, in this order."""
         self._order = [check.name for check in checks]
@@ -175,7 +199,7 @@ class JudgeSession:
         """Return why the check says nothing now: an earlier one that it needs failed. Empty where none did."""
         for name in check.needs:
             needed = self.results.get(name)
-            if needed is not None and needed.status not in {Status.PASSED, Status.PARTIAL}:
+            if needed is not None and not _is_met(needed):
                 return text("check.skipped", needed=needed.title)
         return ""
 
@@ -239,3 +263,12 @@ class JudgeSession:
         if declared is None:
             return MetricResult(value=median_of_seeds(values, "lower"), values=tuple(values))
         return score_metric(values, declared.thresholds(full_data=self.data == "full"), points if earns else 0.0)
+
+
+def _is_met(needed: CheckResult) -> bool:
+    return needed.status in {Status.PASSED, Status.PARTIAL}
+
+
+def _without_points(result: CheckResult) -> CheckResult:
+    metrics = {name: one.model_copy(update={"score": 0.0, "max_points": 0.0}) for name, one in result.metrics.items()}
+    return result.model_copy(update={"score": 0.0, "max_points": 0.0, "metrics": metrics})

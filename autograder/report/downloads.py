@@ -14,9 +14,10 @@ from rich.text import Text
 from autograder.datasets.fetching import Bar, FetchListener
 from autograder.datasets.registry import IdxFile
 from autograder.messages import text
+from autograder.report.terminal import stdout_console
 from autograder.results import DatasetState
 
-_PIPED_WIDTH = 140
+_WIDEST = 140
 _MEGABYTE, _KILOBYTE = 1e6, 1e3
 
 
@@ -79,9 +80,7 @@ class _Bar:
 
 def print_datasets(states: Sequence[DatasetState], console: Console | None = None) -> None:
     """Print which datasets are known and where they lie."""
-    made = console or Console(file=sys.stdout, highlight=False)
-    if not made.is_terminal and console is None:
-        made = Console(file=sys.stdout, highlight=False, width=_PIPED_WIDTH)
+    made = console or stdout_console(_WIDEST)
     table = Table(box=None, pad_edge=False)
     for column in ("name", "where", "download", "licence"):
         table.add_column(text(f"data.column.{column}"), overflow="fold")

@@ -6,14 +6,15 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.messages import text
+from autograder.messages import printable, text
+from autograder.report.flowing import Flowing
 from autograder.results import CheckResult, MetricResult, Report, Status
 
 if TYPE_CHECKING:
@@ -49,12 +50,23 @@ def print_report(report: Report, *, verbose: bool = False, console: Console | No
     made.print(Group(*_parts(report, made.encoding or "utf-8", verbose=verbose)))
 
 
-def stdout_console() -> Console:
+class _Piped(Console):
+    """A console for a file or a pipe: no line ends with the spaces that fill a table's last column."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print."""
+        with self.capture() as printed:
+            super().print(*objects, **options)
+        self.file.write("".join(f"{line.rstrip(' ')}\n" for line in printed.get().split("\n")[:-1]))
+
+
+def stdout_console(widest: int = _WIDTH) -> Console:
     """Return a console for stdout, as wide as is good to read; a pipe gets no colours."""
     # Not rich's guess: it takes FORCE_COLOR, which CI services set, for a terminal. Piped, it would wrap at 80 columns.
     is_terminal = sys.stdout.isatty()
-    width = min(shutil.get_terminal_size().columns, _WIDTH) if is_terminal else _WIDTH
-    return Console(file=sys.stdout, highlight=False, force_terminal=is_terminal, width=width)
+    width = min(shutil.get_terminal_size().columns, widest) if is_terminal else widest
+    made = Console if is_terminal else _Piped
+    return made(file=sys.stdout, highlight=False, force_terminal=is_terminal, width=width)
 
 
 def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[RenderableType]:
@@ -118,10 +130,12 @@ def _task(checks: Sequence[CheckResult], encoding: str, *, verbose: bool) -> Ite
     for check in checks:
         style = _STYLES.get(check.status, "red")
         mark = _mark(check.status, encoding)
-        points = f"{shown_points(check.score)}/{shown_points(check.max_points)}"
-        title = Text(check.title)
+        points = f"{shown_points(check.score)}/{shown_points(check.max_points)}" if check.max_points else ""
+        title = Flowing(check.title)
         if check.hidden:
             title.append(f"  {text('report.hidden')}", style="dim")
+        if not check.max_points:
+            title.append(f"  {text('report.needed')}", style="dim")
         if check.status in _NAMED:
             title.append(f"  {text(f'status.{check.status.value}')}", style=style)
         table.add_row(Text(mark, style=style), Text(points, style=style), Group(title, *_below(check, verbose=verbose)))
@@ -167,7 +181,7 @@ def _output(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
 
 def _safe(said: str, style: str = "") -> Text:
     """Return a text that may be the student's, without control characters: those could repaint the terminal."""
-    return Text("".join(char if char.isprintable() or char == "\n" else " " for char in said), style=style)
+    return Flowing(printable(said), style=style)
 
 
 def _metric(name: str, metric: MetricResult) -> str:
