@@ -189,7 +189,7 @@ class Assignment(_Model):
     reference_attempt_s: dict[Reference, float] = Field(
         {}, description="seconds of an attempt with all checks and seeds"
     )
-    benchmark_s: float | None = Field(None, gt=0, description="how fast the machine was that these were measured on")
+    benchmark_s: dict[Reference, float] = Field({}, description="how fast the machine was that each was measured on")
 
     @model_validator(mode="after")
     def _points_add_up(self) -> Self:

@@ -32,6 +32,7 @@ class Scope(StrEnum):
     """Which checks an attempt was about. Only `public` ones compare with each other."""
 
     PUBLIC = "public"
+    FULL = "full"  # all seeds, or the whole dataset: its metrics have other values, on the data other thresholds too
     PART = "part"  # some tasks only
     HIDDEN = "hidden"  # an instructor's, with the hidden checks
 
@@ -61,7 +62,7 @@ class _Record(Attempt):
 
 
 class Summary(NamedTuple):
-    """What a student has so far: attempts with all public checks, none of them our fault."""
+    """What a student has so far: attempts with all public checks as plain `grade check` runs them, none our fault."""
 
     best: Attempt | None
     latest: Attempt | None

@@ -15,13 +15,17 @@ from autograder.messages import text
 from autograder.submission import CellStart, decode
 
 _MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
-_STATEMENT_MAGIC = re.compile(r"%(?:time|prun)\s+(?:-[lsTD]\s*\S+\s+|-\w+\s+)*([^-\s].*)$")
-_ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
+_STATEMENT_MAGICS = frozenset(["%time", "%prun"])
+_OPTIONS_WITH_VALUE = frozenset(["-l", "-s", "-T", "-D"])  # of %prun
+_MOST_OPTIONS = 20  # before a statement
+_ASSIGNED_NAMES = re.compile(r"[\w, \t]+")
 # Cell magics whose body is Python that runs here; the body of any other (%%bash, %%html, …) is not Python.
 _PYTHON_CELL_MAGICS = frozenset(["time", "timeit", "capture", "prun", "python", "python3"])
 
 
-_MOST_LOOKS = 500  # at one statement that goes on and on, for where it ends: a text of thousands of lines with %
+# SECURITY: of one cell, to be looked through for where statements end: each line with a % looks at all lines since the
+# last statement that has ended, and a file of a few KB could keep the judge busy for hours.
+_MOST_CHARS = 1_000_000
 
 
 class NotebookModule(NamedTuple):
@@ -72,17 +76,15 @@ def _without_magics(source: str) -> list[str]:
     done: list[str] = []
     goes_on = False  # a shell command with a backslash at its end
     closed = 0  # lines of `done` up to which no statement goes on: they need not be looked at again
-    looks = 0
+    left = _MOST_CHARS
     for line in lines:
         is_magic = False
-        if _MAGIC_LINE.match(line) and not goes_on and looks < _MOST_LOOKS:
-            looks += 1
-            is_magic = not _is_open(done[closed:])
+        if _MAGIC_LINE.match(line) and not goes_on:
+            left -= sum(map(len, done[closed:]))
+            is_magic = left >= 0 and not _is_open(done[closed:])
         if is_magic:
-            closed, looks = len(done), 0
-        done.append(
-            f"# {line}" if goes_on else _replaced(line) if is_magic else _ASSIGNED_MAGIC.sub(r"\g<1>None", line)
-        )
+            closed = len(done)
+        done.append(f"# {line}" if goes_on else _replaced(line) if is_magic else _without_assigned_magic(line))
         goes_on = (goes_on or is_magic) and line.rstrip().endswith("\\")
     return done
 
@@ -90,8 +92,28 @@ def _without_magics(source: str) -> list[str]:
 def _replaced(line: str) -> str:
     """Return what stands for a magic: the statement that %time and %prun run, else nothing."""
     indent, said = line[: len(line) - len(line.lstrip())], line.strip()
-    statement = _STATEMENT_MAGIC.match(said)
-    return f"{indent}{statement[1]}" if statement else f"{indent}pass  # {said}"
+    return f"{indent}{_statement_of(said) or f'pass  # {said}'}"
+
+
+def _statement_of(said: str) -> str:
+    """Return the statement that a magic runs, behind its options; nothing for other magics."""
+    magic, *rest = said.split(maxsplit=1)
+    statement = rest[0] if rest and magic in _STATEMENT_MAGICS else ""
+    for _ in range(_MOST_OPTIONS):
+        if not statement.startswith("-"):
+            return statement
+        option, *rest = statement.split(maxsplit=2 if statement[:2] in _OPTIONS_WITH_VALUE else 1)
+        is_apart = option in _OPTIONS_WITH_VALUE  # -l 10, and not -l10
+        statement = " ".join(rest[1:] if is_apart else rest)
+    return ""
+
+
+def _without_assigned_magic(line: str) -> str:
+    """Return `x = None` for `x = %magic` and `x = !command`, any other line as it is."""
+    names, equals, said = line.partition("=")
+    if equals and said.lstrip()[:1] in {"%", "!"} and _ASSIGNED_NAMES.fullmatch(names):
+        return f"{names}= None"
+    return line
 
 
 def _is_open(lines: list[str]) -> bool:

@@ -127,15 +127,18 @@ class Report(_Model):
         """Return the report as a student may see it.
 
         Error text and output of the student's own code under a hidden check can carry hidden inputs
-        (`raise ValueError(str(x))`), so everything but the sentence, the status and the points goes.
+        (`raise ValueError(str(x))`), and what it measures is named after what is hidden, so everything but the
+        sentence, the status and the points goes.
         """
-        return self.model_copy(update={"checks": tuple(_without_secrets(check) for check in self.checks)})
+        checks = tuple(_without_secrets(check) for check in self.checks)
+        metrics = {name: metric for check in checks for name, metric in check.metrics.items()}
+        return self.model_copy(update={"checks": checks, "metrics": metrics})
 
 
 def _without_secrets(check: CheckResult) -> CheckResult:
     update: dict[str, object] = {"staff_note": ""}
     if check.hidden:
-        update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": ""}
+        update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": "", "metrics": {}}
         # The check's own hint is the instructor's; one that was chosen for an exception may quote it.
         if check.status is not Status.PARTIAL and not check.expected:
             update["hint"] = ""
@@ -170,6 +173,7 @@ class Calibration(_Model):
     data: Literal["", "embedded", "full"]
     seeds: tuple[int, ...]
     benchmark_s: float = Field(description="how fast this machine is")
+    is_reference: bool = Field(description="with the assignment's own seeds and data: limits may follow from its times")
     solutions: tuple[CalibratedSolution, ...]
 
 

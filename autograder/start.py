@@ -7,7 +7,6 @@ that a file which is still as it was written can follow the course: a corrected 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder import history
+from autograder.box.interpreter import ENVIRONMENT, Interpreter, ask, locate, ours
 from autograder.course import LoadedAssignment, LoadedCourse
 from autograder.errors import ConfigError, UsageError
 from autograder.messages import text
@@ -174,13 +174,19 @@ def _framework(assignment: LoadedAssignment, asked: str | None) -> str | None:
     if asked:
         either = text("start.either").join(offered)
         raise UsageError(text("start.not_offered", id=assignment.id, framework=asked, offered=either))
-    installed = [name for name in offered if importlib.util.find_spec(name) is not None]
+    installed = [name for name in offered if _python().has(name)]
     if len(offered) == 1 or len(installed) == 1:
         return (installed or list(offered))[0]
     raise UsageError(
         text("start.choose", id=assignment.id, offered=text("start.either").join(offered)),
         hint=text("start.choose_hint", commands=text("start.or").join(assignment.start_commands)),
     )
+
+
+def _python() -> Interpreter:
+    """Return the Python that `grade check` will run with: grade's own, or the one that GRADE_PYTHON names."""
+    given = os.environ.get(ENVIRONMENT)
+    return ask(locate(given)) if given else ours()
 
 
 # --- one file -------------------------------------------------------------------------------------------------------

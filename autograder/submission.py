@@ -6,9 +6,11 @@ A `Submission` is immutable: files by relative path, the main one, and a hash ov
 from __future__ import annotations
 
 import codecs
+import contextlib
 import hashlib
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -24,7 +26,11 @@ from autograder.zip_archive import TooLarge, read_zip
 MAX_FILE_BYTES = 20 << 20  # source files and small model files; datasets are not handed in
 MAX_TOTAL_BYTES = 100 << 20
 MAX_FILES = 500
-_SKIPPED_FOLDERS = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages"])
+_MAX_NAME = 100  # characters of a module's
+# macOS keeps a folder's picture in a file called Icon and a carriage return.
+_SKIPPED = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages", "Icon\r"])
+# No name for a file everywhere, or none that a message can hold.
+_NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f:\\\ud800-\udfff]")
 _ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 takes in GBK and GB2312, which Chinese editors on Windows write
 
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<one>[^\W\d]\w*)|import[ \t]+(?P<several>[^#\n;]+))", re.MULTILINE)
@@ -105,7 +111,8 @@ def imported_modules(source: str) -> list[str]:
     for match in _IMPORT.finditer(source):
         parts = [match["one"]] if match["one"] else match["several"].split(",")
         found += [words[0].split(".")[0] for part in parts if (words := part.split())]
-    return found
+    # A line of text can begin with "import", too, and what follows it is no name, or a long one.
+    return [name for name in found if len(name) <= _MAX_NAME and name.isidentifier()]
 
 
 def find(assignment: LoadedAssignment, given: Path | None, cwd: Path, *, course_stub: bool = False) -> Submission:
@@ -155,6 +162,8 @@ def _assemble(main: str, files: dict[str, bytes]) -> Submission:
     Raises:
         UsageError: the main file is neither source nor a notebook, whatever it is called.
     """
+    plain = _plain_names(files)
+    main, files = plain[main], {plain[name]: content for name, content in files.items()}
     if kind := other_kind(files[main]):
         hint = text("usage.unpack_hint" if kind in ARCHIVES else "usage.renamed_hint")
         raise UsageError(text("usage.other_kind", file=main, kind=kind), hint=hint)
@@ -166,6 +175,30 @@ def _assemble(main: str, files: dict[str, bytes]) -> Submission:
         others = {other: content for other, content in files.items() if other not in {main, name}}
         return Submission(name, {name: module.source.encode(), **_as_utf8(others)}, main, module.cells)
     return Submission(main, _as_utf8(files), main)
+
+
+def _plain_names(files: Iterable[str]) -> dict[str, str]:
+    """Return what each file is called from here on: as it was, unless a box or a message can't take that name."""
+    given = sorted(files, key=lambda name: bool(_NOT_PLAIN.search(name)))  # what is plain already keeps its name
+    made: dict[str, str] = {}
+    for name in given:
+        parts = [_plain(part) for part in name.split("/")]
+        while "/".join(parts) in made.values():
+            parts[-1] = f"_{parts[-1]}"
+        made[name] = "/".join(parts)
+    return made
+
+
+def _plain(part: str) -> str:
+    """Return a file's or folder's name without what is no name everywhere.
+
+    A GBK name, as unpacking a Windows archive on Linux leaves it, comes with a lone surrogate for each byte that is
+    not ASCII, and those can't be sent or written.
+    """
+    if any("\ud800" <= char <= "\udfff" for char in part):
+        with contextlib.suppress(UnicodeError):
+            part = part.encode(errors="surrogateescape").decode("gb18030")
+    return _NOT_PLAIN.sub("_", part)
 
 
 def _as_utf8(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -278,14 +311,17 @@ def _files_in(folder: Path) -> dict[str, bytes]:
 def _files_in_zip(path: Path) -> dict[str, bytes]:
     """Read a .zip handed in, within the caps."""
     try:
-        files = read_zip(path, max_files=MAX_FILES, max_file_bytes=MAX_FILE_BYTES, max_total_bytes=MAX_TOTAL_BYTES)
+        return read_zip(
+            path, max_files=MAX_FILES, max_file_bytes=MAX_FILE_BYTES, max_total_bytes=MAX_TOTAL_BYTES,
+            skipped=_is_skipped,
+        )  # fmt: skip
     except TooLarge:
         raise _too_large(path.name) from None
-    return {name: content for name, content in files.items() if not _is_skipped(PurePosixPath(name).parts)}
 
 
 def _is_skipped(parts: tuple[str, ...]) -> bool:
-    return any(part in _SKIPPED_FOLDERS or part.startswith(".") for part in parts)
+    # Not "..": a name in an archive that leads elsewhere is refused, and not passed over.
+    return any(part in _SKIPPED or (part.startswith(".") and part != "..") for part in parts)
 
 
 def _too_large(name: str) -> UsageError:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -70,6 +70,7 @@ class Job:
     kind: Literal["solution", "stub", "wrong"]
     file: Path
     expect: Expect | None = None
+    python: str | None = None  # to run the boxes with; None: grade's own
 
     @property
     def title(self) -> str:
@@ -136,7 +137,7 @@ def run_job(job: Job) -> Outcome:
 def _options(job: Job) -> AttemptOptions:
     """Solutions run as a class run does; what must fail needs one seed, and only the checks that decide it."""
     only = job.expect.fails if job.expect is not None and job.expect.run == "fails" else ()
-    return AttemptOptions(hidden=job.assignment.has_hidden, full=job.kind == "solution", checks=only)
+    return AttemptOptions(hidden=job.assignment.has_hidden, full=job.kind == "solution", checks=only, python=job.python)
 
 
 def _judge(job: Job, report: Report) -> Iterator[str]:
@@ -207,13 +208,18 @@ def _fails(check: CheckResult) -> bool:
 
 
 def validate(
-    assignments: list[LoadedAssignment], *, workers: int | None = None, tell: Callable[[int, int, str], None]
+    assignments: list[LoadedAssignment],
+    *,
+    workers: int | None = None,
+    python: str | None = None,
+    tell: Callable[[int, int, str], None],
 ) -> Validation:
     """Prove assignments.
 
     Args:
         assignments: which.
         workers: attempts at a time; None: one per core.
+        python: to run the boxes with; None: grade's own.
         tell: called with (attempts done, attempts in all, what ended).
 
     Raises:
@@ -224,7 +230,7 @@ def validate(
     outcomes: list[Outcome] = []
     for assignment in assignments:
         more, seen = plan(assignment)
-        jobs += more
+        jobs += [replace(job, python=python) for job in more]
         outcomes += seen
     for done, outcome in enumerate(_run_all(jobs, workers or os.cpu_count() or 1), start=1):
         outcomes.append(outcome)

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -22,14 +23,32 @@ _MAX_DEPTH = 32
 _MAX_PART_BYTES = 240  # of one folder or file name; file systems end at 255
 _ENCRYPTED = 0x1
 _UTF8_NAMES = 0x800
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_END_MARK, _END_BYTES = b"PK\5\6", 22 + (1 << 16)  # of the record at the end, with its comment
+_HUGE_MARK, _HUGE_BYTES = b"PK\6\7", 20
+_MAX_DIRECTORY_BYTES = 4 << 20  # some 40,000 entries; a virtual environment handed in by mistake has 20,000
 
 
 class TooLarge(Exception):
     """The archive holds more than may be handed in."""
 
 
-def read_zip(path: Path, *, max_files: int, max_file_bytes: int, max_total_bytes: int) -> dict[str, bytes]:
+def read_zip(
+    path: Path,
+    *,
+    max_files: int,
+    max_file_bytes: int,
+    max_total_bytes: int,
+    skipped: Callable[[tuple[str, ...]], bool] = lambda _parts: False,
+) -> dict[str, bytes]:
     """Return the archive's plain files by their names.
+
+    Args:
+        path: the archive.
+        max_files: that may be in it.
+        max_file_bytes: of each, unpacked.
+        max_total_bytes: of all.
+        skipped: whether a path, by its parts, is left out: neither read nor counted.
 
     Raises:
         TooLarge: more files or bytes than that.
@@ -38,8 +57,9 @@ def read_zip(path: Path, *, max_files: int, max_file_bytes: int, max_total_bytes
     files: dict[str, bytes] = {}
     total = 0
     try:
+        _refuse_large_directory(path)
         with zipfile.ZipFile(path) as archive:
-            for entry in _plain_files(archive):
+            for entry in _plain_files(archive, skipped):
                 if len(files) >= max_files:
                     raise TooLarge
                 name = _safe_name(entry, path)
@@ -56,17 +76,34 @@ def read_zip(path: Path, *, max_files: int, max_file_bytes: int, max_total_bytes
     return files
 
 
-def _plain_files(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+def _refuse_large_directory(path: Path) -> None:
+    """SECURITY: zipfile reads the whole list of entries when it opens an archive, in ten times as much memory.
+
+    Raises:
+        TooLarge: the list is larger than that of any homework.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END_BYTES))
+        end = file.read(_END_BYTES)
+    at = end.rfind(_END_MARK)
+    # Where there is no end to be found, zipfile says that it is no archive. A second record, for archives beyond 4 GB,
+    # would be believed before this one.
+    is_huge = end[max(at - _HUGE_BYTES, 0) : at].startswith(_HUGE_MARK)
+    if at >= 0 and (is_huge or int.from_bytes(end[at + 12 : at + 16], "little") > _MAX_DIRECTORY_BYTES):
+        raise TooLarge
+
+
+def _plain_files(archive: zipfile.ZipFile, skipped: Callable[[tuple[str, ...]], bool]) -> Iterator[zipfile.ZipInfo]:
     for entry in archive.infolist():
         kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archive is Windows'
-        if not entry.is_dir() and kind in {0, stat.S_IFREG}:
+        if not entry.is_dir() and kind in {0, stat.S_IFREG} and not skipped(_path(entry).parts):
             if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
                 raise NotImplementedError
             yield entry
 
 
-def _safe_name(entry: zipfile.ZipInfo, archive: Path) -> str:
-    """Return the entry's path below the archive's root."""
+def _path(entry: zipfile.ZipInfo) -> PurePosixPath:
+    """Return the entry's path as it was meant, wherever it leads."""
     name = entry.filename
     if not entry.flag_bits & _UTF8_NAMES:  # Windows' Explorer writes names in the system's own encoding: GBK in China
         raw = name.encode("cp437", errors="replace")
@@ -76,10 +113,16 @@ def _safe_name(entry: zipfile.ZipInfo, archive: Path) -> str:
                 break
             except UnicodeDecodeError:
                 continue
-    made = PurePosixPath(name.replace("\\", "/"))
-    parts = made.parts
+    return PurePosixPath(name.replace("\\", "/"))
+
+
+def _safe_name(entry: zipfile.ZipInfo, archive: Path) -> str:
+    """Return the entry's path below the archive's root."""
+    made = _path(entry)
+    name, parts = str(made), made.parts
     too_long = any(len(part.encode(errors="replace")) > _MAX_PART_BYTES for part in parts)
-    if made.is_absolute() or ".." in parts or ":" in name or not 0 < len(parts) <= _MAX_DEPTH or too_long:
+    no_name = ":" in name or _CONTROL.search(name) or too_long  # an escape sequence repaints the reader's terminal
+    if made.is_absolute() or ".." in parts or not 0 < len(parts) <= _MAX_DEPTH or no_name:
         raise _unsafe(archive, name)
     return made.as_posix()
 

@@ -436,7 +436,20 @@ def test_a_folder_that_is_gone_has_no_files(boxes, student):
 
 
 @pytest.mark.parametrize(
-    "files", [{"../out": b""}, {"/etc/x": b""}, {"a/../../x": b""}, {"a": 1}, {1: b""}, [], {"a": "float"}]
+    "files",
+    [
+        {"../out": b""},
+        {"/etc/x": b""},
+        {"a/../../x": b""},
+        {"..\\..\\evil.py": b""},
+        {"C:\\x": b""},
+        {"C:x": b""},
+        {"a\0b": b""},
+        {"a": 1},
+        {1: b""},
+        [],
+        {"a": "float"},
+    ],
 )
 def test_security_a_folder_with_impossible_files_ends_the_box(boxes, student, monkeypatch, files):
     begin(boxes)
@@ -444,6 +457,7 @@ def test_security_a_folder_with_impossible_files_ends_the_box(boxes, student, mo
     array = {b"": np.zeros(1, np.uint8), "float": np.zeros(1)}
     forged = {name: array.get(value, value) for name, value in files.items()} if isinstance(files, dict) else files
     monkeypatch.setattr(boxes, "_ask", lambda *_: forged)
+    monkeypatch.setattr(boxes, "_write_folder", lambda *_: pytest.fail("they were passed on"))
     with pytest.raises(BoxDied) as caught:
         moved(model, "folder")
     assert cause(caught).kind == "protocol"

@@ -464,7 +464,7 @@ def test_the_command_says_what_went_in_and_what_stayed(course, tmp_path):
     result = grade("release", "hw1", "--out", tmp_path / "hw1.zip", cwd=course)
     assert (result.returncode, result.stderr) == (0, b"")
     lines = result.stdout.decode().splitlines()
-    assert re.fullmatch(r".*hw1\.zip: 8 files, \d+ KB", lines[0])
+    assert re.fullmatch(r".*hw1\.zip: 8 files, \d+ kB", lines[0])
     assert lines[1] == "withheld: hidden checks worth 20 points; metrics: –"
 
 

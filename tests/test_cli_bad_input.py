@@ -68,6 +68,8 @@ def refused(course, *arguments, cwd=None, code=2):
         (["validate", "hw1", "--jobs", "0"], "0 is not in the range"),
         (["release"], "Give one of --write, --check and --out."),
         (["release", "--write", "--check"], "Give one of --write, --check and --out."),
+        (["release", "--write", "--force"], "--force has something to do only with --out"),
+        (["release", "--check", "--force"], "--force has something to do only with --out"),
         (["new", "hw5"], "Missing option"),
         (["new", "HW5", "--title", "x"], "letters and digits, beginning with a letter; came 'HW5'"),
         (["new", "hw1", "--title", "x"], "assignments/hw1_sums exists already."),
@@ -135,6 +137,16 @@ def test_a_damaged_notebook(course):
 def test_several_files_that_could_be_meant(course):
     write(course / "sums.ipynb", "{}")
     assert refused(course, "check", "hw1").startswith("Error: Several files could be meant: sums.py, sums.ipynb.")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_security_names_of_files_cannot_repaint_the_terminal(course):
+    for name in ("a\x1b[2Jsums.py", "b\rsums.py"):
+        write(course / "two" / name, SOLUTION)
+    said = refused(course, "check", "hw1", "two")
+    assert "a [2Jsums.py, b sums.py" in said
+    assert not {"\x1b", "\r"} & set(said)
+    assert said.count("\n") == 2
 
 
 def test_a_folder_without_code(course):

@@ -16,12 +16,14 @@ from autograder import doctor
 from autograder.box import pythons
 from autograder.box.interpreter import Interpreter, ours
 from autograder.box.protocol import ProtocolError
+from autograder.datasets import reading
+from autograder.datasets.registry import NAMES
 from autograder.diagnosis import Diagnosis, Finding, Health
 from autograder.judge import machine
 from autograder.judge.machine import KnownBox, KnownDevice, KnownFramework, ask_box, ask_frameworks
 from autograder.messages import set_language
 from autograder.schema import FOLDER
-from tests.tiny_course import grade, make_course
+from tests.tiny_course import grade, make_course, write
 
 CPU = KnownDevice("cpu", "", 0)
 H100 = KnownDevice("cuda", "NVIDIA H100", 85_520_809_984)
@@ -133,12 +135,14 @@ def test_no_course_is_said_and_a_broken_one_stops_everything(looked, tmp_path):
 
 def test_datasets_are_told_with_where_they_lie_or_how_to_get_them(looked, monkeypatch, tmp_path):
     monkeypatch.setenv("GRADE_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(reading, "SYSTEM_FOLDERS", ())
+    for name in NAMES:
+        write(tmp_path / "MNIST/raw" / name, "")
     _, found = looked(TORCH)
-    from autograder.datasets import states
-
-    for state in states():
-        hint = found[state.name].hint
-        assert state.folder is not None or hint.endswith(f"grade data fetch {state.name}")
+    assert found["mnist"].health is Health.GOOD
+    assert str(tmp_path / "MNIST/raw") in found["mnist"].said
+    assert found["fashion-mnist"].health is not Health.GOOD
+    assert found["fashion-mnist"].hint.endswith("grade data fetch fashion-mnist")
 
 
 # --- asked in boxes -------------------------------------------------------------------------------------------------

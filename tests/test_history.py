@@ -13,7 +13,7 @@ import pytest
 from autograder import history
 from autograder.course import load_course
 from autograder.history import Attempt, Scope, attempts, record, summarise
-from autograder.results import Status
+from autograder.results import MetricResult, Status
 from autograder.validate import validate
 from tests.test_results import make_check, make_report
 from tests.tiny_course import SOLUTION, attempt, environment, grade, make_course, write
@@ -74,6 +74,12 @@ def test_security_what_a_student_may_not_see_is_not_kept(tmp_path):
     assert secret not in path.read_text(encoding="utf-8")
 
 
+def test_security_what_hidden_checks_measure_is_not_kept(tmp_path):
+    metric = {"nmse_elsewhere": MetricResult(value=4.25, values=(4.25,))}
+    path = record(tmp_path, make_report(make_check(hidden=True, metrics=metric), metrics=metric), Scope.HIDDEN)
+    assert "nmse_elsewhere" not in path.read_text(encoding="utf-8")
+
+
 def test_what_the_code_printed_is_not_kept(tmp_path):
     path = record(tmp_path, make_report(make_check(stdout_tail="epoch 1\n" * 100)), Scope.PUBLIC)
     assert "epoch" not in path.read_text(encoding="utf-8")
@@ -102,6 +108,7 @@ def test_a_metric_that_is_not_a_number_can_be_kept(course):
         ([one(3), one(9), one(5)], 9, 5, 3),
         ([one(8), one(10, scope=Scope.PART)], 8, 8, 1),
         ([one(8), one(10, scope=Scope.HIDDEN)], 8, 8, 1),
+        ([one(8), one(10, scope=Scope.FULL)], 8, 8, 1),  # other seeds, other thresholds
         ([one(8), one(0, status=Status.INTERNAL)], 8, 8, 1),  # our fault
         ([one(8, 10), one(9, 20)], 8, 9, 2),  # the checks have changed since: shares compare, points don't
         ([one(0, 0)], 0, 0, 1),
@@ -115,7 +122,7 @@ def test_best_and_latest(tried, best, latest, counted):
 
 @pytest.mark.parametrize(
     ("arguments", "scope"),
-    [((), Scope.PUBLIC), (("--full",), Scope.PUBLIC), (("--task", "1.1"), Scope.PART), (("--hidden",), Scope.HIDDEN),
+    [((), Scope.PUBLIC), (("--full",), Scope.FULL), (("--task", "1.1"), Scope.PART), (("--hidden",), Scope.HIDDEN),
      (("--hidden", "--task", "2"), Scope.HIDDEN)],
 )  # fmt: skip
 def test_check_keeps_what_it_was_asked_for(course, arguments, scope):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import os
 import subprocess
@@ -28,7 +29,6 @@ LAYERS = (
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
 PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submission")
 
-INSIDE = ("protocol", "values", "channel", "worker", "importing", "frameworks", "devices", "tracebacks")
 OLDEST = (3, 9)
 INSIDE = (
     "protocol",
@@ -117,13 +117,13 @@ def test_units_of_one_layer_do_not_import_in_a_circle(layer):
 
 
 def test_only_the_box_is_asked_by_the_judge_and_by_nobody_above():
-    """The doctor asks what boxes can be started with; the boxes themselves it leaves to the judge, too."""
+    """The doctor and `start` ask what boxes can be started with; the boxes themselves they leave to the judge, too."""
     users = {importer for importer, imported, _ in OURS if imported == "box"}
-    assert users <= {"box", "judge", "run", "doctor"}
-    of_doctor = {
-        found.name.split(".")[2] for importer, imported, found in OURS if (importer, imported) == ("doctor", "box")
-    }
-    assert of_doctor <= {"devices", "interpreter", "pythons"}
+    assert users <= {"box", "judge", "run", "doctor", "start"}
+    allowed = {"doctor": {"devices", "interpreter", "pythons"}, "start": {"interpreter"}}
+    for unit, modules in allowed.items():
+        used = {found.name.split(".")[2] for importer, imported, found in OURS if (importer, imported) == (unit, "box")}
+        assert used <= modules
 
 
 # --- what runs inside the box ---------------------------------------------------------------------------------------
@@ -142,6 +142,16 @@ def test_security_what_runs_inside_the_box_imports_next_to_nothing(name):
         elif top not in sys.stdlib_module_names and top not in WIRE:
             foreign.append(str(found))
     assert foreign == []
+
+
+def test_what_runs_inside_the_box_uses_nothing_that_its_oldest_pythons_lack(tmp_path):
+    """By mypy, which knows in which version each name of the standard library came; 3.10 is the oldest it knows."""
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("mypy is not installed")
+    files = [str(PACKAGE / "box" / f"{name}.py") for name in (*INSIDE, "probe")]
+    command = [sys.executable, "-m", "mypy", "--python-version", "3.10", "--cache-dir", str(tmp_path), *files]
+    result = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=200, check=False)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize("name", [*INSIDE, "probe"])

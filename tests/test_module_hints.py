@@ -50,10 +50,23 @@ def test_a_file_of_the_students_own_was_left_at_home(module):
     assert _missing(module) == text("hint.own_file", module=module)
 
 
-def test_of_an_unknown_name_both_is_said():
-    hint = _missing("gatelib")
-    assert "put gatelib.py beside this one" in hint
-    assert "pip install gatelib" in hint
+@pytest.mark.parametrize("module", ["gatelib", "shap", "gates", "neuron", "activation"])
+def test_security_of_an_unknown_name_both_is_said_and_nobody_is_told_to_install_it(module):
+    hint = _missing(module)
+    assert f"put {module}.py beside this one" in hint
+    assert "If it is a package, it is not installed here" in hint
+    assert "pip install" not in hint
+
+
+@pytest.mark.parametrize(
+    ("module", "near"),
+    [("nunpy", "numpy"), ("numpi", "numpy"), ("tensorfow", "tensorflow"), ("matplotlip", "matplotlib"),
+     ("skleran", "sklearn"), ("pandsa", "pandas"), ("pytorch", "torch"), ("torchvison", "torchvision")],
+)  # fmt: skip
+def test_security_a_misspelt_package_is_answered_with_its_name_and_not_with_pip(module, near):
+    hint = _missing(module)
+    assert hint.startswith(f"Did you mean {near}?")
+    assert "pip install" not in hint
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,9 @@ def test_magics_become_statements_that_do_nothing(line, indent):
         ("%time fit()", "fit()"),
         ("    %time model = fit(x)", "    model = fit(x)"),
         ("%prun -l 3 fit()", "fit()"),
+        ("%prun -l3 -q fit( 1 )", "fit( 1 )"),
+        ("%time -x", "pass  # %time -x"),
+        ("x == %y", "x == %y"),
         ("files = !ls", "files = None"),
         ("a, b = %timeit -o f()", "a, b = None"),
         ("  x = %pwd", "  x = None"),
@@ -90,6 +93,23 @@ def test_what_is_inside_a_statement_is_left_as_it_is(cell):
 
 def test_a_magic_after_a_mistake_of_indentation_is_still_one():
     assert _source("if x:\n        y\n    z\n%cd x").splitlines()[-1] == "pass  # %cd x"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%time " + "-lx " * 100_000 + "-",
+        "%prun " + "-l " * 100_000,
+        "x = 1\n" + " " * 1_000_000,
+        "x, " * 300_000 + "!",
+        "x = [\n" + "1,\n" * 5_000 + "%a\n" * 5_000,
+        "%a\\\n" * 50_000,
+    ],
+    ids=["options", "options with values", "spaces", "names", "an open bracket", "lines that go on"],
+)
+def test_security_no_cell_keeps_the_judge_busy(cell):
+    assert _source(cell)
 
 
 def test_work_grows_with_the_notebook_and_not_with_its_square(monkeypatch):

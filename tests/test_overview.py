@@ -87,6 +87,13 @@ def test_clocks_that_change_in_between_are_counted():
     assert from_now(due, datetime(2026, 10, 25, 1, tzinfo=berlin)) == "in 12 hours"
 
 
+def test_the_day_of_25_hours_is_one_day_long():
+    berlin = ZoneInfo("Europe/Berlin")
+    due, now = datetime(2026, 10, 25, 23, 59, tzinfo=berlin), datetime(2026, 10, 25, 0, 5, tzinfo=berlin)
+    assert from_now(due, now) == "in 1 day"
+    assert from_now(now, due) == "1 day ago"
+
+
 # --- what -----------------------------------------------------------------------------------------------------------
 
 TABLE = """\

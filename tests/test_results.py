@@ -153,6 +153,16 @@ def test_redaction_hides_error_text_and_output_of_hidden_checks():
     assert (check.title, check.status, check.score, check.max_points) == ("y is right", Status.ERROR, 0.0, 10.0)
 
 
+def test_security_redaction_hides_what_hidden_checks_measure():
+    public, hidden = MetricResult(value=0.2, values=(0.2,)), MetricResult(value=4.25, values=(4.25,), full=0.01, zero=1)
+    checks = (make_check(metrics={"nmse": public}), make_check(hidden=True, metrics={"nmse": hidden, "other": hidden}))
+    seen = make_report(*checks, metrics={"nmse": hidden, "other": hidden}).redacted()
+    assert [check.metrics for check in seen.checks] == [{"nmse": public}, {}]
+    assert seen.metrics == {"nmse": public}
+    assert "4.25" not in seen.model_dump_json()
+    assert "other" not in seen.model_dump_json()
+
+
 def test_redaction_leaves_a_public_check_its_words_but_not_the_staffs():
     check = make_report(_telling(hidden=False)).redacted().checks[0]
     assert check.message == f"ValueError: {SECRET}"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder import start as starting
+from autograder.box.interpreter import Interpreter
 from autograder.course import load_course
 from autograder.errors import ConfigError, UsageError
 from autograder.messages.commands import quoted
@@ -113,6 +115,16 @@ def test_in_chinese(course):
     result = grade("start", "hw1", "--lang", "zh", cwd=course)
     assert "新建" in result.stdout.decode()
     assert "grade check hw1" in result.stdout.decode().splitlines()[-1]
+
+
+def test_the_framework_of_the_python_that_boxes_run_with_counts(two, installed, monkeypatch, tmp_path):
+    installed("torch")
+    python = write(tmp_path / "python3", "never run: what it answers is given")
+    found = Interpreter(str(python), "3.12.4", "/p", "/u", "x", packages={"numpy": "2.3", "tensorflow": "2.21"})
+    monkeypatch.setattr(starting, "ask", {python: found}.__getitem__)
+    monkeypatch.setenv("GRADE_PYTHON", str(python))
+    begin(two)
+    assert (two / "hw1/sums.py").read_text(encoding="utf-8").startswith("import tensorflow\n")
 
 
 # --- nothing of the student's is lost -------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from autograder import submission as module
 from autograder.course import load_course
 from autograder.errors import UsageError
 from autograder.submission import decode, find, read_file
-from tests.tiny_course import ASSIGNMENT, SOLUTION, make_course, write
+from tests.tiny_course import ASSIGNMENT, SOLUTION, grade, make_course, write
 
 STUB = 'def add(a, b):\n    # BEGIN SOLUTION (1)\n    raise NotImplementedError("1")\n    # END SOLUTION\n'
 WORKED = "def add(a, b):\n    # BEGIN SOLUTION (1)\n    return a + b\n    # END SOLUTION\n"
@@ -127,6 +129,39 @@ def test_a_file_too_large_to_be_source(here, monkeypatch):
 
 
 # --- hashes and frameworks ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ([os.fsdecode("感知机.py".encode("gbk"))], ["感知机.py"]),
+        ([os.fsdecode("作业/".encode("gbk")) + "感知机.py"], ["作业/感知机.py"]),
+        (["\udcff.py", "\ud800.txt"], ["_.py", "_.txt"]),
+        (["\udcff.py", "\udcfe.py", "_.py", "d/\udcff.py"], ["__.py", "___.py", "_.py", "d/_.py"]),
+        (["a:b.py", "c\\d.py", "\x1b[2J.py"], ["a_b.py", "c_d.py", "_[2J.py"]),
+        (["感知机 (1).py", "é.py", "notes　2.txt"], ["感知机 (1).py", "é.py", "notes　2.txt"]),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="bytes of a name are POSIX's")
+def test_names_that_cannot_be_sent_become_plain_ones(given, plain):
+    for main, name in zip(given, plain, strict=True):
+        if "/" not in main:
+            made = module._assemble(main, {one: one.encode(errors="replace") for one in given})
+            assert (made.main, made.name) == (name, name)
+            assert made.files[name] == main.encode(errors="replace")
+            assert set(made.files) == set(plain)
+            assert made.sha256
+    assert module._plain_names(given) == dict(zip(given, plain, strict=True))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_file_whose_name_is_gbk_is_graded_as_any_other(tmp_path):
+    course = make_course(tmp_path / "course")
+    named = course / os.fsdecode("求和.py".encode("gbk"))
+    named.write_text(SOLUTION, encoding="utf-8")
+    result = grade("check", "hw1", str(named), "--json", cwd=course)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert json.loads(result.stdout)["submission"] == "求和.py"
 
 
 def test_the_hash_is_over_names_and_contents(here):
@@ -362,6 +397,18 @@ def test_an_archive_is_read_as_the_folder_in_it(assignment, here):
     assert list(here.iterdir()) == [here / "hw1.ZIP"]
 
 
+def test_an_archive_is_not_charged_for_what_is_skipped(assignment, here):
+    skipped = [f"{folder}/{number}.py" for folder in ("hw/venv", "__MACOSX/hw") for number in range(module.MAX_FILES)]
+    packed = _packed(here / "a.zip", **dict.fromkeys([*skipped, "hw/Icon\r"], ""), **{"hw/sums.py": WORKED})
+    assert set(find(assignment, packed, here).files) == {"sums.py"}
+
+
+@pytest.mark.parametrize("name", ["../sums.py", "hw/../../sums.py"])
+def test_security_an_archives_name_that_leads_out_is_refused_not_skipped(assignment, here, name):
+    with pytest.raises(UsageError, match="can't be unpacked"):
+        find(assignment, _packed(here / "a.zip", **{"sums.py": WORKED, name: ""}), here)
+
+
 def test_advice_can_be_followed(assignment, here):
     source = {"a.py": "x = 1\n", "b.py": "x = 1\n"}
     error = _refused(lambda: find(assignment, _packed(here / "two.zip", **source), here))
@@ -404,3 +451,14 @@ def test_what_is_packed_otherwise_has_to_be_unpacked(here):
 
 def test_a_suffix_may_be_in_capitals(here):
     assert read_file(write(here / "SUMS.PY", "x = 1\n")).main == "SUMS.PY"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import data/labels first", "import " + "long" * 100, "from " + "x" * 300 + " import y", "import a..b, c d"],
+)
+def test_a_line_of_text_that_begins_with_import_names_no_module(tmp_path, line):
+    path = tmp_path / "m.py"
+    path.write_text(f'"""\n{line}\n"""\nimport os\n')
+    assert set(module.imported_modules(path.read_text())) <= {"a", "c", "os"}
+    assert list(read_file(path).files) == ["m.py"]

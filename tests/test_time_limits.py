@@ -43,7 +43,7 @@ def assignment_with(course, more=""):
 
 @pytest.mark.parametrize(
     ("training_s", "attempt_s", "limits"),
-    [(1.0, 20.0, (60, 900)), (12.0, 100.0, (120, 1000)), (1e4, 1e5, (3600, 14_400))],
+    [(1.0, 20.0, (60, 900)), (12.03, 100.0, (121, 1000)), (1e4, 1e5, (3600, 14_400))],
 )
 def test_limits_follow_the_reference_within_floor_and_ceiling(training_s, attempt_s, limits):
     made = limits_for(Limits(), ReferenceTimes(training_s=training_s, attempt_s=attempt_s))
@@ -63,7 +63,8 @@ def test_the_factor_is_the_courses(course):
     ("then", "slowness"), [(0.010, 1), (0.005, 2), (0.100, 1), (0.0001, 20)], ids=["same", "slower", "faster", "absurd"]
 )
 def test_stored_times_are_stretched_on_a_slower_machine_and_never_shortened(course, then, slowness):
-    stored = f"reference_s: {{python: 8, torch: 30}}\nreference_attempt_s: {{python: 100}}\nbenchmark_s: {then}\n"
+    stored = "reference_s: {python: 8, torch: 30}\nreference_attempt_s: {python: 100}\n"
+    stored += f"benchmark_s: {{python: {then}}}\n"
     times = reference_times(assignment_with(course, stored), None, data_ratio=1)
     assert times == ReferenceTimes(training_s=8 * slowness, attempt_s=100 * slowness)
 
@@ -71,7 +72,12 @@ def test_stored_times_are_stretched_on_a_slower_machine_and_never_shortened(cour
 def test_each_framework_has_its_own_and_more_data_takes_longer(course):
     assignment = assignment_with(course, "reference_s: {torch: 3, tensorflow: 5}\n")
     assert reference_times(assignment, "tensorflow", data_ratio=10).training_s == 50
-    assert reference_times(assignment, None, data_ratio=1) is None
+    # A framework that comes by way of another package: the time that is enough for every solution.
+    assert reference_times(assignment, None, data_ratio=1).training_s == 5
+
+
+def test_nobody_has_measured_it(course):
+    assert reference_times(load_course(course).assignment("hw1"), "torch", data_ratio=1) is None
 
 
 def test_no_training_gets_less_than_60_s(course):
@@ -156,35 +162,49 @@ def test_more_seeds_show_how_far_luck_goes(course):
 
 
 def test_what_was_measured_here_decides_before_what_is_stored(course):
-    assignment = assignment_with(course, "reference_s: {python: 8}\nbenchmark_s: 0.001\n")
+    assignment = assignment_with(course, "reference_s: {python: 8}\nbenchmark_s: {python: 0.001}\n")
     assert calibrating.keep(calibration(), assignment)
     assert reference_times(assignment, None, data_ratio=2) == ReferenceTimes(training_s=14.24, attempt_s=61)
-    assert reference_times(assignment, "torch", data_ratio=1) is None
+    assert reference_times(assignment, "torch", data_ratio=1).training_s == 80
 
 
 def calibration(**changes):
     solution = {"framework": "python", "version": "3.12", "device": "cpu", "trainings_s": (3.0, 7.123),
                 "attempt_s": 30.49, "score": 40, "metrics": {}}  # fmt: skip
     made = CalibratedSolution(**solution | changes.pop("solution", {}))
-    return Calibration(**{"assignment": "hw1", "data": "", "seeds": (0,), "benchmark_s": 0.0123} | changes,
-                       solutions=(made,))  # fmt: skip
+    return Calibration(
+        assignment="hw1", data="", seeds=(0,), benchmark_s=0.0123, solutions=(made,),
+        is_reference=changes.get("is_reference", True),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"times": 3}', b"\xff\xfe"])
 def test_a_damaged_record_is_no_record(course, content):
     assignment = assignment_with(course, "reference_s: {python: 8}\n")
     calibrating.keep(calibration(), assignment)
-    (course / time_limits.CALIBRATION_FILE).write_bytes(content)
+    time_limits.calibration_file(course).write_bytes(content)
     assert reference_times(assignment, None, data_ratio=1).training_s == 8
     assert calibrating.keep(calibration(), assignment)
     assert reference_times(assignment, None, data_ratio=1).training_s == 7.12
 
 
-def test_another_machines_record_says_nothing_here(course, monkeypatch):
+def test_machines_that_share_a_course_keep_their_own_times(course, monkeypatch):
     assignment = assignment_with(course, "reference_s: {python: 8}\n")
     calibrating.keep(calibration(), assignment)
-    monkeypatch.setattr(time_limits.platform, "node", lambda: "another")
+    monkeypatch.setattr(time_limits.platform, "node", lambda: "ano/ther")
     assert reference_times(assignment, None, data_ratio=1).training_s == 8
+    calibrating.keep(calibration(solution={"trainings_s": (2.0,)}), assignment)
+    assert reference_times(assignment, None, data_ratio=1).training_s == 2
+    monkeypatch.undo()
+    assert reference_times(assignment, None, data_ratio=1).training_s == 7.12
+
+
+def test_a_course_that_can_not_be_written_is_measured_all_the_same(course, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(calibrating.history, "write_whole", refuse)
+    assert not calibrating.keep(calibration(), load_course(course).assignment("hw1"))
 
 
 def test_records_of_other_assignments_and_frameworks_stay(course):
@@ -195,27 +215,64 @@ def test_records_of_other_assignments_and_frameworks_stay(course):
     assert reference_times(assignment, "torch", data_ratio=1).training_s == 1
 
 
-@pytest.mark.parametrize("changes", [{"data": "full"}, {"solution": {"device": "cuda"}}])
-def test_times_on_a_gpu_or_on_more_data_are_no_reference(course, changes):
+@pytest.mark.parametrize("changes", [{"is_reference": False}, {"solution": {"device": "cuda"}}])
+def test_times_on_a_gpu_of_other_seeds_or_on_more_data_are_no_reference(course, changes):
     assignment = load_course(course).assignment("hw1")
     assert not calibrating.keep(calibration(**changes), assignment)
     with pytest.raises(UsageError, match="no time to write"):
         calibrating.write_reference(calibration(**changes), assignment)
 
 
-def test_times_are_written_and_everything_else_stays(course):
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_times_are_written_and_everything_else_stays(course, line_end):
     before = ASSIGNMENT.replace("points: 40", "points: 40  # in all")
-    write(course / FILE, before + "reference_s: {python: 99, torch: 2.5}  # measured\nbenchmark_s: 0.5\n# the end\n")
-    assignment = load_course(course).assignment("hw1")
-    calibrating.write_reference(calibration(), assignment)
-    written = (course / FILE).read_text(encoding="utf-8")
-    assert written == before + (
-        "reference_s: {python: 7.12, torch: 2.5}  # measured\nreference_attempt_s: {python: 30.5}\n"
-        "benchmark_s: 0.01230\n# the end\n"
-    )
-    again = load_course(course).assignment("hw1")
-    calibrating.write_reference(calibration(), again)
-    assert (course / FILE).read_text(encoding="utf-8") == written
+    there = "reference_s: {python: 99, torch: 2.5}  # measured\nbenchmark_s: {torch: 0.5}\n# the end\n"
+    (course / FILE).write_bytes((before + there).replace("\n", line_end).encode())
+    calibrating.write_reference(calibration(), load_course(course).assignment("hw1"))
+    written = (course / FILE).read_bytes()
+    assert written.decode() == (
+        before + "reference_s: {python: 7.12, torch: 2.5}  # measured\nreference_attempt_s: {python: 30.5}\n"
+        "benchmark_s: {torch: 0.5, python: 0.0123}\n# the end\n"
+    ).replace("\n", line_end)
+    calibrating.write_reference(calibration(), load_course(course).assignment("hw1"))
+    assert (course / FILE).read_bytes() == written
+
+
+def test_a_file_that_has_the_times_in_another_form_stays_as_it_is(course):
+    write(course / FILE, ASSIGNMENT + "reference_s:\n  python: 8\n")
+    with pytest.raises(UsageError, match="Nothing was written") as caught:
+        calibrating.write_reference(calibration(), load_course(course).assignment("hw1"))
+    assert "reference_s: {python: 7.12}\n" in caught.value.hint
+    assert (course / FILE).read_text(encoding="utf-8") == ASSIGNMENT + "reference_s:\n  python: 8\n"
+
+
+def test_an_assignment_that_trains_nothing_has_no_times(course):
+    with pytest.raises(UsageError, match="has no trainings"):
+        calibrating.write_reference(calibration(solution={"trainings_s": ()}), load_course(course).assignment("hw1"))
+
+
+@pytest.mark.parametrize(
+    ("embedded", "options", "is_reference"),
+    [
+        (None, AttemptOptions(), True),
+        ("part", AttemptOptions(), True),
+        ("part", AttemptOptions(data="full"), False),
+        (None, AttemptOptions(seeds=(0,)), False),
+    ],
+)
+def test_what_the_times_are_a_reference_for(course, monkeypatch, embedded, options, is_reference):
+    monkeypatch.setattr(calibrating, "_possible", lambda *_: [])
+    use = f"dataset: {{name: mnist{', embedded: part' if embedded else ''}}}\n"
+    assert calibrating.calibrate(assignment_with(course, use), options).is_reference == is_reference
+
+
+def test_without_a_framework_for_any_solution_it_says_what_to_install(course, monkeypatch):
+    def lacks(submission, _):
+        raise UsageError(f"{submission.name} imports torch")
+
+    monkeypatch.setattr(calibrating, "require_frameworks", lacks)
+    with pytest.raises(UsageError, match=r"sums\.py imports torch"):
+        calibrating.calibrate(load_course(course).assignment("hw1"), AttemptOptions())
 
 
 def test_a_solution_that_fails_is_not_measured(course):

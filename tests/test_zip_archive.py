@@ -53,11 +53,30 @@ def test_names_with_backslashes_are_paths(archive):
 
 
 @pytest.mark.parametrize(
-    "name", ["../a.py", "a/../../b.py", "/etc/a.py", "C:/a.py", "..", "a/" * 40 + "b.py", "a" * 250]
+    "name",
+    [
+        "../a.py",
+        "a/../../b.py",
+        "/etc/a.py",
+        "C:/a.py",
+        "..",
+        "a/" * 40 + "b.py",
+        "a" * 250,
+        "\x1b[2Ja.py",
+        "a\rb.py",
+        "\x9b2J.py",
+    ],
 )
 def test_security_no_name_leads_out_or_nowhere(archive, name):
     _write(archive, (name, b"1"))
     assert "can't be unpacked" in _refused(archive)
+
+
+def test_what_is_skipped_is_neither_read_nor_counted(archive):
+    rubbish = [(f"venv/{number}.py", b"0" * 1500) for number in range(20)]
+    _write(archive, *rubbish, ("venv/" + "a/" * 40 + "b.py", b"1"), ("a.py", b"1"))
+    caps = {"max_files": 1, "max_file_bytes": 1000, "max_total_bytes": 1000}
+    assert read_zip(archive, **caps, skipped=lambda parts: parts[0] == "venv") == {"a.py": b"1"}
 
 
 def test_security_a_file_is_no_folder(archive):
@@ -84,6 +103,18 @@ def test_security_links_and_devices_are_left_out(archive):
 )
 def test_security_an_archive_ends_at_the_caps(archive, entries):
     _write(archive, *entries)
+    with pytest.raises(TooLarge):
+        _read(archive)
+
+
+@pytest.mark.parametrize("huge", [b"", b"PK\6\7" + bytes(16)], ids=["a long list", "a second record"])
+def test_security_a_list_of_entries_that_fills_the_memory_is_not_read(archive, monkeypatch, huge):
+    _write(archive, ("a.py", b"x = 1\n"))
+    content = archive.read_bytes()
+    end = content.rindex(b"PK\5\6")
+    length = content[end + 12 : end + 16] if huge else (5 << 20).to_bytes(4, "little")
+    archive.write_bytes(content[:end] + huge + content[end : end + 12] + length + content[end + 16 :])
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # it would have read the list by then
     with pytest.raises(TooLarge):
         _read(archive)
 

@@ -24,6 +24,15 @@ from autograder.box.protocol import MAX_FILES, MAX_PAYLOAD_BYTES, Unsendable
 MODULE_NAME = "submission"  # fixed: a file called torch.py or 感知机.py must not choose a name in sys.modules
 
 
+def is_below(name: str) -> bool:
+    r"""SECURITY: return whether a path stays below the folder that it is joined to, on Windows too.
+
+    There `..\x` leads out and `C:x` elsewhere, and neither is absolute for POSIX.
+    """
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and not any(char in name for char in "\\:\0")
+
+
 def write_files(files: dict[str, bytes], folder: Path) -> None:
     """Write the submission's files below `folder`.
 
@@ -31,10 +40,9 @@ def write_files(files: dict[str, bytes], folder: Path) -> None:
         ValueError: a path that leaves the folder; the judge has refused those already.
     """
     for name, content in files.items():
-        relative = PurePosixPath(name)
-        if relative.is_absolute() or ".." in relative.parts:
+        if not is_below(name):
             raise ValueError(f"{name!r} is not below the folder")
-        target = folder.joinpath(*relative.parts)
+        target = folder.joinpath(*PurePosixPath(name).parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
 
@@ -50,13 +58,16 @@ def read_folder(folder: Path) -> dict[str, np.ndarray[Any, np.dtype[np.uint8]]]:
     """Return the files below a folder, without links.
 
     Raises:
-        Unsendable: too many, or too large.
+        Unsendable: too many, too large, or of a name that not every system takes.
     """
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     total = sum(path.stat().st_size for path in paths)
     if len(paths) > MAX_FILES or total > MAX_PAYLOAD_BYTES:
         raise Unsendable(f"{len(paths):,} files of {total:,} bytes; at most {MAX_FILES:,} and {MAX_PAYLOAD_BYTES:,}")
-    return {path.relative_to(folder).as_posix(): np.fromfile(path, dtype=np.uint8) for path in paths}
+    named = {path.relative_to(folder).as_posix(): path for path in paths}
+    if refused := next((name for name in named if not is_below(name)), None):
+        raise Unsendable(f"a file called {refused!r}: a colon or a backslash can't be in the name of a file")
+    return {name: np.fromfile(path, dtype=np.uint8) for name, path in named.items()}
 
 
 def import_frameworks(names: list[str]) -> None:

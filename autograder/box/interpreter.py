@@ -87,13 +87,23 @@ class Interpreter:
         """
         prefix, folders = Path(self.prefix), [Path(self.executable).parent]
         made = {"PYTHONUSERBASE": self.user_base}  # found by HOME otherwise
-        if (prefix / "conda-meta").is_dir():
+        if is_folder(prefix / "conda-meta"):
             made["CONDA_PREFIX"] = self.prefix
             if sys.platform == "win32":  # numpy's and torch's libraries lie in folders that `conda activate` adds
                 folders += [prefix / part for part in _CONDA_FOLDERS]
         if not self.is_ours:
             made["PATH"] = os.pathsep.join([*map(str, folders), path])
         return made
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a file is there, as far as we may look: `Path.is_file` of Python 3.11 raises where we may not."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder is there, as far as we may look."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 @functools.cache
@@ -146,11 +156,11 @@ def locate(given: str) -> Path:
         UsageError: there is none.
     """
     path = Path(given).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         if found := interpreter_in(path):
             return found
         raise _refused(text("python.none_in_folder", folder=given))
-    if path.is_file():
+    if is_file(path):
         return path.absolute()  # not resolved: a virtual environment's python is a link, and known by where it lies
     if path.name == given and (command := shutil.which(given)):
         return Path(command).absolute()
@@ -160,7 +170,7 @@ def locate(given: str) -> Path:
 def interpreter_in(folder: Path) -> Path | None:
     """Return the interpreter of an environment's folder, if it is one."""
     places = (folder / name for name in ("bin/python3", "bin/python", "python.exe", "Scripts/python.exe"))
-    return next((place.absolute() for place in places if place.is_file()), None)
+    return next((place.absolute() for place in places if is_file(place)), None)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from autograder.box.interpreter import Interpreter, ask, interpreter_in
+from autograder.box.interpreter import Interpreter, ask, interpreter_in, is_file
 from autograder.errors import UsageError
 
 _ASK_S = 10.0  # one that takes longer would be no pleasure to work with, either
@@ -70,7 +70,7 @@ def _everywhere(environ: Mapping[str, str], home: Path, cwd: Path, platform: str
     for entry in environ.get("PATH", "").split(os.pathsep):
         folder = Path(entry)
         if entry and folder.name not in _NOT_IN:
-            yield from (path for path in _children(folder) if _NAME.fullmatch(path.name) and path.is_file())
+            yield from (path for path in _children(folder) if _NAME.fullmatch(path.name) and is_file(path))
 
 
 def _environments(environ: Mapping[str, str], home: Path, cwd: Path, platform: str) -> Iterator[Path]:

@@ -132,7 +132,7 @@ class Encoder:
 
 def _is_int_enum(kind: type) -> bool:
     """Whether it is a class like `class Gate(IntEnum)`: its members are the ints that they stand for."""
-    return type(kind) is enum.EnumType and issubclass(kind, int)
+    return type(kind) is enum.EnumMeta and issubclass(kind, int)
 
 
 def _why_not_this_dtype(dtype: np.dtype[Any]) -> str:

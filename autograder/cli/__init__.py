@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from autograder.errors import GradeError
-from autograder.messages import detect_language, set_language, text
+from autograder.messages import detect_language, printable, set_language, text
 
 INTERRUPTED = 130
 INTERNAL = 3
@@ -72,8 +72,9 @@ def _show_error(message: str, hint: str | None, code: int, *, as_json: bool) -> 
     if as_json:
         print(json.dumps({"error": {"message": message, "hint": hint, "exit_code": code}}, ensure_ascii=False))
         return
-    print(message if code == INTERRUPTED else text("cli.error", message=message), file=sys.stderr)
-    for line in (hint or "").splitlines():
+    # Names of files, in an archive that came by mail for one, can carry escape sequences.
+    print(printable(message if code == INTERRUPTED else text("cli.error", message=message)), file=sys.stderr)
+    for line in printable(hint or "").splitlines():
         print(f"  {line}", file=sys.stderr)
 
 

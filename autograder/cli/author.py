@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autograder.cli.command import GradeCommand
-from autograder.cli.options import DEVICES, json_option, lang_option
+from autograder.cli.options import DEVICES, json_option, lang_option, python_option
 from autograder.errors import UsageError
 from autograder.messages import text
 
@@ -29,9 +29,10 @@ def _assignments(*assignments: str) -> list[LoadedAssignment]:
 @click.argument("assignment", required=False, metavar=f"[{text('cli.metavar.assignment')}]")
 @click.option("--all", "every", is_flag=True, help=text("cli.validate.all"))
 @click.option("--jobs", type=click.IntRange(min=1), help=text("cli.validate.jobs"))
+@python_option(text("cli.check.python"))
 @json_option
 @lang_option
-def validate(*, assignment: str | None, every: bool, jobs: int | None, as_json: bool) -> int:
+def validate(*, assignment: str | None, every: bool, jobs: int | None, python: str | None, as_json: bool) -> int:
     """Prove one assignment or all of them."""
     from autograder.report.validation import print_validation, progress_bar
     from autograder.validate import validate as run
@@ -39,7 +40,7 @@ def validate(*, assignment: str | None, every: bool, jobs: int | None, as_json: 
     if bool(assignment) == every:
         raise UsageError(text("usage.all_or_one"))
     with progress_bar(enabled=not as_json) as tell:
-        validation = run(_assignments(*([assignment] if assignment else [])), workers=jobs, tell=tell)
+        validation = run(_assignments(*([assignment] if assignment else [])), workers=jobs, python=python, tell=tell)
     if as_json:
         click.echo(validation.model_dump_json(indent=2))
     else:
@@ -61,6 +62,8 @@ def release(
     """Write the stubs, say which are stale, or make the students' bundle."""
     if write + compare + (out is not None) != 1:
         raise UsageError(text("usage.write_or_check"))
+    if force and out is None:
+        raise UsageError(text("usage.force_without_out"))
     if (assignments and every) or (out and not assignments and not every):
         raise UsageError(text("usage.all_or_one"))
     return _release_stubs(assignments, write=write) if out is None else _release_bundle(assignments, out, force=force)
@@ -116,11 +119,19 @@ def new(*, assignment: str, title: str, title_zh: str | None, frameworks: tuple[
 @click.option("--write", is_flag=True, help=text("cli.calibrate.write"))
 @click.option("--seeds", "seed_count", type=click.IntRange(1, 100), metavar="N", help=text("cli.calibrate.seeds"))
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", help=text("cli.calibrate.device"))
+@python_option(text("cli.check.python"))
 @click.option("--data", type=click.Choice(["embedded", "full"]), default="embedded", help=text("cli.check.data"))
 @json_option
 @lang_option
 def calibrate(
-    *, assignment: str, write: bool, seed_count: int | None, device: str, data: DataChoice, as_json: bool
+    *,
+    assignment: str,
+    write: bool,
+    seed_count: int | None,
+    device: str,
+    python: str | None,
+    data: DataChoice,
+    as_json: bool,
 ) -> int:
     """Measure an assignment's reference solutions."""
     from autograder.judge import calibration as measuring
@@ -131,17 +142,16 @@ def calibrate(
     [loaded] = _assignments(assignment)
     with progress(enabled=not as_json) as listener:
         seeds = tuple(range(seed_count or 0))
-        options = AttemptOptions(device=device, data=data, seeds=seeds, listener=listener)
+        options = AttemptOptions(device=device, python=python, data=data, seeds=seeds, listener=listener)
         calibration = measuring.calibrate(loaded, options)
     # Kept before anything is shown: a reader that goes away (`| head`) must not cost what took minutes.
     kept = measuring.keep(calibration, loaded)
-    written = measuring.write_reference(calibration, loaded) if write else None
     if as_json:
         click.echo(calibration.model_dump_json(indent=2))
-        return 0
-    print_calibration(calibration)
-    if kept:
-        click.echo(text("calibrate.kept"))
-    if written:
-        click.echo(text("calibrate.written", file=written))
+    else:
+        print_calibration(calibration)
+        if kept:
+            click.echo(text("calibrate.kept"))
+    if write:
+        click.echo(text("calibrate.written", file=measuring.write_reference(calibration, loaded)), err=as_json)
     return 0

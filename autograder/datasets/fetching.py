@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -128,16 +130,29 @@ def _copy_from_folder(dataset: Dataset, source: Path, staging: Path) -> None:
     for number, path in enumerate(source.rglob("*")):
         if number > _MOST_FILES:
             raise UsageError(text("data.too_many", folder=source, most=_MOST_FILES))
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises in a folder that is not ours to read
             found.setdefault(path.name, path)
     for file in dataset.files:
         here = found.get(f"{file.name}.gz") or found.get(file.name)
         if here is None:
             raise UsageError(text("data.file_missing", file=file.name, folder=source))
-        shutil.copyfile(here, staging / here.name)
+        try:
+            shutil.copyfile(here, staging / here.name)
+        except OSError as error:
+            raise UsageError(text("data.cannot_copy", file=here, folder=staging.parent, problem=error)) from None
 
 
 def _copy_from_zip(dataset: Dataset, source: Path, staging: Path) -> None:
+    try:
+        _unpack(dataset, source, staging)
+    except OSError as error:
+        raise UsageError(text("data.cannot_copy", file=source, folder=staging.parent, problem=error)) from None
+    # Damaged, encrypted, packed in a way that is not known.
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+        raise UsageError(text("data.damaged", file=source, problem=error)) from None
+
+
+def _unpack(dataset: Dataset, source: Path, staging: Path) -> None:
     with zipfile.ZipFile(source) as archive:
         entries = {PurePosixPath(one.filename).name: one for one in archive.infolist() if not one.is_dir()}
         for file in dataset.files:
@@ -146,10 +161,7 @@ def _copy_from_zip(dataset: Dataset, source: Path, staging: Path) -> None:
             # and zipfile reads no more than an entry says. Names are ours, not the archive's.
             if found is None or found.file_size > file.size_bytes + _GZIP_OVERHEAD:
                 raise UsageError(text("data.file_missing", file=file.name, folder=source))
-            try:
-                content = archive.read(found)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, encrypted, unknown
-                raise UsageError(text("data.damaged", file=source, problem=error)) from None
+            content = archive.read(found)
             name = f"{file.name}.gz" if found.filename.endswith(".gz") else file.name
             (staging / name).write_bytes(content)
 
@@ -162,7 +174,7 @@ def _staging(dataset: Dataset) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".fetching-", dir=parent))
     except OSError as error:
-        raise UsageError(text("data.no_cache", folder=parent, problem=error), hint=text("data.no_cache_hint")) from None
+        raise _no_cache(parent, error) from None
     try:
         yield staging
     finally:
@@ -171,7 +183,17 @@ def _staging(dataset: Dataset) -> Iterator[Path]:
 
 def _install(dataset: Dataset, staging: Path) -> Path:
     target = cache_folder() / dataset.folder
-    target.mkdir(exist_ok=True)
-    for path in sorted(staging.iterdir()):
-        path.replace(target / path.name)
+    try:
+        target.mkdir(exist_ok=True)
+        for path in sorted(staging.iterdir()):
+            path.replace(target / path.name)
+            # In its other form it may lie there from before, damaged, and one of the two is found first.
+            plain = path.name.removesuffix(".gz")
+            (target / (plain if path.suffix == ".gz" else f"{plain}.gz")).unlink(missing_ok=True)
+    except OSError as error:
+        raise _no_cache(target, error) from None
     return target
+
+
+def _no_cache(folder: Path, error: OSError) -> UsageError:
+    return UsageError(text("data.no_cache", folder=folder, problem=error), hint=text("data.no_cache_hint"))

@@ -28,7 +28,6 @@ from autograder.results import CheckResult, Environment, MetricResult, Report
 from autograder.score import attempt_status
 from autograder.submission import Submission, find
 
-_CLAIM_CHARS = 300
 _CONFIG = Path(__file__).with_name("checks.ini")
 # Built-in plugins that a grading run has no use for; each costs start-up time, some write files.
 _UNUSED = ("terminal", "cacheprovider", "stepwise", "doctest", "unittest", "junitxml", "pastebin", "setuponly",
@@ -116,15 +115,10 @@ def _require_device(session: JudgeSession) -> None:
         if framework is None:
             message = text("usage.no_framework_device", file=session.submission.name, device=wanted)
         elif problem:
-            message = text("usage.no_device_because", device=wanted, framework=framework, problem=_plain(problem))
+            message = text("usage.no_device_because", device=wanted, framework=framework, problem=problem)
         else:
             message = text("usage.no_device", device=wanted, framework=framework)
         raise UsageError(message, hint=text("usage.no_device_hint"))
-
-
-def _plain(claim: str) -> str:
-    """Return a text of the box's in one line of bounded length."""
-    return " ".join(claim.split())[:_CLAIM_CHARS]
 
 
 # --- the run --------------------------------------------------------------------------------------------------------
@@ -243,7 +237,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         device=loaded.device if loaded else "cpu",
         device_name=loaded.device_name if loaded else "",
         device_memory=loaded.device_memory if loaded else 0,
-        device_problem=_plain(loaded.device_problem) if loaded and session.options.device != "cpu" else "",
+        device_problem=loaded.device_problem if loaded and session.options.device != "cpu" else "",
         framework=submission.framework(),
         started_at=started.isoformat(timespec="seconds"),
         duration_s=duration_s,

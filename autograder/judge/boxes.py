@@ -12,13 +12,13 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
 import msgspec
 import numpy as np
 
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised
+from autograder.box.importing import is_below
 from autograder.box.protocol import (
     Call,
     Get,
@@ -38,6 +38,7 @@ from autograder.box.protocol import (
 )
 from autograder.box.values import Decoder, Encoder
 from autograder.course import Entry
+from autograder.judge import claims
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Core, RemoteObject, core_of, remotes_in
 from autograder.results import Status
@@ -377,7 +378,7 @@ class Boxes:
         if not box.is_loaded:
             self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
         try:
-            self.loaded = box.loaded()
+            self.loaded = claims.loaded(box.loaded())
         except (BoxDied, StudentRaised) as failure:
             self.load_failure = failure
             raise
@@ -386,11 +387,7 @@ class Boxes:
 def _are_files(files: object) -> TypeGuard[dict[str, np.ndarray[Any, np.dtype[np.uint8]]]]:
     """SECURITY: what one box says lay in its folder is written in another; the paths must stay below that one's."""
     return isinstance(files, dict) and all(
-        isinstance(name, str)
-        and not PurePosixPath(name).is_absolute()
-        and ".." not in PurePosixPath(name).parts
-        and isinstance(content, np.ndarray)
-        and content.dtype == np.uint8
+        isinstance(name, str) and is_below(name) and isinstance(content, np.ndarray) and content.dtype == np.uint8
         for name, content in files.items()
     )
 

@@ -1,24 +1,27 @@
 """`grade calibrate`: the reference solutions measured on this machine, their times and their metrics.
 
-The times are kept in `.grade/calibration.json` of the course's folder, where they decide the limits of this machine
-(`time_limits`). `write_reference` puts them into assignment.yml, for machines where no solution is at hand.
+The times are kept in `.grade/` of the course's folder, where they decide the limits of this machine (`time_limits`).
+`write_reference` puts them into assignment.yml, for machines where no solution is at hand.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
 from autograder import history
 from autograder.box.interpreter import Interpreter, choose
-from autograder.course import ASSIGNMENT_FILE, LoadedAssignment, Reference, load_assignment, load_course
+from autograder.course import ASSIGNMENT_FILE, LoadedAssignment, Reference
 from autograder.errors import InternalError, UsageError
 from autograder.judge.attempt import require_frameworks, run_attempt
 from autograder.judge.listener import Listener
 from autograder.judge.session import AttemptOptions
-from autograder.judge.time_limits import CALIBRATION_FILE, ReferenceTimes, benchmark_s, measured_here, reference_key
+from autograder.judge.time_limits import ReferenceTimes, benchmark_s, calibration_file, measured_here, reference_key
 from autograder.messages import text
 from autograder.results import CalibratedSolution, Calibration, CheckResult, Report, Status
 from autograder.submission import Submission, read_file
@@ -40,8 +43,12 @@ class _Clock(Listener):
     def calling(self, name: str, seed: int | None) -> None:
         self._other.calling(name, seed)
 
+    def notice(self, said: str) -> None:
+        self._other.notice(said)
+
     def trained(self, seconds: float) -> None:
         self.trainings_s.append(seconds)
+        self._other.trained(seconds)
 
     def check_finished(self, result: CheckResult) -> None:
         self._other.check_finished(result)
@@ -64,26 +71,32 @@ def calibrate(assignment: LoadedAssignment, options: AttemptOptions) -> Calibrat
             text("calibrate.no_solution", folder=assignment.solutions), hint=text("calibrate.no_solution_hint")
         )
     python = choose(options.python, options.listener.notice)
-    possible = [submission for path in solutions if _is_possible(submission := read_file(path), solutions, python)]
-    measured = tuple(_measure(assignment, submission, options) for submission in possible)
+    python = choose(options.python, options.listener.notice)
+    embedded = assignment.embedded_data
     return Calibration(
         assignment=assignment.id,
         data=_data_of(assignment, options),
         seeds=options.seeds or assignment.spec.seeds,
+        is_reference=not options.seeds and (embedded is None or options.data != "full"),
         benchmark_s=benchmark_s(),
-        solutions=measured,
+        solutions=tuple(_measure(assignment, one, options) for one in _possible(solutions, python)),
     )
 
 
-def _is_possible(submission: Submission, solutions: list[Path], python: Interpreter) -> bool:
-    """Whether the solution's framework is installed; the only one's missing framework is an error."""
-    try:
-        require_frameworks(submission, python)
-    except UsageError:
-        if len(solutions) == 1:
-            raise
-        return False
-    return True
+def _possible(solutions: list[Path], python: Interpreter) -> list[Submission]:
+    """Return the solutions whose framework is installed; where that is none, say what to install."""
+    found, missing = [], None
+    for path in solutions:
+        submission = read_file(path)
+        try:
+            require_frameworks(submission, python)
+        except UsageError as error:
+            missing = missing or error
+        else:
+            found.append(submission)
+    if missing is not None and not found:
+        raise missing
+    return found
 
 
 def _data_of(assignment: LoadedAssignment, options: AttemptOptions) -> Literal["", "embedded", "full"]:
@@ -122,25 +135,30 @@ def _version(report: Report) -> str:
 
 
 def times_of(calibration: Calibration) -> dict[Reference, ReferenceTimes]:
-    """Return the reference times by framework. Those on a GPU, or on more data, are no reference for other machines."""
+    """Return the times that limits may follow from, by framework: not on a GPU, of other seeds, or on more data."""
     return {
         solution.framework: ReferenceTimes(
             training_s=round(max(solution.trainings_s), 2), attempt_s=round(solution.attempt_s, 1)
         )
         for solution in calibration.solutions
-        if solution.device == "cpu" and solution.trainings_s and calibration.data != "full"
+        if calibration.is_reference and solution.device == "cpu" and solution.trainings_s
     }
 
 
 def keep(calibration: Calibration, assignment: LoadedAssignment) -> bool:
-    """Note the times for this machine's limits; return whether there were any to note."""
+    """Note the times for this machine's limits; return whether that was possible and there were any."""
     times = times_of(calibration)
     if not times:
         return False
     known = measured_here(assignment.root)
     kept = known.model_copy(update={"times": known.times | {assignment.id: known.times.get(assignment.id, {}) | times}})
-    history.prepare(assignment.root)
-    history.write_whole(assignment.root / CALIBRATION_FILE, kept.model_dump_json(indent=2).encode())
+    path = calibration_file(assignment.root)
+    try:
+        history.prepare(assignment.root)
+        path.parent.mkdir(exist_ok=True)
+        history.write_whole(path, kept.model_dump_json(indent=2).encode())
+    except OSError:  # a course that can't be written
+        return False
     return True
 
 
@@ -148,25 +166,41 @@ def write_reference(calibration: Calibration, assignment: LoadedAssignment) -> P
     """Put the times into assignment.yml, leaving every other line as it is.
 
     Raises:
-        UsageError: none of the times is one for other machines.
+        UsageError: none of the times is one for other machines, or the file has them in a form of its own.
     """
     times = times_of(calibration)
     if not times:
-        raise UsageError(text("calibrate.nothing_to_write"), hint=text("calibrate.nothing_to_write_hint"))
+        trains = any(solution.trainings_s for solution in calibration.solutions)
+        hint = text("calibrate.nothing_to_write_hint") if trains else None
+        raise UsageError(text("calibrate.nothing_to_write" if trains else "calibrate.no_training"), hint=hint)
     path = assignment.folder / ASSIGNMENT_FILE
     spec = assignment.spec
-    training = spec.reference_s | {key: one.training_s for key, one in times.items()}
-    attempt = spec.reference_attempt_s | {key: one.attempt_s for key, one in times.items()}
-    content = path.read_text(encoding="utf-8")
-    content = _with_line(content, "reference_s", _flow(training))
-    content = _with_line(content, "reference_attempt_s", _flow(attempt), after="reference_s")
-    content = _with_line(content, "benchmark_s", f"{calibration.benchmark_s:.5f}", after="reference_attempt_s")
-    history.write_whole(path, content.encode())
-    load_assignment(assignment.folder, load_course(assignment.root))
+    wanted = {
+        "reference_s": spec.reference_s | {key: one.training_s for key, one in times.items()},
+        "reference_attempt_s": spec.reference_attempt_s | {key: one.attempt_s for key, one in times.items()},
+        "benchmark_s": spec.benchmark_s | dict.fromkeys(times, round(calibration.benchmark_s, 5)),
+    }
+    before = path.read_bytes().decode()
+    content, after = before.replace("\r\n", "\n"), ""
+    for key, values in wanted.items():
+        content, after = _with_line(content, key, _flow(values), after), key
+    if not _reads_as(content, yaml.safe_load(before) | wanted):
+        lines = "\n".join(f"{key}: {_flow(values)}" for key, values in wanted.items())
+        raise UsageError(
+            text("calibrate.cannot_write", file=path), hint=text("calibrate.cannot_write_hint", lines=lines)
+        )
+    history.write_whole(path, (content.replace("\n", "\r\n") if "\r\n" in before else content).encode())
     return path
 
 
-def _flow(times: dict[Reference, float]) -> str:
+def _reads_as(content: str, wanted: object) -> bool:
+    try:
+        return bool(yaml.safe_load(content) == wanted)
+    except yaml.YAMLError:  # lines of the old value stand below the new one
+        return False
+
+
+def _flow(times: Mapping[Reference, float]) -> str:
     return "{" + ", ".join(f"{key}: {seconds:g}" for key, seconds in times.items()) + "}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autograder import history
-from autograder.course import LoadedCourse, find_course
+from autograder.course import LoadedAssignment, LoadedCourse, find_course
 from autograder.errors import UsageError
 from autograder.history import Scope
 from autograder.judge.attempt import run_attempt
@@ -42,11 +42,14 @@ def check_submission(assignment_id: str, given: Path | None, cwd: Path, options:
     if options.hidden and not assignment.has_hidden:
         raise UsageError(text("usage.no_hidden", id=assignment.id), hint=text("usage.no_hidden_hint"))
     report = run_attempt(assignment, find(assignment, given, cwd), options)
-    history.record(course.folder, report, _scope(options))
+    history.record(course.folder, report, _scope(options, assignment, report))
     return report
 
 
-def _scope(options: AttemptOptions) -> Scope:
+def _scope(options: AttemptOptions, assignment: LoadedAssignment, report: Report) -> Scope:
     if options.hidden:
         return Scope.HIDDEN
-    return Scope.PART if options.tasks or options.checks else Scope.PUBLIC
+    if options.tasks or options.checks:
+        return Scope.PART
+    more_data = options.data == "full" and assignment.embedded_data is not None
+    return Scope.FULL if more_data or report.seeds != assignment.spec.seeds[:1] else Scope.PUBLIC

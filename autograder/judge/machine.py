@@ -12,6 +12,7 @@ from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
 from autograder.box.interpreter import Interpreter
 from autograder.box.protocol import Call, Path, ProtocolError
 from autograder.box.values import Decoder
+from autograder.judge import claims
 from autograder.limits import Limits
 
 Kind = Literal["cuda", "mps", "cpu"]
@@ -20,7 +21,6 @@ FRAMEWORKS: tuple[Name, ...] = get_args(Name)
 # A framework's first import on a cold disk behind a virus scanner takes a minute.
 _LIMITS = Limits(import_s=180, call_s=120, attempt_s=300)
 _MAIN = "machine.py"
-_CLAIM_CHARS = 300
 _FAILURE_CHARS = 160  # torch lists its whole search path
 
 _ASK = """\
@@ -97,30 +97,26 @@ def _ask(framework: Name, box: BoxClient, began: float) -> KnownFramework:
     except (BoxDied, StudentRaised, ProtocolError) as error:
         return KnownFramework(framework, failure=_failure(error, box.take_output()))
     version = (environment.torch if framework == "torch" else environment.tensorflow) or ""
-    return KnownFramework(framework, _plain(version), devices, problem, import_s=import_s)
+    return KnownFramework(framework, claims.plain(version), devices, problem, import_s=import_s)
 
 
 def _devices(told: object) -> tuple[tuple[KnownDevice, ...], str]:
     """Return what a box told, as `devices.Devices`; a broken framework may have changed even that."""
     match told:
         case (list(rows), str(problem)):
-            return tuple(_device(row) for row in rows), _plain(problem)
+            return tuple(_device(row) for row in rows), claims.plain(problem)
     raise ProtocolError("not a list of devices")
 
 
 def _device(row: object) -> KnownDevice:
     match row:
         case ("cuda" | "mps" | "cpu" as kind, str(), str(name), int(memory_bytes)) if memory_bytes >= 0:
-            return KnownDevice(kind, _plain(name), memory_bytes)
+            return KnownDevice(kind, claims.plain(name), memory_bytes)
     raise ProtocolError("not a device")
 
 
 def _failure(error: Exception, output: str) -> str:
     if isinstance(error, StudentRaised):
-        return _plain(f"{error.raised.type_name}: {error.raised.text}")[:_FAILURE_CHARS]
+        return claims.plain(f"{error.raised.type_name}: {error.raised.text}")[:_FAILURE_CHARS]
     said = output.strip().splitlines()
-    return _plain(": ".join([f"{error}".strip(), *said[-1:]]))[:_FAILURE_CHARS]
-
-
-def _plain(claim: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in claim).split())[:_CLAIM_CHARS]
+    return claims.plain(": ".join([f"{error}".strip(), *said[-1:]]))[:_FAILURE_CHARS]

@@ -5,6 +5,7 @@ Which of them it is can't be known of every name; then both are said. Names choo
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from autograder.box.protocol import Raised
@@ -42,6 +43,7 @@ _OWN_FILE = re.compile(
 # Of a sklearn import: what a homework that asks for a model asks to be written.
 _MODEL_OF_SKLEARN = re.compile(r"linear_model|neural_network|\bsvm\b|Perceptron|MLP|Regress|Classifier")
 _NAME_NOT_FOUND = re.compile(r"cannot import name '([^']{1,100})' from '([^']{1,100})'")
+_NEAR = 0.75  # of two names, by difflib: nunpy is 0.8 of numpy, and two letters changed of eight are 0.75
 _MAIN_MODULE = "submission"  # what the box calls the main file, whatever its name
 _MOVED = {
     ("collections", "Callable Iterable Iterator Mapping Sequence"): "from collections.abc import {name}",
@@ -86,7 +88,15 @@ def _missing_module(module: str, said: str, line: str) -> str:  # noqa: PLR0911 
         return text("hint.pip_install", module=top, package=_PACKAGES.get(top, top))
     if _OWN_FILE.match(top):
         return text("hint.own_file", module=top)
-    return text("hint.own_file_or_package", module=top)
+    return _unknown(top)
+
+
+def _unknown(module: str) -> str:
+    """SECURITY: no pip line for a name that isn't known: packages called like misspelt ones wait for who types it."""
+    near = difflib.get_close_matches(module, sorted({*_PACKAGES, *_SAME_NAME}), 1, _NEAR)
+    if near:
+        return text("hint.own_file_or_near", module=module, near=near[0])
+    return text("hint.own_file_or_package", module=module)
 
 
 def _missing_name(name: str, module: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from autograder.box.protocol import Handle, Path
+from autograder.judge import claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ def core_of(remote: RemoteObject) -> Core:
 
 def type_name(remote: RemoteObject) -> str:
     """Return the name of the object's class, as the box tells it."""
-    return core_of(remote).handle.type_name
+    return claims.plain(core_of(remote).handle.type_name)
 
 
 def remotes_in(value: object) -> list[Core]:

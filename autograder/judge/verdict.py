@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from unicodedata import east_asian_width
 
-from msgspec.structs import replace
-
 from autograder.box.client import BoxDied, Cause, StudentRaised
 from autograder.box.protocol import Raised
+from autograder.judge import claims
 from autograder.judge.expectations import CheckFailed
 from autograder.judge.hints import hint_for
 from autograder.judge.near_miss import Handout, attribute_hint, call_hint, name_hint
@@ -27,9 +26,6 @@ from autograder.results import Status
 from autograder.submission import Submission
 
 _SHOWN_CHARS = 400
-# SECURITY: of what the box tells, before patterns are searched in it: on megabytes some take hours. An honest box sends
-# no more than this.
-_MAX_TEXT, _MAX_SOURCE, _MAX_NAMES, _MAX_NAME = 4000, 300, 500, 200
 _MOST_FRAMES = 12
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # keras colours its errors
 # cannot import name 'foo' from 'numpy' (/home/…/numpy/__init__.py): where it lies helps nobody.
@@ -75,7 +71,7 @@ def verdict_of(
         case CheckFailed():
             return Verdict(Status.FAILED, text("check.failed"), error.expected, error.came, error.hint or hint)
         case StudentRaised():
-            return _of_exception(_cut(error.raised), submission, handout or Handout())
+            return _of_exception(claims.raised(error.raised), submission, handout or Handout())
         case BoxDied():
             return _of_death(error.cause, reference)
         case AssertionError():
@@ -132,16 +128,6 @@ def _of_exception(raised: Raised, submission: Submission, handout: Handout) -> V
     said = f"{raised.type_name}: {came}" if came else raised.type_name
     hint = call_hint(raised, handout) or hint_for(raised)
     return Verdict(Status.ERROR, _one_line(said), hint=hint, frames=frames, staff_note=note)
-
-
-def _cut(raised: Raised) -> Raised:
-    return replace(
-        raised,
-        text=raised.text[:_MAX_TEXT],
-        frames=[replace(frame, source=frame.source[:_MAX_SOURCE]) for frame in raised.frames],
-        names=[name[:_MAX_NAME] for name in raised.names[:_MAX_NAMES]],
-        missing=raised.missing[:_MAX_NAME],
-    )
 
 
 def _without_repeats(frames: Iterable[str]) -> tuple[str, ...]:

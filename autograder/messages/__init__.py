@@ -57,6 +57,11 @@ def text(key: str, /, **values: object) -> str:
     return CATALOGUES[_language][key].format(**values)
 
 
+def printable(said: str) -> str:
+    """Return a text without control characters, line ends apart: escape sequences could repaint the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in said)
+
+
 def detect_language(argv: list[str], environ: Mapping[str, str] = os.environ) -> Language:
     """Find the user's language: `--lang`, then GRADE_LANG, then the system's locale."""
     asked = _lang_option(argv) or environ.get("GRADE_LANG", "")

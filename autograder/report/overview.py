@@ -82,7 +82,7 @@ def from_now(due: datetime, now: datetime) -> str:
         return _words("minute", max(minutes, 1), past=past)
     if minutes < 24 * 60:
         return _words("hour", minutes // 60, past=past)
-    return _words("day", days, past=past)
+    return _words("day", max(days, 1), past=past)  # the day of 25 hours is one day long
 
 
 def _words(unit: str, count: int, *, past: bool) -> str:

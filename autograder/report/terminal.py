@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.messages import text
+from autograder.messages import printable, text
 from autograder.report.flowing import Flowing
 from autograder.results import CheckResult, MetricResult, Report, Status
 
@@ -181,7 +181,7 @@ def _output(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
 
 def _safe(said: str, style: str = "") -> Text:
     """Return a text that may be the student's, without control characters: those could repaint the terminal."""
-    return Flowing("".join(char if char.isprintable() or char == "\n" else " " for char in said), style=style)
+    return Flowing(printable(said), style=style)
 
 
 def _metric(name: str, metric: MetricResult) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import types
 from typing import TYPE_CHECKING
 
 import pytest
 
 from autograder.box import importing
+from autograder.box.protocol import Unsendable
 
 if TYPE_CHECKING:
     from tests.box.conftest import Opener
@@ -22,13 +24,24 @@ def test_files_are_written_with_their_folders(tmp_path):
     assert (tmp_path / "data" / "深" / "x.bin").read_bytes() == b"\0"
 
 
-@pytest.mark.parametrize("name", ["../a.py", "/tmp/a.py", "data/../../a.py", "..", "a/.."])
+NOT_BELOW = ["../a.py", "/tmp/a.py", "data/../../a.py", "..", "a/..", "..\\..\\a.py", "C:\\a.py", "C:a.py", "a\0.py"]
+
+
+@pytest.mark.parametrize("name", NOT_BELOW)
 def test_security_no_file_is_written_outside_the_folder(tmp_path, name):
     folder = tmp_path / "box"
     folder.mkdir()
     with pytest.raises(ValueError, match="not below the folder"):
         importing.write_files({name: b"x"}, folder)
     assert [path.name for path in tmp_path.rglob("*")] == ["box"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["model 12:30.pt", "a\\b.pt"])
+def test_a_folder_with_a_name_that_not_every_system_takes_is_the_students_failure(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(Unsendable, match="a colon or a backslash"):
+        importing.read_folder(tmp_path)
 
 
 def test_the_names_are_what_the_module_defines():

@@ -76,6 +76,28 @@ def test_what_is_not_there_is_refused(tmp_path, given, said):
     assert "grade doctor --find-python" in (caught.value.hint or "")
 
 
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A folder that is not ours to look into, also where the tests are run by root."""
+    folder, stat = tmp_path / "locked", os.stat
+
+    def refuse(path, *arguments, **options):
+        if not isinstance(path, int) and Path(os.fsdecode(path)).is_relative_to(folder):
+            raise PermissionError(13, "Permission denied")
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    return folder
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["", "bin/python3", "a" * 300])
+def test_what_we_may_not_look_into_is_not_there(locked, name):
+    with pytest.raises(UsageError, match="There is no Python"):
+        locate(str(locked / name))
+    assert interpreter.interpreter_in(locked / name) is None
+
+
 # --- what it says ---------------------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,12 @@ def found(home: Path, platform: str = "linux", **environ: str) -> list[str]:
     return [path.relative_to(home).as_posix() for path in paths if path.is_relative_to(home)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a name longer than the system's longest is refused there, too")
+def test_a_place_that_can_not_be_looked_into_does_not_end_the_search(home):
+    (home / ".conda" / "environments.txt").write_text(f"{home}/{'a' * 300}\n{home}/elsewhere/listed\n")
+    assert "elsewhere/listed/bin/python3" in found(home)
+
+
 def test_the_usual_places_nearest_first(home):
     assert found(home) == [
         "course/hw/.venv/bin/python3",
