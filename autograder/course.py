@@ -305,7 +305,7 @@ class LoadedCourse(BaseModel):
             ConfigError: its assignment.yml is wrong.
         """
         folders = self.assignment_folders()
-        folder = folders.get(assignment_id)
+        folder = folders.get(assignment_id.lower())  # ids have no capitals, and HW1 means hw1
         if folder is None:
             raise unknown_assignment(assignment_id, list(folders))
         return load_assignment(folder, self)
@@ -313,10 +313,18 @@ class LoadedCourse(BaseModel):
 
 def unknown_assignment(assignment_id: str, known: list[str]) -> UsageError:
     """Return the error for an assignment that is not there, with the nearest that is."""
-    close = difflib.get_close_matches(assignment_id.lower(), known, n=1, cutoff=0.5)
+    # hw9 is as near to hw3 as to hw1, and to neither; homework1 is far from hw1 but for the number.
+    same_number = [one for one in known if _number(one) == _number(assignment_id)]
+    close = difflib.get_close_matches(assignment_id.lower(), known, n=1, cutoff=0.7) or difflib.get_close_matches(
+        assignment_id.lower(), same_number, n=1, cutoff=0.5
+    )
     hints = [text("hint.did_you_mean", name=close[0])] if close else []
     hint = " ".join([*hints, text("usage.known_assignments", ids=", ".join(known))])
     return UsageError(text("usage.unknown_assignment", id=assignment_id), hint=hint)
+
+
+def _number(assignment_id: str) -> str:
+    return "".join(char for char in assignment_id if char.isdigit())
 
 
 def find_course(start: Path) -> LoadedCourse:

@@ -50,9 +50,12 @@ class StartedFile(NamedTuple):
 class Started(NamedTuple):
     """What `grade start` came to."""
 
+    assignment: str
     folder: Path
     entry: Path
     files: tuple[StartedFile, ...]
+    begun: str | None = None  # the framework that the entry file is for, where it is another than the one asked for
+    asked: str | None = None
 
 
 class _Folder(BaseModel):
@@ -99,19 +102,26 @@ def start(course: LoadedCourse, assignment_id: str, *, framework: str | None, to
         said = text("start.cannot_write", folder=_shown(folder, cwd), problem=problem)
         raise UsageError(said, hint=text("start.to_hint")) from None
     ours = {name: _sha256(wanted[name]) for name, state in done.items() if state is not FileState.KEPT}
-    now = _Folder(assignment=assignment.id, framework=chosen, sha256=before.sha256 | ours)
+    # A file of the student's stays, and so does what it was begun with.
+    kept = done[assignment.spec.entry.file] is FileState.KEPT
+    begun = before.framework if kept and before.framework != chosen else None
+    now = _Folder(assignment=assignment.id, framework=begun or chosen, sha256=before.sha256 | ours)
     _write_manifest(course, manifest.model_copy(update={"folders": manifest.folders | {key: now}}))
     files = tuple(StartedFile(folder / name, state) for name, state in done.items())
-    return Started(folder, folder / assignment.spec.entry.file, files)
+    return Started(assignment.id, folder, folder / assignment.spec.entry.file, files, begun, chosen if begun else None)
 
 
-def describe(started: Started, assignment_id: str, cwd: Path) -> list[str]:
+def describe(started: Started, cwd: Path) -> list[str]:
     """Return what the student reads: a line about each file, and what to do next."""
     lines = [text(f"start.{file.state.value}", file=_shown(file.path, cwd)) for file in started.files]
     # Without a file where `grade check` finds it by itself.
-    found = started.folder in {cwd, cwd / assignment_id}
+    found = started.folder in {cwd, cwd / started.assignment}
     entry = _shown(started.entry, cwd)
-    command = f"grade check {assignment_id}" + ("" if found else f" {quoted(entry)}")
+    if started.begun:
+        folder = _shown(started.folder.with_name(f"{started.folder.name}_{started.asked}"), cwd)
+        other = f"grade start {started.assignment} --framework {started.asked} --to {quoted(folder)}"
+        lines.append(text("start.other_framework", file=entry, begun=started.begun, asked=started.asked, command=other))
+    command = f"grade check {started.assignment}" + ("" if found else f" {quoted(entry)}")
     return [*lines, text("start.next", file=entry, command=command)]
 
 
@@ -162,12 +172,13 @@ def _framework(assignment: LoadedAssignment, asked: str | None) -> str | None:
     if asked in offered:
         return asked
     if asked:
-        raise UsageError(text("start.not_offered", id=assignment.id, framework=asked, offered=", ".join(offered)))
+        either = text("start.either").join(offered)
+        raise UsageError(text("start.not_offered", id=assignment.id, framework=asked, offered=either))
     installed = [name for name in offered if _python().has(name)]
     if len(offered) == 1 or len(installed) == 1:
         return (installed or list(offered))[0]
     raise UsageError(
-        text("start.choose", id=assignment.id, offered=", ".join(offered)),
+        text("start.choose", id=assignment.id, offered=text("start.either").join(offered)),
         hint=text("start.choose_hint", commands=text("start.or").join(assignment.start_commands)),
     )
 

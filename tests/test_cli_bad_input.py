@@ -83,6 +83,12 @@ def test_wrong_commands(course, arguments, says):
     ("arguments", "message", "hint"),
     [
         (["check", "hw11"], "There is no assignment 'hw11' in this course.", "Did you mean hw1? There are: hw1."),
+        (["check", "hw9"], "There is no assignment 'hw9' in this course.", "There are: hw1."),
+        (
+            ["check", "homework1"],
+            "There is no assignment 'homework1' in this course.",
+            "Did you mean hw1? There are: hw1.",
+        ),
         (["check", "quiz"], "There is no assignment 'quiz' in this course.", "There are: hw1."),
         (["validate", "hw11"], "There is no assignment 'hw11' in this course.", "Did you mean hw1? There are: hw1."),
         (["check", "hw1", "none.py"], "No such file or folder: none.py", "Did you mean sums.py?"),

@@ -229,7 +229,8 @@ def test_stub_names_by_framework(folder):
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"), [("hw22", "Did you mean hw2? There are: hw1, hw2."), ("HW1", "Did you mean hw1?"),
+    ("asked", "says"), [("hw22", "Did you mean hw2? There are: hw1, hw2."), ("Homework1", "Did you mean hw1?"),
+                        ("hw9", "There are: hw1, hw2."),
                         ("quiz", "There are: hw1, hw2.")]
 )  # fmt: skip
 def test_an_unknown_assignment_offers_the_nearest(folder, asked, says):
@@ -239,6 +240,10 @@ def test_an_unknown_assignment_offers_the_nearest(folder, asked, says):
     assert repr(asked) in caught.value.message
     assert caught.value.hint is not None
     assert caught.value.hint.startswith(says)
+
+
+def test_capitals_make_no_other_assignment(folder):
+    assert load_course(folder).assignment("HW1").id == "hw1"
 
 
 def test_an_assignment_that_stands_twice_in_course_yml(folder):

@@ -136,7 +136,7 @@ def test_work_is_kept_and_said(course):
     started = begin(course)
     assert states(started) == dict.fromkeys(FILES, "same") | {"sums.py": "kept"}
     assert mine.read_text(encoding="utf-8") == "my work\n"
-    assert "kept" in describe(started, "hw1", course)[0]
+    assert "kept" in describe(started, course)[0]
 
 
 def test_a_file_that_was_there_before_is_kept(course):
@@ -248,7 +248,7 @@ def test_inside_the_folder_that_was_started_it_is_renewed(course):
     started = begin(course, cwd=course / "hw1")
     assert started.folder == course / "hw1"
     assert states(started) == dict.fromkeys(FILES, "same")
-    assert describe(started, "hw1", course / "hw1")[-1].endswith("edit sums.py, then: grade check hw1")
+    assert describe(started, course / "hw1")[-1].endswith("edit sums.py, then: grade check hw1")
 
 
 def test_a_folder_outside_the_course(course, tmp_path):
@@ -308,8 +308,7 @@ def test_otherwise_both_are_named(two, installed, there):
     installed(*there)
     with pytest.raises(UsageError) as caught:
         begin(two)
-    assert "torch" in caught.value.message
-    assert "tensorflow" in caught.value.message
+    assert caught.value.message == "hw1 can be done with torch or tensorflow: say which."
     assert "grade start hw1 --framework torch" in caught.value.hint
     assert "grade start hw1 --framework tensorflow" in caught.value.hint
     assert not (two / "hw1").exists()
@@ -329,8 +328,19 @@ def test_the_choice_can_be_changed_before_the_work_began(two):
     assert states(begin(two, framework="tensorflow"))["sums.py"] == "kept"
 
 
+def test_a_file_begun_with_another_framework_stays_and_how_to_get_the_other_is_told(two):
+    begin(two, framework="torch")
+    write(two / "hw1/sums.py", f"import torch\n{SOLUTION}")
+    started = begin(two, framework="tensorflow")
+    said = "\n".join(describe(started, two))
+    assert f"{Path('hw1', 'sums.py')} was begun with torch. To begin with tensorflow: " in said
+    assert "grade start hw1 --framework tensorflow --to hw1_tensorflow" in said
+    assert "begun" not in "\n".join(describe(begin(two), two))  # torch it is, without being named again
+    assert json.loads((two / ".grade/started.json").read_text())["folders"]["hw1"]["framework"] == "torch"
+
+
 def test_a_framework_that_is_not_asked_for(two):
-    with pytest.raises(UsageError, match="can't be done with jax; it takes torch, tensorflow"):
+    with pytest.raises(UsageError, match="can't be done with jax; it takes torch or tensorflow"):
         begin(two, framework="jax")
 
 

@@ -47,10 +47,10 @@ TABLE = [
     (AssertionError(), Status.FAILED, "what the check expects does not hold", "检查所要求的不成立"),
     (
         raised("NotImplementedError", "Task 2.1: fit", "RuntimeError"), Status.FAILED,
-        "not implemented yet: Task 2.1: fit", "尚未实现: Task 2.1: fit",
+        "not implemented yet: Task 2.1: fit", "尚未实现：Task 2.1: fit",
     ),
     (raised("NotImplementedError", "", "RuntimeError"), Status.FAILED, "not implemented yet", "尚未实现"),
-    (raised("Mine", "later", "NotImplementedError"), Status.FAILED, "not implemented yet: later", "尚未实现: later"),
+    (raised("Mine", "later", "NotImplementedError"), Status.FAILED, "not implemented yet: later", "尚未实现：later"),
     (
         raised("AttributeError", "", missing="predict", names=[]), Status.FAILED,
         "mlp.py defines no predict", "mlp.py 里没有定义 predict",

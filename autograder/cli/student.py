@@ -98,6 +98,6 @@ def start(*, assignment: str, framework: str | None, to: Path | None) -> int:
 
     cwd = Path.cwd()
     started = starting.start(find_course(cwd), assignment, framework=framework, to=to, cwd=cwd)
-    for line in starting.describe(started, assignment, cwd):
+    for line in starting.describe(started, cwd):
         click.echo(line)
     return 0

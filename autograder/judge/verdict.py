@@ -109,8 +109,9 @@ def _of_exception(raised: Raised, submission: Submission, handout: Handout) -> V
     )
     note = _staff_note(raised)
     if "NotImplementedError" in raised.mro:
-        what = f": {_one_line(raised.text)}" if raised.text else ""
-        return Verdict(Status.FAILED, text("check.not_implemented") + what, staff_note=note)
+        what = _one_line(raised.text)
+        said = text("check.not_implemented_what", what=what) if what else text("check.not_implemented")
+        return Verdict(Status.FAILED, said, staff_note=note)
     if raised.unsendable:
         return Verdict(Status.FAILED, text("check.unsendable", problem=_one_line(raised.text)), staff_note=note)
     if raised.type_name == "AttributeError" and raised.missing:
