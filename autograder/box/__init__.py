@@ -13,7 +13,7 @@ run, everything it says is a claim.
       ▲  ◀──────────────────────────────────────────────────────     │
       └── output: one pipe, the worker's fd 1 and fd 2 together ◀─────┘     stdin is the null device
 
-1. `plain.spawn` makes the channel, starts the worker with a clean environment in a scratch folder of its own, and
+1. `backends.start` makes the channel, starts the worker with a clean environment in a scratch folder of its own, and
    returns at once: the judge goes on importing while the worker does.
 2. The judge sends `Load` with the submission's files. The worker lowers its own limits, writes the files to its scratch
    folder, imports the module and answers `Loaded` or `Raised`.
@@ -26,7 +26,22 @@ run, everything it says is a claim.
 
 Descriptors of the worker: 0 null device, 1 and 2 output pipe, one socket (the channel). Of the judge: its end of each.
 
-This backend is `process`: it guards against accidents on a student's own laptop, not against attacks. It promises that
-the judge survives, that limits end what they bound, and that no verdict can be forged through the channel; it does not
-hide the file system or the network. Sealed backends come behind the same interface.
+Two backends, one interface (`backends.Started`); `probe` finds out by trying which of them this machine has.
+
+`process` (`plain`): it guards against accidents on a student's own laptop, not against attacks. It promises that the
+judge survives, that limits end what they bound, and that no verdict can be forged through the channel; it does not hide
+the file system or the network.
+
+`namespaces` (`sealed`): two more processes for each box, and one zygote for all of them.
+
+::
+
+    judge ── control ──▶ zygote (jailed, warm, trusted with nothing) ── fork ──▶ init ── fork ──▶ worker
+      ▲                     │ pidfd                                              │ exit status
+      └──── status socket, one a box ◀───────────────────────────────────────────┘
+
+The zygote (`zygote`) enters namespaces and a root of its own before it imports a framework, and never sees a byte of
+the student's. Init is pid 1 of the box's pid namespace: it reaps, tells how the worker ended, and everything ends with
+it. The worker is the same as above; between its fork and its first request stand the layers of `seal`, each of them a
+module of `linux`. The judge kills by init's pidfd, so never a stranger who got its number.
 """
