@@ -263,6 +263,8 @@ class BoxClient:
             frame = self._running.channel.receive(left_s, lambda: self._running.process.poll() is None)
             reply = decode_reply(frame.header)
         except DeadlineExceeded:
+            if broken := self._running.evidence().broken:
+                raise BoxDied(self._kill(Cause(Status.INTERNAL, "seal", broken))) from None
             raise BoxDied(self._kill(Cause(Status.TIMEOUT, kind, f"{limit_s or left_s:g}"))) from None
         except ChannelClosed:
             raise BoxDied(self._cause_of_silence()) from None

@@ -23,6 +23,7 @@ from typing import Literal, NoReturn, cast
 from autograder.box.backends import NAMESPACES, PROCESS
 from autograder.messages import text
 
+_ALL = (NAMESPACES, PROCESS)
 _TRY_S = 10.0  # each try takes a few milliseconds
 _MOST_BYTES = 4096
 _DONE = b".\n"
@@ -60,6 +61,8 @@ class Probe:
         """Return why an isolation can't be had, in words; empty where it can."""
         if isolation in self.backends:
             return ""
+        if isolation not in _ALL:
+            return text("isolation.no_such", names=", ".join(_ALL))
         reasons = [missing.explained() for missing in self.missing]
         return " ".join(reasons) or text("isolation.unknown", platform=sys.platform)
 

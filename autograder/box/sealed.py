@@ -169,7 +169,7 @@ class SealedBox:
     def evidence(self) -> Evidence:
         """Return what is known of its end."""
         exceeded = self._group is not None and self._group.memory_exceeded()
-        return Evidence(broken=self.process.broken, memory_exceeded=exceeded)
+        return Evidence(broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded)
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""
@@ -209,6 +209,12 @@ class SealedProcess:
             left_s = deadline - time.monotonic()
             if self._exit is None and not _readable(self._status.fileno(), left_s):
                 raise subprocess.TimeoutExpired(["box"], timeout_s)
+
+    def unanswered(self) -> str:
+        """Return that the zygote has not forked the box yet, where that is so: whatever is waited for, it is not it."""
+        with self._lock:
+            self.poll()
+            return "" if self._pidfd is not None or self._exit is not None else "the zygote has not answered yet"
 
     def fail(self, why: str) -> None:
         """Note that the box could not be made."""

@@ -266,5 +266,6 @@ MESSAGES: dict[str, str] = {
     "isolation.seal": "A box can't be closed here ({problem}). It needs Linux 5.3 or later with seccomp, on x86-64 or ARM64.",
     "isolation.landlock": "The kernel ({problem}) has no landlock, a second lock on files; it came with Linux 5.13 and can be switched off at boot.",
     "isolation.cgroup": "No control group can be made here ({problem}), so memory is bounded for each process by itself, and for all together only as fast as it is looked at, five times a second. To get one, run as root, or where systemd has prepared one for you.",
+    "isolation.no_such": "There is no such isolation; there are: {names}.",
     "isolation.unknown": "It needs Linux; this is {platform}.",
 }

@@ -262,5 +262,6 @@ MESSAGES: dict[str, str] = {
     "isolation.seal": "本机无法封闭沙箱（{problem}）。需要 Linux 5.3 或更新版本，支持 seccomp，处理器为 x86-64 或 ARM64。",
     "isolation.landlock": "内核（{problem}）没有 landlock，少了文件访问的第二道锁；它从 Linux 5.13 开始提供，也可能在启动时被关闭。",
     "isolation.cgroup": "本机无法创建控制组（{problem}）：内存只能逐个进程限制，总量靠每秒五次的检查来限制。以 root 身份运行，或使用 systemd 预先分配的控制组，即可解决。",
+    "isolation.no_such": "没有这种隔离方式；可用的有：{names}。",
     "isolation.unknown": "需要 Linux，本机是 {platform}。",
 }

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from autograder.box import backends, seal, sealed, zygotes
-from autograder.box.client import BoxClient, BoxDied, BoxSpec
+from autograder.box.client import BoxClient, BoxDied, BoxSpec, Cause
 from autograder.box.seal import Layer
 from autograder.limits import Limits
 from autograder.results import Status
@@ -218,6 +218,17 @@ def test_a_zygote_that_can_not_start_is_our_fault_and_says_why(opened, monkeypat
     assert caught.value.cause.status is Status.INTERNAL
     assert "made-up reason" in caught.value.cause.detail
     zygotes._zygotes.pop(zygotes.Key((), 6, cpu_only=True)).close()
+
+
+def test_a_zygote_that_does_not_answer_is_our_fault(opened, monkeypatch):
+    monkeypatch.setattr(zygotes, "_START", "import time; time.sleep(600)")
+    box = opened(ONE, threads=9, import_s=0.5)
+    with pytest.raises(BoxDied) as caught:
+        box.loaded()
+    assert caught.value.cause == Cause(Status.INTERNAL, "seal", "the zygote has not answered yet")
+    hung = zygotes._zygotes.pop(zygotes.Key((), 9, cpu_only=True))
+    hung._process.kill()
+    hung.close()
 
 
 def test_security_a_layer_that_can_not_be_made_is_our_fault_and_no_student_code_runs(opened, monkeypatch):
