@@ -90,7 +90,6 @@ def _namespaces(attempt: Attempt) -> None:
     from autograder.box.linux import mounts, namespaces
 
     def zygote_itself() -> None:
-        attempt.at("root")
         leaving.settle()
         attempt.at("seal")
         namespaces.unshare(namespaces.Namespace.PID)
@@ -107,8 +106,8 @@ def _namespaces(attempt: Attempt) -> None:
     request = seal.SealRequest(
         threads=1, memory_bytes=1 << 30, cpu_s=60, file_bytes=1 << 20, disk_bytes=1 << 20, files=64
     )
-    attempt.at("namespaces")
-    leaving = zygote.Leaving(mounts.RootPlan(zygote.STAGE, ()))
+    leaving = zygote.Leaving(mounts.RootPlan(zygote.STAGE, ()), attempt.at)
+    leaving.give_up_rights()
     leaving.take_namespaces()
     attempt.fork(zygote_itself)
 
@@ -146,7 +145,7 @@ class Attempt:
     def __init__(self, out: int) -> None:
         self._out = out
 
-    def at(self, layer: Layer) -> None:
+    def at(self, layer: str) -> None:
         """Note which layer is tried next."""
         os.write(self._out, f"{layer}\n".encode())
 

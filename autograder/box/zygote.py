@@ -29,6 +29,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -71,6 +72,7 @@ def main() -> None:
 def enter_jail(folders: tuple[str, ...], control: socket.socket) -> None:
     """Return in a new process that is pid 1 of its own namespaces and sees its own root; the old one waits for it."""
     leave = Leaving(mounts.RootPlan(STAGE, folders))
+    leave.give_up_rights()
     leave.take_namespaces()
     zygote = os.fork()
     if zygote:
@@ -85,23 +87,31 @@ def enter_jail(folders: tuple[str, ...], control: socket.socket) -> None:
 
 
 class Leaving:
-    """The two halves of leaving the machine, before and after the fork that makes pid 1.
+    """The parts of leaving the machine, in their order; between the last two is the fork that makes pid 1.
 
     Args:
         plan: of the root to be in afterwards.
+        at: told what comes next, "namespaces" or "root"; for whoever wants to know what a system refuses.
     """
 
-    def __init__(self, plan: mounts.RootPlan) -> None:
+    def __init__(self, plan: mounts.RootPlan, at: Callable[[str], None] = lambda _: None) -> None:
         self._plan = plan
+        self._at = at
         self._is_root = os.getuid() == 0
 
-    def take_namespaces(self) -> None:
-        """Move into new namespaces of all kinds, as an ordinary user."""
+    def give_up_rights(self) -> None:
+        """Become an ordinary user, after having built the root: what it is built from may be closed to all others."""
         if self._is_root:
             user = namespaces.unused_id()
+            self._at("namespaces")
             namespaces.unshare(Namespace.MOUNT)
+            self._at("root")
             mounts.build_root(self._plan)
             namespaces.become(user)
+
+    def take_namespaces(self) -> None:
+        """Move into new namespaces of all kinds."""
+        self._at("namespaces")
         outside = namespaces.own_ids()
         namespaces.unshare(Namespace.USER | Namespace.PID | namespaces.ALL)
         proc_self = namespaces.open_proc_self()
@@ -110,6 +120,7 @@ class Leaving:
 
     def settle(self) -> None:
         """Mount what pid 1 and its children will see."""
+        self._at("root")
         if not self._is_root:
             mounts.build_root(self._plan)
         mounts.mount_proc(read_only=False)

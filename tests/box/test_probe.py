@@ -14,12 +14,14 @@ import pytest
 
 from autograder.box import probe as module
 from autograder.box.backends import NAMESPACES, PROCESS
-from autograder.box.linux import cgroup, landlock
+from autograder.box.linux import cgroup, landlock, numbers, seccomp
 from autograder.box.probe import Attempt, Missing, Probe, probe, try_in_fork
 from autograder.errors import UsageError
 from autograder.judge import session
 from autograder.judge.session import choose_isolation
 from autograder.messages import set_language
+from tests.box.conftest import sealed_only
+from tests.box.linux.conftest import in_fork
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="Linux's")
 
@@ -124,6 +126,18 @@ def test_each_missing_layer_is_explained_with_what_the_system_said(language, lay
         assert "made-up problem" in Missing(layer, "made-up problem").explained()
     finally:
         set_language("en")
+
+
+@sealed_only
+@pytest.mark.parametrize(("refused", "layer"), [("unshare", "namespaces"), ("pivot_root", "root"), ("capset", "seal")])
+def test_a_system_that_refuses_a_call_is_found_out_by_trying(refused, layer):
+    """For real: below a filter that refuses one call, as containers and hardened kernels do."""
+    known = numbers.this_machine()[refused]
+    machine = seccomp._same_architecture(os.uname().machine)
+    refuse_one = [seccomp.Instruction(seccomp.IF_EQUAL, 0, 1, known), seccomp._answer(seccomp.ERRNO | errno.EPERM)]
+    encoded = seccomp.encode((*machine, *refuse_one, seccomp._answer(seccomp.ALLOW)))
+    said = in_fork(lambda: seccomp.apply(encoded), lambda: list(try_in_fork(module._namespaces).__dict__.values()))
+    assert said.value == [layer, f"[Errno 1] {refused}: Operation not permitted"]
 
 
 # --- the choice -------------------------------------------------------------------------------------------------------
