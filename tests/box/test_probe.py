@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 
 from autograder.box import probe as module
 from autograder.box.backends import NAMESPACES, PROCESS
+from autograder.box.interpreter import ours
 from autograder.box.linux import cgroup, landlock, numbers, seccomp
 from autograder.box.probe import Attempt, Missing, Probe, probe, try_in_fork
 from autograder.errors import UsageError
@@ -162,7 +164,7 @@ def test_the_isolation_is_the_strictest_unless_it_is_named(monkeypatch, case):
     monkeypatch.setattr(session, "probe", lambda: found)
     monkeypatch.setattr(session, "has_gpu", lambda: gpu)
     monkeypatch.setenv("GRADE_ISOLATION", environment or "auto")
-    assert choose_isolation(wanted, device) == chosen
+    assert choose_isolation(wanted, device, ours()) == chosen
 
 
 @pytest.mark.parametrize(
@@ -171,5 +173,12 @@ def test_the_isolation_is_the_strictest_unless_it_is_named(monkeypatch, case):
 def test_an_isolation_that_can_not_be_had_is_refused_with_the_reason(monkeypatch, wanted, said):
     monkeypatch.setattr(session, "probe", lambda: OPEN)
     with pytest.raises(UsageError) as caught:
-        choose_isolation(wanted, "cpu")
+        choose_isolation(wanted, "cpu", ours())
     assert said in str(caught.value)
+
+
+def test_a_box_of_another_python_is_not_sealed_and_says_so():
+    other = replace(ours(), is_ours=False)
+    assert choose_isolation("auto", "cpu", other) == "process"
+    with pytest.raises(UsageError, match="of another Python"):
+        choose_isolation("namespaces", "cpu", other)

@@ -262,10 +262,11 @@ def test_a_box_can_be_given_up_before_it_is_forked(opened):
 # --- nothing is left --------------------------------------------------------------------------------------------------
 
 
-def test_many_boxes_in_a_row_leave_nothing_behind(opened):
-    def descriptors() -> int:
+def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
+    def held() -> tuple[int, int, int]:
         gc.collect()
-        return len(list(Path("/proc/self/fd").iterdir()))
+        ours = len(list(Path("/proc/self/fd").iterdir()))
+        return ours, inner.num_fds(), len(inner.memory_maps(grouped=False))
 
     opened(ONE).call("one")
     (zygote,) = [one for key, one in zygotes._zygotes.items() if key == zygotes.Key((), 2, cpu_only=True)]
@@ -276,8 +277,9 @@ def test_many_boxes_in_a_row_leave_nothing_behind(opened):
         box.call("write")
         box.client.close()
         box.client._output._thread.join(LONG_S)
-        counts.append((descriptors(), inner.num_fds(), len(inner.memory_maps(grouped=False))))
-    assert counts[-1] == counts[2]
+        counts.append(held())
+    # The zygote lets go of a box a moment after it is gone.
+    assert until(lambda: all(now <= then for now, then in zip(held(), counts[2], strict=True))), (held(), counts)
 
 
 JUDGE = """
