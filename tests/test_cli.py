@@ -298,7 +298,7 @@ def test_ctrl_c_leaves_nothing_of_sealed_boxes(course, command, kind):
         [sys.executable, "-m", "autograder", *command], start_new_session=True,
         cwd=course, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    _wait_for(lambda: any(one.name() == name for one in psutil.process_iter()))
+    _wait_for(lambda: any(one.info["name"] == name for one in psutil.process_iter(["name"])))
     family = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, kind)
     stdout, stderr = process.communicate(timeout=60)
