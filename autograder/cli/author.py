@@ -144,14 +144,20 @@ def calibrate(
         seeds = tuple(range(seed_count or 0))
         options = AttemptOptions(device=device, python=python, data=data, seeds=seeds, listener=listener)
         calibration = measuring.calibrate(loaded, options)
-    # Kept before anything is shown: a reader that goes away (`| head`) must not cost what took minutes.
-    kept = measuring.keep(calibration, loaded)
+    # Kept and written before anything is shown: a reader that goes away (`| head`) must not cost what took minutes.
+    kept, written, problem = measuring.keep(calibration, loaded), None, None
+    try:
+        written = measuring.write_reference(calibration, loaded) if write else None
+    except UsageError as error:
+        problem = error
     if as_json:
         click.echo(calibration.model_dump_json(indent=2))
     else:
         print_calibration(calibration)
         if kept:
             click.echo(text("calibrate.kept"))
-    if write:
-        click.echo(text("calibrate.written", file=measuring.write_reference(calibration, loaded)), err=as_json)
+        if written:
+            click.echo(text("calibrate.written", file=written))
+    if problem is not None:
+        raise problem
     return 0
