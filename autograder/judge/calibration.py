@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import yaml
 
@@ -20,7 +19,7 @@ from autograder.course import ASSIGNMENT_FILE, LoadedAssignment, Reference
 from autograder.errors import InternalError, UsageError
 from autograder.judge.attempt import require_frameworks, run_attempt
 from autograder.judge.listener import Listener
-from autograder.judge.session import AttemptOptions
+from autograder.judge.session import AttemptOptions, data_in_use
 from autograder.judge.time_limits import ReferenceTimes, benchmark_s, calibration_file, measured_here, reference_key
 from autograder.messages import text
 from autograder.results import CalibratedSolution, Calibration, CheckResult, Report, Status
@@ -75,7 +74,7 @@ def calibrate(assignment: LoadedAssignment, options: AttemptOptions) -> Calibrat
     embedded = assignment.embedded_data
     return Calibration(
         assignment=assignment.id,
-        data=_data_of(assignment, options),
+        data=data_in_use(assignment, options.data),
         seeds=options.seeds or assignment.spec.seeds,
         is_reference=not options.seeds and (embedded is None or options.data != "full"),
         benchmark_s=benchmark_s(),
@@ -97,12 +96,6 @@ def _possible(solutions: list[Path], python: Interpreter) -> list[Submission]:
     if missing is not None and not found:
         raise missing
     return found
-
-
-def _data_of(assignment: LoadedAssignment, options: AttemptOptions) -> Literal["", "embedded", "full"]:
-    if assignment.spec.dataset is None:
-        return ""
-    return "full" if assignment.embedded_data is None else options.data
 
 
 def _measure(assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> CalibratedSolution:

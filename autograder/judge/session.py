@@ -51,6 +51,13 @@ def is_in_task(task_id: str, asked: str) -> bool:
     return task_id == asked or task_id.startswith(f"{asked}.")
 
 
+def data_in_use(assignment: LoadedAssignment, asked: DataChoice) -> Literal["", "embedded", "full"]:
+    """Return which part of an assignment's dataset its checks are given; empty where it has none."""
+    if assignment.spec.dataset is None:
+        return ""
+    return "full" if assignment.embedded_data is None else asked
+
+
 def choose_isolation(wanted: str, device: str, python: Interpreter) -> str:
     """Return the isolation to use.
 
@@ -127,9 +134,7 @@ class JudgeSession:
     @property
     def data(self) -> Literal["", "embedded", "full"]:
         """Which part of the assignment's dataset the checks are given; empty where it has none."""
-        if self.assignment.spec.dataset is None:
-            return ""
-        return "full" if self.assignment.embedded_data is None else self.options.data
+        return data_in_use(self.assignment, self.options.data)
 
     def _data_ratio(self) -> float:
         """How many times as many examples there are as in the part that reference times are measured on."""

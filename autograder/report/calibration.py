@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
 from autograder.messages import text
+from autograder.report.terminal import stdout_console
 from autograder.results import Calibration
 
-_PIPED_WIDTH = 140
+_WIDEST = 140  # columns
 
 
 def print_calibration(calibration: Calibration, console: Console | None = None) -> None:
     """Print what was measured."""
-    made = console or Console(file=sys.stdout, highlight=False)
-    if not made.is_terminal and console is None:
-        made = Console(file=sys.stdout, highlight=False, width=_PIPED_WIDTH)
+    made = console or stdout_console(_WIDEST)
     data = text("report.full_data") if calibration.data == "full" else ""
     seeds = text("calibrate.seeds", seeds=", ".join(map(str, calibration.seeds)))
     made.print(" · ".join(part for part in (calibration.assignment, data, seeds) if part), style="bold", markup=False)
