@@ -123,6 +123,11 @@ class Report(_Model):
     autograder_version: str
     checks_sha256: str
 
+    @property
+    def framework_version(self) -> str | None:
+        """The version of the framework that the submission computes with, as the box tells it."""
+        return {"torch": self.environment.torch, "tensorflow": self.environment.tensorflow}.get(self.framework or "")
+
     def redacted(self) -> Report:
         """Return the report as a student may see it.
 

@@ -22,7 +22,7 @@ from autograder.judge.listener import Listener
 from autograder.judge.session import AttemptOptions, data_in_use
 from autograder.judge.time_limits import ReferenceTimes, benchmark_s, calibration_file, measured_here, reference_key
 from autograder.messages import text
-from autograder.results import CalibratedSolution, Calibration, CheckResult, Report, Status
+from autograder.results import CalibratedSolution, Calibration, CheckResult, Status
 from autograder.submission import Submission, read_file
 
 
@@ -108,19 +108,12 @@ def _measure(assignment: LoadedAssignment, submission: Submission, options: Atte
         raise InternalError(problem, hint=text("calibrate.fails_hint", id=assignment.id))
     return CalibratedSolution(
         framework=reference_key(report.framework),
-        version=_version(report),
+        version=report.framework_version or report.environment.python,
         device=report.device,
         trainings_s=tuple(clock.trainings_s),
         attempt_s=report.duration_s,
         score=report.score,
         metrics=report.metrics,
-    )
-
-
-def _version(report: Report) -> str:
-    environment = report.environment
-    return {"torch": environment.torch, "tensorflow": environment.tensorflow}.get(report.framework or "") or (
-        environment.python
     )
 
 

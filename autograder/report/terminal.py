@@ -97,8 +97,7 @@ def device_text(kind: str, name: str, memory_bytes: int) -> str:
 
 def _head(report: Report, *, verbose: bool) -> Text:
     environment = report.environment
-    version = {"torch": environment.torch, "tensorflow": environment.tensorflow}.get(report.framework or "")
-    parts = [f"{report.framework} {version or ''}".strip()] if report.framework else []
+    parts = [f"{report.framework} {report.framework_version or ''}".strip()] if report.framework else []
     if environment.python_path or not parts:
         where = f" ({environment.python_path})" if verbose and environment.python_path else ""
         parts.append(f"python {environment.python}{where}")
