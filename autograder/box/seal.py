@@ -43,7 +43,7 @@ BROKEN = b"b"  # from any of them: which layer could not be made, in words
 EXIT_STATUS = struct.Struct("<i")
 
 SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status socket says why
-_OPEN = b"1"  # what goes through the gate
+OPEN = b"1"  # what goes through the gate
 _MOST_TEXT = 2000
 
 
@@ -64,7 +64,10 @@ class Layer(StrEnum):
 
 
 class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What the judge asks a zygote for: numbers. With it come descriptors: channel, output, status, then cgroups'."""
+    """What the judge asks a zygote for: nothing secret.
+
+    With it come descriptors: channel, output, status, then cgroups'.
+    """
 
     threads: int
     memory_bytes: int
@@ -73,6 +76,11 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     disk_bytes: int
     files: int
     processes: int = 0
+    # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
+    # and otherwise how many threads the user may have besides.
+    scratch: str = ""
+    user: int | None = None
+    tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -108,31 +116,43 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
     return Prepared(rules, filters)
 
 
-def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
+def enter(
+    request: SealRequest,
+    descriptors: Descriptors,
+    prepared: Prepared,
+    take_away: Callable[[SealRequest], None] | None = None,
+) -> None:
     """Become init, fork the worker, and return in the worker, sealed. In init it does not return.
 
     Broken setups end here: the status socket says why, and the judge takes it for its own fault.
+
+    Args:
+        request: the limits.
+        descriptors: what came with it.
+        prepared: what the boxes are sealed by.
+        take_away: the namespaces, mounts and rights; `isolate`, where it is left out.
     """
     try:
         cgroups = keep_descriptors(descriptors)
-        isolate(request)
+        (take_away or isolate)(request)
         gate, opener = os.pipe()
         worker = os.fork()
         if worker:
             join_cgroups(cgroups, worker)
-            os.write(opener, _OPEN)
+            os.write(opener, OPEN)
             _be_init(worker)
         limit(request, prepared)
         use_threads(request.threads, prepared)
-        _pass(gate)
+        pass_gate(gate)
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
         give_up(error)
     os.closerange(STATUS, os.sysconf("SC_OPEN_MAX"))
 
 
-def _pass(gate: int) -> None:
-    if os.read(gate, 1) != _OPEN:
+def pass_gate(gate: int) -> None:
+    """Wait until whoever forked this process has done its part."""
+    if os.read(gate, 1) != OPEN:
         raise OSError("init has given up")
 
 

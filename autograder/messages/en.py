@@ -201,6 +201,7 @@ MESSAGES: dict[str, str] = {
     "died.cpu": "your code used up its processor time",
     "died.memory": "your code used more than {limit} MB of memory",
     "died.output": "your code printed more than {limit} MB",
+    "died.disk": "your code wrote more files than it may: {limit} MB, and a few thousand files and folders, at most a hundred deep",
     "died.exit": "your code ended its own process (exit status {status})",
     "died.signal": "your code crashed its process ({signal})",
     "died.killed": "the process of your code was killed from outside; most often the machine ran out of memory",
@@ -579,6 +580,10 @@ MESSAGES: dict[str, str] = {
     "isolation.seal": "A box can't be closed here ({problem}). It needs Linux 5.3 or later with seccomp, on x86-64 or ARM64.",
     "isolation.landlock": "The kernel ({problem}) has no landlock, a second lock on files; it came with Linux 5.13 and can be switched off at boot.",
     "isolation.cgroup": "No control group can be made here ({problem}), so memory is bounded for each process by itself, and for all together only as fast as it is looked at, five times a second. To get one, run as root, or where systemd has prepared one for you.",
+    "isolation.no_bwrap": "`bwrap` is not installed; on Debian and Ubuntu: `apt-get install bubblewrap`.",
+    "isolation.bwrap": "`bwrap` is installed, but can't make a box here ({problem}). It needs bubblewrap 0.7 or later, and a system that lets it make user namespaces.",
+    "isolation.restricted": "A box can't be restricted without namespaces here ({problem}). It needs Linux 5.13 or later with landlock switched on, on x86-64 or ARM64.",
+    "isolation.own_user": "Boxes keep root's user id, without its rights, because Python or the folder for temporary files is closed to other users ({problem}). Install Python where everybody can read it, or run grade as an ordinary user.",
     "isolation.no_such": "There is no such isolation; there are: {names}.",
     "isolation.unknown": "It needs Linux; this is {platform}.",
 }

@@ -195,6 +195,7 @@ MESSAGES: dict[str, str] = {
     "died.cpu": "你的代码用完了处理器时间",
     "died.memory": "你的代码占用内存超过 {limit} MB",
     "died.output": "你的代码打印了超过 {limit} MB",
+    "died.disk": "你的代码写入的文件超出了限制：{limit} MB，几千个文件和文件夹，最多嵌套一百层",
     "died.exit": "你的代码结束了自己的进程（退出码 {status}）",
     "died.signal": "你的代码使进程崩溃（{signal}）",
     "died.killed": "运行你代码的进程被外部终止；最常见的原因是机器内存不足",
@@ -572,6 +573,10 @@ MESSAGES: dict[str, str] = {
     "isolation.seal": "本机无法封闭沙箱（{problem}）。需要 Linux 5.3 或更新版本，支持 seccomp，处理器为 x86-64 或 ARM64。",
     "isolation.landlock": "内核（{problem}）没有 landlock，少了文件访问的第二道锁；它从 Linux 5.13 开始提供，也可能在启动时被关闭。",
     "isolation.cgroup": "本机无法创建控制组（{problem}）：内存只能逐个进程限制，总量靠每秒五次的检查来限制。以 root 身份运行，或使用 systemd 预先分配的控制组，即可解决。",
+    "isolation.no_bwrap": "没有安装 `bwrap`；Debian 和 Ubuntu 请运行 `apt-get install bubblewrap`。",
+    "isolation.bwrap": "已安装 `bwrap`，但它在本机无法建立沙箱（{problem}）。需要 bubblewrap 0.7 或更新版本，并且系统允许它创建用户命名空间。",
+    "isolation.restricted": "本机无法在没有命名空间的情况下限制沙箱（{problem}）。需要 Linux 5.13 或更新版本并启用 landlock，处理器为 x86-64 或 ARM64。",
+    "isolation.own_user": "沙箱仍使用 root 的用户号（但没有 root 的权限），因为其他用户读不到 Python 或临时文件夹（{problem}）。请把 Python 安装在人人可读的位置，或以普通用户身份运行 grade。",
     "isolation.no_such": "没有这种隔离方式；可用的有：{names}。",
     "isolation.unknown": "需要 Linux，本机是 {platform}。",
 }
