@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from autograder.box import devices, frameworks, importing, plotting, tracebacks
+from autograder.box import advice, devices, frameworks, importing, plotting, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.protocol import (
@@ -124,6 +124,7 @@ class Worker:
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
         plotting.draw_with_agg()
+        advice.note_numeric_warnings()
         importing.import_frameworks(request.frameworks)
         frameworks.seed_all(0)
         given = importing.notebook_names() if request.notebook else {}
@@ -273,7 +274,7 @@ def _sync(request: Sync) -> Synced:
     _flush()
     with contextlib.suppress(OSError):
         os.write(1, request.marker.encode())
-    return Synced(id=request.id)
+    return Synced(id=request.id, notes=advice.take())
 
 
 def _limit_self(request: Load) -> None:
