@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import autograder
+from autograder.box.advice import KINDS
 from autograder.box.client import Cause
 from autograder.messages import CATALOGUES, Text, detect_language, language, set_language, text
 from autograder.results import Status
@@ -29,7 +30,7 @@ FAMILIES = {
         *("solution", "device", "trainings", "longest", "attempt"),
         *("metric", "least", "median", "most", "full", "zero"),
     },
-    "doctor.isolation_": {"namespaces", "process"},
+    "doctor.isolation_": {"namespaces", "bwrap", "restricted", "process"},
     "doctor.name.": {"box", "isolation", "disk", "course"},
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
@@ -41,7 +42,8 @@ FAMILIES = {
     },
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
-    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
+    "note.": set(KINDS),
+    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
 CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}

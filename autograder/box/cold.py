@@ -1,9 +1,8 @@
 """What a `bwrap` box goes through, from Debian's bubblewrap to the student's first line. Runs inside the box.
 
     bwrap    namespaces, a root of its own, no rights ─▶ Python, as pid 1
-    init     tells the judge its pidfd ─▶ forks the worker ─▶ moves it into the cgroups, opens the gate ─▶ reaps, tells
-             its end
-    worker   rlimits ─▶ landlock ─▶ system call filter ─▶ imports numpy ─▶ reads the submission, serves
+    init     tells the judge its pidfd ─▶ forks the worker ─▶ reaps, tells its end
+    worker   its cgroups ─▶ rlimits ─▶ landlock ─▶ system call filter ─▶ imports numpy ─▶ reads the submission, serves
 
 From init on it is `seal`, but for what bwrap has done already. Nothing is imported beforehand: where our own namespaces
 can't be made, because the system allows them to some programs only, there is no zygote to fork from.

@@ -45,6 +45,11 @@ class Missing:
     layer: Layer
     problem: str
 
+    @property
+    def isolation(self) -> str:
+        """The isolation that can't be had without it; empty where one is only weaker."""
+        return next((name for name, layers in _WITHOUT_IT_THERE_IS_NO.items() if self.layer in layers), "")
+
     def explained(self) -> str:
         """Return in words what is missing, and how it can be had."""
         return text(f"isolation.{self.layer}", problem=self.problem)
@@ -70,15 +75,13 @@ class Probe:
             return ""
         if isolation not in ISOLATIONS:
             return text("isolation.no_such", names=", ".join(ISOLATIONS))
-        layers = _WITHOUT_IT_THERE_IS_NO[isolation]
-        reasons = [missing.explained() for missing in self.missing if missing.layer in layers]
+        reasons = [missing.explained() for missing in self.missing if missing.isolation == isolation]
         return " ".join(reasons) or text("isolation.unknown", platform=sys.platform)
 
     def stricter_missing(self) -> tuple[Missing, ...]:
         """Return what stands in the way of the isolations that are stricter than the best there is."""
         stricter = ISOLATIONS[: ISOLATIONS.index(self.best)]
-        layers = {layer for isolation in stricter for layer in _WITHOUT_IT_THERE_IS_NO[isolation]}
-        return tuple(missing for missing in self.missing if missing.layer in layers)
+        return tuple(missing for missing in self.missing if missing.isolation in stricter)
 
 
 @cache

@@ -30,6 +30,7 @@ from autograder.box.linux.policy import Profile, for_zygote
 from autograder.box.linux.python import needed_folders
 from autograder.box.seal import Descriptors, Layer, Prepared, SealRequest
 
+_OPEN = b"1"  # what goes through the gate
 ZYGOTE_FOLDER = "zygote"  # of the folder of all scratch folders
 _FOR_BOXES = (capabilities.SETUID, capabilities.SETGID, capabilities.KILL)
 _ETC = tuple(f"/etc/{name}" for name in mounts.ETC)
@@ -125,7 +126,7 @@ class Zygote(zygote.Zygote):
         own = hold(tuple(f"/proc/{pid}/{name}" for name in (*_OWN_PROC, *_OWN_PROC_LISTED)))
         pidfd = self._watch(pid, descriptors)
         self._held[pidfd] = [os.dup(descriptors.status), *own]
-        os.write(opener, seal.OPEN)
+        os.write(opener, _OPEN)
         os.close(opener)
 
     def _enter(self, request: SealRequest, descriptors: Descriptors) -> None:
@@ -159,19 +160,23 @@ def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared, sc
     """Become the worker, restricted; return in it. A broken setup ends here: the status socket says why."""
     try:
         *cgroups, gate = seal.keep_descriptors(descriptors)
-        for descriptor in cgroups:
-            os.write(descriptor, b"0")
+        seal.join_cgroups(cgroups)
         os.setsid()
         give_up_rights(request)
         move_in(request.scratch, scratch)
         # Until the zygote holds this process's files in /proc, which the rules are about to name.
-        seal.pass_gate(gate)
+        _pass(gate)
         restrict(request, prepared)
         seal.use_threads(request.threads, prepared)
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
         seal.give_up(error)
     os.closerange(seal.STATUS, os.sysconf("SC_OPEN_MAX"))
+
+
+def _pass(gate: int) -> None:
+    if os.read(gate, 1) != _OPEN:
+        raise OSError("the zygote has ended")
 
 
 def give_up_rights(request: SealRequest) -> None:
