@@ -46,7 +46,7 @@ FAMILIES = {
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}
+CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "disk", "protocol", "broken"}
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

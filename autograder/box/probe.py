@@ -84,20 +84,18 @@ class Probe:
         return tuple(missing for missing in self.missing if missing.isolation in stricter)
 
 
-@cache
 def probe(*, every: bool = False) -> Probe:
-    """Try the isolations, once a process: the strictest first, until one works. It takes some milliseconds.
+    """Try the isolations, each once a process: the strictest first, until one works. It takes some milliseconds.
 
     Args:
         every: try all of them.
     """
     if sys.platform != "linux":
         return Probe((PROCESS,), ())
-    tries = {NAMESPACES: lambda: try_in_fork(_namespaces), BWRAP: _bwrap, RESTRICTED: _restricted}
     working: list[str] = []
     missing: list[Missing] = []
-    for isolation, try_it in tries.items():
-        failed = try_it()
+    for isolation in ISOLATIONS[:-1]:
+        failed = lacking(isolation)
         if failed is not None:
             missing.append(failed)
             continue
@@ -110,6 +108,13 @@ def probe(*, every: bool = False) -> Probe:
     elif best == RESTRICTED:
         missing += [layer for layer in (no_own_user(), _memory_cgroup()) if layer is not None]
     return Probe((*working, PROCESS), tuple(missing))
+
+
+@cache
+def lacking(isolation: str) -> Missing | None:
+    """Try an isolation, and return what it lacks here."""
+    tries = {NAMESPACES: lambda: try_in_fork(_namespaces), BWRAP: _bwrap, RESTRICTED: _restricted}
+    return tries[isolation]()
 
 
 def has_gpu() -> bool:
