@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from autograder.box import plain
 from autograder.box.channel import Channel
+from autograder.box.mounted import DATASETS
 
 if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
@@ -86,6 +87,13 @@ def start(spec: BoxSpec) -> Started:
     from autograder.box import sealed
 
     return sealed.start(spec)
+
+
+def dataset_folders(spec: BoxSpec) -> dict[str, str]:
+    """Return where the worker finds the files of each mounted dataset."""
+    if spec.isolation != NAMESPACES:
+        return {name: str(folder) for name, folder in spec.datasets.items()}
+    return {name: f"{DATASETS}/{name}" for name in spec.datasets}
 
 
 class _PlainBox:

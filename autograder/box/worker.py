@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from autograder.box import devices, frameworks, importing, plotting, tracebacks
+from autograder.box import devices, frameworks, importing, mounted, plotting, stand_in, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.protocol import (
@@ -125,6 +125,8 @@ class Worker:
         self._main = self._folder / request.main
         plotting.draw_with_agg()
         importing.import_frameworks(request.frameworks)
+        mounted.offer(request.datasets)
+        stand_in.offer()
         frameworks.seed_all(0)
         given = importing.notebook_names() if request.notebook else {}
         self._module = importing.import_submission(self._folder, request.main, given)

@@ -126,6 +126,7 @@ class JudgeSession:
                 notebook=bool(submission.cells),
                 python=self.python,
                 isolation=choose_isolation(options.isolation, options.device, self.python),
+                datasets={name: datasets.packed_folder(datasets.DATASETS[name]) for name in assignment.spec.mounts},
             ),
             assignment.spec.entry,
             options.listener,

@@ -123,6 +123,7 @@ class Opener(Protocol):
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven: ...
 
@@ -157,6 +158,7 @@ def _opener(backend: str) -> Iterator[Opener]:
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven:
         texts = {main: source, **(files or {})}
@@ -168,6 +170,7 @@ def _opener(backend: str) -> Iterator[Opener]:
             limits=Limits.model_validate({**QUICK.model_dump(), **limits}),
             notebook=notebook,
             isolation=backend,
+            datasets=datasets or {},
         )
         client = BoxClient(spec)
         opened.append(client)
