@@ -31,6 +31,7 @@ PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submis
 
 OLDEST = (3, 9)
 INSIDE = (
+    "advice",
     "protocol",
     "values",
     "channel",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import autograder
+from autograder.box.advice import KINDS
 from autograder.box.client import Cause
 from autograder.messages import CATALOGUES, Text, detect_language, language, set_language, text
 from autograder.results import Status
@@ -41,6 +42,7 @@ FAMILIES = {
     },
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
+    "note.": set(KINDS),
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.

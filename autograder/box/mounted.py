@@ -78,8 +78,9 @@ def read(known: Known, file: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         content = opened.read()
     axes = content[_IDX_HEAD - 1]
     shape = np.frombuffer(content, ">u4", axes, _IDX_HEAD)
-    array: np.ndarray[Any, np.dtype[np.uint8]] = np.frombuffer(content, np.uint8, offset=_IDX_HEAD + _IDX_AXIS * axes)
-    return array.reshape(shape).copy()
+    values = np.frombuffer(content, np.uint8, offset=_IDX_HEAD + _IDX_AXIS * axes)
+    array: np.ndarray[Any, np.dtype[np.uint8]] = values.reshape(shape).copy()
+    return array
 
 
 # --- torchvision ------------------------------------------------------------------------------------------------------

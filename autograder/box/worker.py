@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from autograder.box import devices, frameworks, importing, mounted, plotting, stand_in, tracebacks
+from autograder.box import advice, devices, frameworks, importing, mounted, plotting, stand_in, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.protocol import (
@@ -74,6 +74,7 @@ class Worker:
         self._next_number = 1
         self._generation = 0
         self._device = devices.Device(devices.CPU, devices.CPU)
+        self._cpu_only = devices.is_cpu_only()
 
     def serve(self) -> None:
         """Answer until the judge closes the channel."""
@@ -124,10 +125,12 @@ class Worker:
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
         plotting.draw_with_agg()
+        advice.note_numeric_warnings()
         importing.import_frameworks(request.frameworks)
         mounted.offer(request.datasets)
         stand_in.offer()
-        frameworks.seed_all(0)
+        frameworks.compile_eagerly()
+        frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
         self._module = importing.import_submission(self._folder, request.main, given)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
@@ -176,7 +179,7 @@ class Worker:
         self._fit_to_signature(function, kwargs)
         # Seeding must not fail a call because the student's code has replaced one of the generators.
         with contextlib.suppress(Exception):
-            frameworks.seed_all(request.seed)
+            frameworks.seed_all(request.seed, cpu_only=self._cpu_only)
         result = function(*args, **kwargs)
         return self._handle(result) if request.keep else result
 
@@ -275,7 +278,7 @@ def _sync(request: Sync) -> Synced:
     _flush()
     with contextlib.suppress(OSError):
         os.write(1, request.marker.encode())
-    return Synced(id=request.id)
+    return Synced(id=request.id, notes=advice.take())
 
 
 def _limit_self(request: Load) -> None:

@@ -569,6 +569,12 @@ MESSAGES: dict[str, str] = {
     "bundle.leak.content": "{file} holds the whole of {source}",
     "bundle.leak.mention": "{file} names {name}, which only hidden checks use",
     "bundle.leak.line": "{file} holds what stands in {source}",
+    # --- advice: what boxes tell beside their answers ---------------------------------------------------------------
+    "report.note": "Note: {note}",
+    "report.note_times": "{note} ({times} times)",
+    "note.eager_compile": "torch.compile compiles nothing in grading; your model ran as it is, with the same results.",
+    "note.stand_in": "{detail} is not installed here; a small part of it that grade brings along stood in for it.",
+    "note.numeric_warning": "while your code ran, Python warned: {detail}",
     # --- isolation --------------------------------------------------------------------------------------------------
     "cli.check.isolation": "How your code is shut in; auto takes the strictest there is.",
     "usage.no_isolation": "isolation `{isolation}` can't be had here. {why}",

@@ -562,6 +562,12 @@ MESSAGES: dict[str, str] = {
     "bundle.leak.content": "{file} 含有 {source} 的全部内容",
     "bundle.leak.mention": "{file} 提到了只有隐藏检查才用的 {name}",
     "bundle.leak.line": "{file} 含有 {source} 中的内容",
+    # --- advice: what boxes tell beside their answers ---------------------------------------------------------------
+    "report.note": "说明：{note}",
+    "report.note_times": "{note}（{times} 次）",
+    "note.eager_compile": "评分时 torch.compile 不做编译，模型按原样运行，结果相同。",
+    "note.stand_in": "这里没有安装 {detail}，由 grade 自带的一小部分代替。",
+    "note.numeric_warning": "你的代码运行时 Python 发出了警告：{detail}",
     # --- isolation --------------------------------------------------------------------------------------------------
     "cli.check.isolation": "用哪种方式隔离你的代码；auto 选本机可用的最严格的一种。",
     "usage.no_isolation": "本机无法使用隔离方式 `{isolation}`。{why}",

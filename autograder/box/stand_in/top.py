@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.box.stand_in import PARTS, explanation
+from autograder.box import advice
+from autograder.box.stand_in import NAME, PARTS, explanation
 
 __version__ = "0.0.0+stand.in"
+
+advice.note(advice.STAND_IN, NAME)
 
 
 def __getattr__(name: str) -> Any:
