@@ -26,6 +26,17 @@ class Author(NamedTuple):
     at: datetime
 
 
+class StudentRow(NamedTuple):
+    """A student, as `grade roster list` shows one."""
+
+    id: str
+    name: str
+    email: str
+    section: str
+    pseudonym: str
+    left: bool
+
+
 def known_students(session: Session, zone: ZoneInfo) -> dict[str, Known]:
     """Return the students by their numbers, as a roster would have them.
 
