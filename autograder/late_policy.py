@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class LatePolicy(BaseModel):
-    """What late work costs. Without any: nothing, for as long as it is accepted."""
+class LateTerms(BaseModel):
+    """What late work costs, as far as each assignment may say otherwise."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,10 +22,19 @@ class LatePolicy(BaseModel):
     per_day: float = Field(0, ge=0, le=1, description="the share that each day late costs: 0.1")
     share_of: Literal["score", "max_points"] = Field("score", description="what it is a share of")
     most: float = Field(1, ge=0, le=1, description="the largest share that lateness costs")
-    slip_days: int = Field(0, ge=0, description="days late that cost nothing, in the whole course")
     hard_stop_days: int | None = Field(None, ge=0, description="days after the deadline that work is still counted")
     counts: Literal["last", "best", "first"] = Field("last", description="which of several submissions counts")
     most_submissions: int | None = Field(None, ge=1, description="how many count; later ones are kept, not counted")
+
+
+class LatePolicy(LateTerms):
+    """What late work costs in a course. Where nothing is said: nothing, for as long as it is accepted."""
+
+    slip_days: int = Field(0, ge=0, description="days late that cost nothing, in the whole course")
+
+    def with_terms(self, terms: LateTerms) -> LatePolicy:
+        """Return the policy of an assignment that has terms of its own, key by key."""
+        return self.model_copy(update=terms.model_dump(exclude_unset=True))
 
 
 class Extension(NamedTuple):
