@@ -246,7 +246,7 @@ def _parameters_of(function: Any) -> _Parameters:
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return _Parameters((), False)
+        return _Parameters((), takes_any=False)
     return _Parameters(parameters, any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()))
 
 
