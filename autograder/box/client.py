@@ -276,6 +276,7 @@ class BoxClient:
 
     def _wait_for_load(self) -> Loaded:
         reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
+        backends.replenish(self._spec)
         if isinstance(reply, Raised):
             self._load_failure = StudentRaised(reply)
             raise self._load_failure

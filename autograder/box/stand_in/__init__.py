@@ -23,6 +23,7 @@ PARTS = {
     "transforms": ("Compose", "Normalize", "ToTensor"),
 }
 THERE = ", ".join(f"{part}.{name}" for part, names in PARTS.items() for name in names)
+MISSING = f"{NAME} is not installed here"  # what every explanation begins with
 _FOLDER = Path(__file__).parent
 _FILES = {
     NAME: _FOLDER / "top.py",
@@ -43,7 +44,7 @@ def is_standing_in() -> bool:
 
 def explanation(name: str) -> str:
     """Return why something of torchvision is not there."""
-    return f"{NAME} is not installed here, and its stand-in has no {name}; it has {THERE}"
+    return f"{MISSING}, and its stand-in has no {name}; it has {THERE}"
 
 
 class _Finder:
