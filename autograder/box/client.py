@@ -144,13 +144,15 @@ class BoxClient:
         self._forgotten: list[int] = []
         limits = spec.limits
         self._running = backends.start(spec)
-        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
-        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
         try:
+            # Before the threads: a spare box has imported the submission in the time that they take to start.
             self._load_id = self._send_load()
         except BaseException:
-            self.close()
+            self._running.end()
+            self._running.output.close()
             raise
+        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
+        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
