@@ -21,7 +21,19 @@ FAMILIES = {
     "status.": {status.value for status in Status},
     "cli.": {
         f"{command}.short"
-        for command in ("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release")
+        for command in (
+            "list",
+            "start",
+            "check",
+            "doctor",
+            "data",
+            "validate",
+            "calibrate",
+            "new",
+            "release",
+            "roster",
+            "ledger",
+        )
     },
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
@@ -42,6 +54,8 @@ FAMILIES = {
     },
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
+    "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
+    "roster.column.": {"id", "name", "section", "email", "pseudonym"},
     "note.": set(KINDS),
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
 }

@@ -215,7 +215,7 @@ def _be_init(worker: int) -> NoReturn:
 
 
 def join_cgroups(opened: list[int]) -> None:
-    """Move this process, and so all that it will start, into the cgroups that the judge made and opened.
+    """Move this process, and so all that it will start, into the cgroups that the judge made, with the judge's rights.
 
     Why: what all processes of a box take together is bounded by nothing else. First, so that nothing goes uncounted.
     """
