@@ -42,7 +42,7 @@ FAMILIES = {
         *("solution", "device", "trainings", "longest", "attempt"),
         *("metric", "least", "median", "most", "full", "zero"),
     },
-    "doctor.isolation_": {"namespaces", "process"},
+    "doctor.isolation_": {"namespaces", "bwrap", "restricted", "process"},
     "doctor.name.": {"box", "isolation", "disk", "course"},
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
@@ -57,10 +57,10 @@ FAMILIES = {
     "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
     "roster.column.": {"id", "name", "section", "email", "pseudonym"},
     "note.": set(KINDS),
-    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
+    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}
+CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "disk", "protocol", "broken"}
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

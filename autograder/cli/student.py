@@ -14,7 +14,7 @@ from autograder.messages import text
 if TYPE_CHECKING:
     from autograder.judge.session import DataChoice
 
-ISOLATIONS = ("auto", "namespaces", "process")
+ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 
 
 @click.command("check", cls=GradeCommand, help=text("cli.check.help"))
