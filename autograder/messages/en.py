@@ -185,6 +185,7 @@ MESSAGES: dict[str, str] = {
     "expect.int": "{what} to be a whole number",
     "expect.size": "{what} to have shape ({size},) or ({size}, 1)",
     "expect.shape": "{what} to have shape {shape}",
+    "expect.at_most": "{what} to be at most {most} numbers",
     "expect.came_shape": "shape {shape}",
     "expect.came_none": "None (is a `return` missing?)",
     "expect.came_object": "an object of type {type}",

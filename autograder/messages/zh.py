@@ -179,6 +179,7 @@ MESSAGES: dict[str, str] = {
     "expect.int": "{what} 是整数",
     "expect.size": "{what} 的形状为 ({size},) 或 ({size}, 1)",
     "expect.shape": "{what} 的形状为 {shape}",
+    "expect.at_most": "{what} 最多有 {most} 个数值",
     "expect.came_shape": "形状 {shape}",
     "expect.came_none": "None（是不是漏了 return？）",
     "expect.came_object": "{type} 类型的对象",
