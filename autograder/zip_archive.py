@@ -12,7 +12,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -93,12 +93,18 @@ class LargeZip:
 
     def __init__(self, path: Path, skipped: Callable[[tuple[str, ...]], bool]) -> None:
         self._path = path
-        try:
-            with _errors_told(path):
-                self._archive = _opened(path.open("rb"), _MAX_LARGE_DIRECTORY_BYTES)
-                self._entries = {safe_name(_path(entry), path): entry for entry in _plain_files(self._archive, skipped)}
-        except TooLarge:
-            raise UsageError(text("usage.bad_zip", file=path.name, problem="TooLarge")) from None
+        with ExitStack() as failed, _errors_told(path):
+            file = failed.enter_context(path.open("rb"))
+            try:
+                self._archive = failed.enter_context(_opened(file, _MAX_LARGE_DIRECTORY_BYTES))
+            except TooLarge:
+                raise UsageError(text("usage.bad_zip", file=path.name, problem="TooLarge")) from None
+            self._entries = {safe_name(_path(entry), path): entry for entry in _plain_files(self._archive, skipped)}
+            self._open = failed.pop_all()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._open.close()
 
     @property
     def names(self) -> list[str]:

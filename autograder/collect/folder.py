@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
+from functools import cached_property
 from pathlib import Path
 
 from autograder.collect.found import Found, Refused
@@ -34,7 +35,20 @@ class _Files(ABC):
         """Return when a file was changed last."""
 
     def __iter__(self) -> Iterator[Found | Refused]:
-        """Yield what was handed in, one student after the other."""
+        """Yield what was handed in, one student after the other.
+
+        Raises:
+            UsageError: nothing of it can be read.
+        """
+        try:
+            yield from self._each()
+        finally:
+            self.close()
+
+    def close(self) -> None:  # noqa: B027 - a folder has nothing to close
+        """Close what is open."""
+
+    def _each(self) -> Iterator[Found | Refused]:
         for group in grouped(self.names()):
             try:
                 files = unpack(self._read_all(group), group.name)
@@ -96,15 +110,20 @@ class ZipSource(_Files):
     Args:
         path: a .zip.
         zone: by whose clock the times in it are; archives don't say.
-
-    Raises:
-        UsageError: it can't be read.
     """
 
     def __init__(self, path: Path, zone: tzinfo) -> None:
-        self._archive = LargeZip(path, is_skipped)
-        self._zone = zone
+        self._path, self._zone = path, zone
         self.label = f"zip:{path.name}"
+
+    @cached_property
+    def _archive(self) -> LargeZip:
+        return LargeZip(self._path, is_skipped)
+
+    def close(self) -> None:
+        """Close the archive."""
+        if "_archive" in vars(self):
+            self._archive.close()
 
     def names(self) -> list[str]:
         """Return the paths of all plain files."""
