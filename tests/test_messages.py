@@ -22,17 +22,8 @@ FAMILIES = {
     "cli.": {
         f"{command}.short"
         for command in (
-            "list",
-            "start",
-            "check",
-            "doctor",
-            "data",
-            "validate",
-            "calibrate",
-            "new",
-            "release",
-            "roster",
-            "ledger",
+            *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
+            *("pack", "collect", "assign", "roster", "ledger"),
         )
     },
     "validate.": {"solution", "stub"},
@@ -56,6 +47,8 @@ FAMILIES = {
     "start.": {"made", "refreshed", "same", "kept"},
     "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
     "roster.column.": {"id", "name", "section", "email", "pseudonym"},
+    "collect.outcome.": {"new", "again", "known", "unmatched", "doubtful", "refused"},
+    "collect.how.": {"manifest", "alias", "id", "name"},
     "note.": set(KINDS),
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
