@@ -33,6 +33,7 @@ LAYERS = (
         "schema",
         "doctor",
         "gradebook",
+        "pack",
     ),
     ("judge", "ledger", "report"),
     ("score", "box"),
@@ -62,7 +63,7 @@ INSIDE = (
 STAND_IN = ("stand_in.datasets", "stand_in.top", "stand_in.transforms")
 # Of sealed boxes: what the worker's process goes through before it is the worker.
 LINUX = tuple(sorted(f"linux.{file.stem}" for file in (PACKAGE / "box" / "linux").glob("[a-z]*.py")))
-SEALED = ("seal", "zygote", *LINUX)
+SEALED = ("seal", "zygote", "rehearsal", *LINUX)
 WIRE = {"numpy", "msgspec"}
 FRAMEWORKS = {"torch", "tensorflow", "keras", "torchvision", "jax"}
 

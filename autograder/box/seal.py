@@ -26,6 +26,7 @@ import signal
 import struct
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -65,7 +66,7 @@ class Layer(StrEnum):
 
 
 class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What the judge asks a zygote for: numbers.
+    """What the judge asks a zygote for: nothing secret.
 
     With it come descriptors: channel, output, status, then those of the datasets' files, then cgroups'.
     """
@@ -78,6 +79,11 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     files: int
     processes: int = 0
     datasets: tuple[int, ...] = ()  # by their places in mounted.KNOWN
+    # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
+    # and otherwise how many threads the user may have besides.
+    scratch: str = ""
+    user: int | None = None
+    tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -88,15 +94,15 @@ class Descriptors(NamedTuple):
     channel: int
     output: int
     status: int
-    datasets: tuple[int, ...]
     cgroups: tuple[int, ...]
+    datasets: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, request: SealRequest, given: Sequence[int]) -> Descriptors:
         """Sort what came with a request."""
         files = len(mounted.files_of(request.datasets))
         channel, output, status, *rest = given
-        return cls(channel, output, status, tuple(rest[:files]), tuple(rest[files:]))
+        return cls(channel, output, status, cgroups=tuple(rest[files:]), datasets=tuple(rest[:files]))
 
 
 class Kept(NamedTuple):
@@ -128,14 +134,25 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
     return Prepared(rules, filters)
 
 
-def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
+def enter(
+    request: SealRequest,
+    descriptors: Descriptors,
+    prepared: Prepared,
+    take_away: Callable[[SealRequest], None] | None = None,
+) -> None:
     """Become init, fork the worker, and return in the worker, sealed. In init it does not return.
 
     Broken setups end here: the status socket says why, and the judge takes it for its own fault.
+
+    Args:
+        request: the limits.
+        descriptors: what came with it.
+        prepared: what the boxes are sealed by.
+        take_away: the namespaces, mounts and rights; `isolate`, where it is left out.
     """
     try:
         kept = keep_descriptors(descriptors)
-        isolate(request, kept.datasets)
+        (take_away or partial(isolate, datasets=kept.datasets))(request)
         worker = os.fork()
         if worker:
             _be_init(worker)

@@ -80,9 +80,10 @@ class Worker:
         """Answer until the judge closes the channel."""
         with contextlib.suppress(ChannelClosed):
             while True:
-                self._serve_one()
+                self.serve_one()
 
-    def _serve_one(self) -> None:
+    def serve_one(self) -> None:
+        """Answer one request."""
         frame = self._channel.receive()
         request = decode_request(frame.header)
         reader = ArrayReader(frame.payload)
@@ -121,11 +122,9 @@ class Worker:
     def _load(self, request: Load, reader: ArrayReader) -> Loaded:
         self._generation = request.generation
         files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents)}
-        _limit_self(request)
+        self.set_up(request)
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
-        plotting.draw_with_agg()
-        advice.note_numeric_warnings()
         importing.import_frameworks(request.frameworks)
         mounted.offer(request.datasets)
         stand_in.offer()
@@ -154,6 +153,12 @@ class Worker:
                 device_problem=available.problem,
             ),
         )
+
+    def set_up(self, request: Load) -> None:
+        """Change this process for good, before the first file of the student's is there."""
+        _limit_self(request)
+        plotting.draw_with_agg()
+        advice.note_numeric_warnings()
 
     def _perform(  # noqa: PLR0911 - one return a kind
         self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder
