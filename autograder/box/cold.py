@@ -32,7 +32,7 @@ def main() -> None:
     zygote.send_descriptor(descriptors.status, seal.STARTED, os.pidfd_open(os.getpid()))
     prepared = seal.prepare(needed_folders([_PACKAGE]))
     seal.enter(request, descriptors, prepared, settle)
-    zygote.work()
+    zygote.work([])
 
 
 def attempt() -> None:
