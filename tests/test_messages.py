@@ -21,7 +21,10 @@ FAMILIES = {
     "status.": {status.value for status in Status},
     "cli.": {
         f"{command}.short"
-        for command in ("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release")
+        for command in (
+            *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
+            *("pack", "collect", "assign", "roster", "ledger"),
+        )
     },
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
@@ -42,6 +45,10 @@ FAMILIES = {
     },
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
+    "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
+    "roster.column.": {"id", "name", "section", "email", "pseudonym"},
+    "collect.outcome.": {"new", "again", "known", "unmatched", "doubtful", "refused"},
+    "collect.how.": {"manifest", "alias", "id", "name"},
     "note.": set(KINDS),
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }

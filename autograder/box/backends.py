@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from autograder.box import plain
@@ -73,6 +74,10 @@ class Started(Protocol):
         """Return what is known of its end."""
         ...
 
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset that is mounted."""
+        ...
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> Watch:
         """Have `on_excess` called, once, when everything in it together takes more memory."""
         ...
@@ -85,7 +90,8 @@ def start(spec: BoxSpec) -> Started:
         OSError: this system can't make one of that isolation.
     """
     if spec.isolation == PROCESS:
-        return _PlainBox(plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu"))
+        running = plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu")
+        return _PlainBox(running, spec.datasets)
     if sys.platform != "linux" or spec.isolation not in ISOLATIONS:
         raise OSError(f"no isolation called {spec.isolation}")
     from autograder.box import bwrap, restricted, sealed
@@ -93,13 +99,21 @@ def start(spec: BoxSpec) -> Started:
     return {NAMESPACES: sealed.start, BWRAP: bwrap.start, RESTRICTED: restricted.start}[spec.isolation](spec)
 
 
+def replenish(spec: BoxSpec) -> None:
+    """Start what is wanted ahead of the next box; to be called once this one is busy, or has nothing to do any more."""
+    if spec.isolation == NAMESPACES:
+        from autograder.box import sealed
+
+        sealed.replenish(spec)
+
+
 class _PlainBox:
     """The plain backend's functions as an object."""
 
     isolation = PROCESS
 
-    def __init__(self, running: plain.Running) -> None:
-        self._running = running
+    def __init__(self, running: plain.Running, datasets: Mapping[str, Path]) -> None:
+        self._running, self._datasets = running, datasets
         self.channel, self.output = running.channel, running.output
 
     @property
@@ -114,6 +128,9 @@ class _PlainBox:
 
     def evidence(self) -> Evidence:
         return Evidence()
+
+    def dataset_folder(self, name: str) -> str:
+        return str(self._datasets[name])  # this backend hides no files
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> plain.MemoryWatch:
         return plain.MemoryWatch(self._running.process.pid, max_bytes, on_excess)
