@@ -23,7 +23,10 @@ MAX_DEPTH = 32  # nested containers in one value
 MAX_ITEMS = 500_000  # values in one message
 MAX_FILES = 1000  # of a folder that is moved from box to box
 MAX_NDIM = 8
-MAX_DIMENSION = 1 << 31  # of one axis; an empty array may have no bytes and yet an axis of 2**62
+MAX_DIMENSION = 1 << 31  # of one axis
+# SECURITY: of all axes but those of length 0. An empty array has no bytes and may yet have 2**62 rows, each of which is
+# a list once somebody takes it for one.
+MAX_EMPTY_ROWS = 1 << 16
 
 # Exit statuses of the worker: its channel was closed; something that Python itself works with was replaced.
 CHANNEL_LOST, BROKEN = 97, 98
@@ -322,6 +325,11 @@ def decode_reply(header: bytes) -> Reply:
         raise ProtocolError(f"not a message of the protocol: {str(error)[:200]}") from None
 
 
+def is_hollow(shape: list[int] | tuple[int, ...]) -> bool:
+    """Return whether an array has no values, and more rows than any that is empty by chance."""
+    return 0 in shape and math.prod(axis or 1 for axis in shape) > MAX_EMPTY_ROWS
+
+
 class ArrayReader:
     """Cuts a payload into arrays, in order, checking each node against the bytes that are left."""
 
@@ -339,6 +347,7 @@ class ArrayReader:
             node.dtype not in DTYPES
             or len(node.shape) > MAX_NDIM
             or not all(0 <= axis <= MAX_DIMENSION for axis in node.shape)
+            or is_hollow(node.shape)
         ):
             raise ProtocolError(f"an array of dtype {node.dtype[:20]!r} and shape {node.shape[:10]} can't be")
         dtype = np.dtype(node.dtype)

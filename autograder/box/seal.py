@@ -194,6 +194,7 @@ def isolate(request: SealRequest) -> None:
         mounts.mount_scratch(mounts.Quota(request.disk_bytes, request.files))
     if Layer.PROC not in without:
         mounts.mount_proc(read_only=True)
+        mounts.cover_proc()
     if Layer.USER not in without:
         # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
         # within its reach.

@@ -16,6 +16,7 @@ from autograder.messages import Text, text
 
 _SHOWN_CHARS = 100
 _SHOWN_ITEMS = 6
+_MOST_NUMBERS = 1 << 27  # of an array whose shape the check does not know: 1 GB as float64
 
 
 class CheckFailed(AssertionError):
@@ -68,7 +69,9 @@ def _items(values: Any) -> str:
 def _show_array(array: np.ndarray[Any, Any]) -> str:
     if array.size <= _SHOWN_ITEMS:
         return text("show.small_array", values=array.tolist(), shape=array.shape)
-    return text("show.array", shape=array.shape, dtype=array.dtype, values=_items(array.reshape(-1).tolist()))
+    # SECURITY: cut first: as Python's numbers an array of a gigabyte takes nine.
+    first = array.flat[:_SHOWN_ITEMS].tolist()
+    return text("show.array", shape=array.shape, dtype=array.dtype, values=_items(first))
 
 
 def as_array(
@@ -85,14 +88,16 @@ def as_array(
     plain = _plain_array(value)
     if plain.dtype.kind not in "biuf":
         raise CheckFailed(text("expect.numbers", what=what), _came(value), _hint(value))
-    array = plain.astype(np.float64)
+    # SECURITY: the shape first: as float64 an array of bytes takes eight times as much.
     if size is not None:
-        if array.shape not in {(size,), (size, 1)}:
-            raise CheckFailed(text("expect.size", what=what, size=size), text("expect.came_shape", shape=array.shape))
-        array = array.reshape(size)
-    if shape is not None and array.shape != shape:
-        raise CheckFailed(text("expect.shape", what=what, shape=shape), text("expect.came_shape", shape=array.shape))
-    return array
+        if plain.shape not in {(size,), (size, 1)}:
+            raise CheckFailed(text("expect.size", what=what, size=size), text("expect.came_shape", shape=plain.shape))
+        plain = plain.reshape(size)
+    if shape is not None and plain.shape != shape:
+        raise CheckFailed(text("expect.shape", what=what, shape=shape), text("expect.came_shape", shape=plain.shape))
+    if plain.size > _MOST_NUMBERS:
+        raise CheckFailed(text("expect.numbers", what=what), show(plain))
+    return plain.astype(np.float64)
 
 
 def as_number(value: object, *, what: str) -> float:

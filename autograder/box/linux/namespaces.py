@@ -59,8 +59,17 @@ def own_ids() -> Ids:
 
 def unused_id() -> int:
     """Return a number that is no user of this machine."""
-    used = {entry.pw_uid for entry in pwd.getpwall()}
-    return next(number for number in _FREE_IDS if number not in used)
+    return next(number for number in _FREE_IDS if not _is_used(number))
+
+
+def _is_used(number: int) -> bool:
+    # SECURITY: asked one by one: the list of all users would stay in the memory of the process that boxes are forked
+    # from. And where users are kept by a directory service, it takes a minute.
+    try:
+        pwd.getpwuid(number)
+    except KeyError:
+        return False
+    return True
 
 
 def become(user: int) -> None:
