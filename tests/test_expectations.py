@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -212,6 +213,35 @@ def test_a_list_of_texts_costs_no_more_memory_than_it_has():
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("convert", [show, *(partial(failure, call, what="f(x)") for call in (as_number, as_int))])
+def test_security_to_show_a_large_array_takes_no_memory(convert):
+    """As Python's numbers it takes nine times what it takes as bytes."""
+    value = np.zeros(10_000_000, np.uint8)
+    tracemalloc.start()
+    try:
+        convert(value)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("wanted", [{"shape": (3,)}, {"size": 3}])
+def test_security_the_shape_is_looked_at_before_the_array_is_copied(wanted):
+    value = np.zeros(10_000_000, np.uint8)
+    tracemalloc.start()
+    try:
+        failure(as_array, value, what="f(x)", **wanted)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_security_an_array_of_a_gigabyte_is_not_made_one_of_eight(monkeypatch):
+    monkeypatch.setattr("autograder.judge.expectations._MOST_NUMBERS", 1000)
+    assert as_array(np.zeros(1000, np.uint8), what="f(x)").dtype == np.float64
+    assert "1001" in failure(as_array, np.zeros(1001, np.uint8), what="f(x)").came
 
 
 # --- what came ------------------------------------------------------------------------------------------------------

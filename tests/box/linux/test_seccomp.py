@@ -194,6 +194,38 @@ def test_security_no_profile_allows_what_leads_out(profile, name):
     assert decided(profile, name) == refused(errno.EPERM)
 
 
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+@pytest.mark.parametrize("name", ["sync", "syncfs", "fsync", "fdatasync", "sync_file_range", "msync", "fadvise64"])
+def test_security_what_keeps_the_machines_disks_busy_is_not_done_and_succeeds(profile, name):
+    assert decided(profile, name) == ERRNO
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+@pytest.mark.parametrize(
+    "command", [5, 8, 10, 37, 1024, 1026], ids=["GETLK", "SETOWN", "SETSIG", "OFD_SETLK", "SETLEASE", "NOTIFY"]
+)
+def test_security_no_descriptor_tells_of_other_processes(profile, command):
+    assert decided(profile, "fcntl", 5, command) == refused(errno.EINVAL)
+    assert decided(profile, "fcntl", 5, 1) == decided(profile, "fcntl", 5, 1030) == ALLOW
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+@pytest.mark.parametrize("option", [17, 26, 59, 77], ids=["PEERCRED", "ATTACH_FILTER", "PEERGROUPS", "PEERPIDFD"])
+def test_security_the_channel_does_not_tell_who_is_at_its_other_end(profile, option):
+    for name in ("getsockopt", "setsockopt"):
+        assert decided(profile, name, 3, 1, option) == refused(errno.ENOPROTOOPT)
+
+
+@pytest.mark.parametrize(("processes", "said"), [(False, refused(errno.EPERM)), (True, ALLOW)])
+def test_security_descriptors_are_handed_over_where_there_are_processes_to_take_them(processes, said):
+    profile = Profile(processes=processes)
+    assert decided(profile, "sendmsg", 3, 0, 0) == decided(profile, "recvmsg", 3, 0, 0) == said
+    out_of_band = 1
+    for name in ("sendto", "recvfrom"):
+        assert decided(profile, name, 3, 0, 0, 0) == ALLOW
+        assert decided(profile, name, 3, 0, 0, out_of_band) == refused(errno.EOPNOTSUPP)
+
+
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
