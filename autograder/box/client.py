@@ -12,13 +12,14 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograder.box import backends
+from autograder.box.advice import Note
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
 from autograder.box.interpreter import Interpreter, ours
 from autograder.box.output import OutputDrain, shown
@@ -36,6 +37,7 @@ from autograder.box.protocol import (
     Request,
     Returned,
     Sync,
+    Synced,
     Value,
     decode_reply,
 )
@@ -46,6 +48,7 @@ _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or neve
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_MOST = 10_000  # in one message
+_FORGOTTEN_MOST = 100_000  # a box that hands out more, to fill the judge's memory, keeps them
 _RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
 _LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
 
@@ -68,7 +71,7 @@ class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken, seal
+    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, disk, signal, exit, protocol, broken, seal
     detail: str = ""  # seconds, MiB, the signal's name, the exit status
 
 
@@ -106,6 +109,13 @@ class StudentRaised(Exception):
         self.raised = raised
 
 
+class Told(NamedTuple):
+    """What a box told beside its answers: a claim."""
+
+    printed: str = ""  # the end of it
+    notes: Sequence[Note] = ()
+
+
 class Answer(NamedTuple):
     """A value as it came, with what cuts its arrays out of the payload."""
 
@@ -136,13 +146,15 @@ class BoxClient:
         self._forgotten: list[int] = []
         limits = spec.limits
         self._running = backends.start(spec)
-        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
-        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
         try:
+            # Before the threads: a spare box has imported the submission in the time that they take to start.
             self._load_id = self._send_load()
         except BaseException:
-            self.close()
+            self._running.end()
+            self._running.output.close()
             raise
+        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
+        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -205,24 +217,35 @@ class BoxClient:
         reply, reader = self._exchange(make(request_id), arrays, deadline or within(self._spec.limits.call_s))
         if isinstance(reply, Raised):
             raise StudentRaised(reply)
-        return Answer(reply.value if isinstance(reply, Returned) else None, reader)
+        if not isinstance(reply, Returned):
+            raise self.reject(ProtocolError("an answer of another kind"))
+        return Answer(reply.value, reader)
 
     def forget(self, number: int) -> None:
         """Note that a handle is no longer used; the object is released with some later request."""
-        self._forgotten.append(number)
+        if len(self._forgotten) < _FORGOTTEN_MOST:
+            self._forgotten.append(number)
 
     def take_output(self) -> str:
         """Return the tail of what the student's code printed since the last time."""
+        return self.take_advice().printed
+
+    def take_advice(self) -> Told:
+        """Return what the box told since the last time: the tail of what was printed, and its notes.
+
+        A dead box's notes are lost with it; the tail is kept on this side.
+        """
         if not self.alive:
-            return shown(self._output.take_all(_TAIL_WAIT_S))
+            return Told(shown(self._output.take_all(_TAIL_WAIT_S)))
         if self._loaded is None and self._load_failure is None:
-            return ""  # nobody has waited for the import yet: its output belongs to whoever does
+            return Told()  # nobody has waited for the import yet: its output belongs to whoever does
         marker = f"\0{secrets.token_hex(8)}\0"
         try:
-            self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC)
+            reply, _ = self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC)
         except BoxDied:
-            return shown(self._output.take_all(_TAIL_WAIT_S))
-        return shown(self._output.take(marker.encode(), _TAIL_WAIT_S))
+            return Told(shown(self._output.take_all(_TAIL_WAIT_S)))
+        notes = reply.notes if isinstance(reply, Synced) else ()
+        return Told(shown(self._output.take(marker.encode(), _TAIL_WAIT_S)), notes)
 
     def close(self) -> None:
         """End the box and everything in it. Safe to call twice."""
@@ -257,6 +280,7 @@ class BoxClient:
 
     def _wait_for_load(self) -> Loaded:
         reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
+        backends.replenish(self._spec)
         if isinstance(reply, Raised):
             self._load_failure = StudentRaised(reply)
             raise self._load_failure
@@ -325,6 +349,8 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+        if evidence.disk_exceeded:
+            return self._kill(Cause(Status.OUTPUT, "disk", str(self._spec.limits.file_mb)))
         return self._kill(_cause_of_exit(status))
 
 

@@ -17,9 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from autograder import __version__
+from autograder.box.backends import RESTRICTED
 from autograder.box.interpreter import Interpreter, choose, package_of
+from autograder.box.probe import probe
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import ConfigError, InternalError, UsageError
+from autograder.judge.advice import merged
 from autograder.judge.session import AttemptOptions, JudgeSession, is_in_task
 from autograder.judge.verdict import verdict_of
 from autograder.messages import text
@@ -232,6 +235,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         status=attempt_status(checks),
         message=_load_message(session),
         isolation=boxes.isolation,
+        isolation_missing=_isolation_missing(boxes.isolation),
         data=session.data,
         device=loaded.device if loaded else "cpu",
         device_name=loaded.device_name if loaded else "",
@@ -242,6 +246,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         duration_s=duration_s,
         checks=checks,
         metrics=_all_metrics(checks),
+        notes=merged(note for check in checks if not check.hidden for note in check.notes),
         hidden_points_not_run=_hidden_points_left(session),
         environment=Environment(
             python=loaded.python if loaded else session.python.version,
@@ -256,6 +261,13 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         autograder_version=__version__,
         checks_sha256=assignment.checks_sha256,
     )
+
+
+def _isolation_missing(isolation: str) -> str:
+    """Return what stands in the way of stricter isolations than `restricted`, where it was taken for want of them."""
+    if isolation != RESTRICTED:
+        return ""
+    return " ".join(missing.explained() for missing in probe().stricter_missing())
 
 
 def _hidden_points_left(session: JudgeSession) -> float:

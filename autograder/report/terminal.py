@@ -15,7 +15,7 @@ from rich.text import Text
 
 from autograder.messages import printable, text
 from autograder.report.flowing import Flowing
-from autograder.results import CheckResult, MetricResult, Report, Status
+from autograder.results import CheckResult, MetricResult, Note, Report, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +82,8 @@ def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[Renderab
     yield _score(report)
     if report.hidden_points_not_run:
         yield Text(text("report.hidden_not_run", points=shown_points(report.hidden_points_not_run)), style="dim")
+    for note in report.notes:
+        yield _safe(_noted(note), "dim")
     if verbose:
         yield from _environment(report)
 
@@ -109,7 +111,13 @@ def _head(report: Report, *, verbose: bool) -> Text:
     where = text("report.where", framework=framework, device=device, isolation=report.isolation)
     if report.data == "full":
         where += f" · {text('report.full_data')}"
-    return line.append_text(_safe(where, "dim"))
+    line.append_text(_safe(where, "dim"))
+    if report.isolation_missing:
+        said = text(
+            "report.isolation_missing_why" if verbose else "report.isolation_missing", why=report.isolation_missing
+        )
+        line.append_text(_safe(f"\n{said}", "dim"))
+    return line
 
 
 def _nothing_ran(report: Report) -> Iterator[RenderableType]:
@@ -211,6 +219,11 @@ def _score(report: Report) -> Text:
     line.append(f"  {text(f'status.{shown.value}')}  ", style=style)
     line.append(text("report.duration", seconds=f"{report.duration_s:.1f}"), style="dim")
     return line
+
+
+def _noted(note: Note) -> str:
+    said = note.text if note.times == 1 else text("report.note_times", note=note.text, times=note.times)
+    return text("report.note", note=said)
 
 
 def _environment(report: Report) -> Iterator[RenderableType]:

@@ -48,6 +48,7 @@ class Attack(BaseModel):
     limits: dict[str, float] = {}
     only: Literal["", "x86_64"] = ""
     without: tuple[Layer, ...] = ()
+    rights: Literal["", "root"] = ""
     kernel: str = "5.13"
 
     def marks(self) -> Iterator[pytest.MarkDecorator]:
@@ -56,6 +57,8 @@ class Attack(BaseModel):
 
     def marks_of_proof(self) -> Iterator[pytest.MarkDecorator]:
         yield from self.marks()
+        if self.rights == "root" and os.getuid() != 0:
+            yield pytest.mark.skip(reason="for root")
         if _version(platform.release()) < _version(self.kernel):
             yield pytest.mark.skip(reason=f"what it tries came with Linux {self.kernel}")
 
