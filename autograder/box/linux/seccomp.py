@@ -121,10 +121,13 @@ def _decide(rule: Rule) -> list[Instruction]:
             return [_answer(ALLOW)]
         case Refuse(error):
             return [_answer(ERRNO | error)]
-        case OneOf():
-            return [*_unless(rule), _answer(ALLOW)]
+        case OneOf(argument, values, error):
+            last = len(values)
+            tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(values)]
+            return [_low(argument), *tests, _answer(ERRNO | error), _answer(ALLOW)]
         case Every(each):
-            return [*(instruction for one in each for instruction in _unless(one)), _answer(ALLOW)]
+            # Each decision ends in the one place where it allows: without that, it goes on with the next.
+            return [*(instruction for one in each for instruction in _decide(one)[:-1]), _answer(ALLOW)]
         case Bits(argument, none_of, all_of, error):
             # Each comparison that fails falls on the refusal; the second one jumps over it.
             return [
@@ -144,13 +147,6 @@ def _decide(rule: Rule) -> list[Instruction]:
                 _answer(ERRNO | error),
                 _answer(ALLOW),
             ]
-
-
-def _unless(rule: OneOf) -> list[Instruction]:
-    """Refuse where the argument is none of the values; otherwise go on behind."""
-    last = len(rule.values)
-    tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(rule.values)]
-    return [_low(rule.argument), *tests, _answer(ERRNO | rule.otherwise)]
 
 
 def _low(argument: int) -> Instruction:
