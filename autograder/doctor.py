@@ -25,8 +25,8 @@ from autograder.diagnosis import (
     PythonFinding,
 )
 from autograder.errors import ConfigError, GradeError, UsageError
+from autograder.judge.isolation import choose_isolation
 from autograder.judge.machine import FRAMEWORKS, KnownFramework, ask_box, ask_frameworks
-from autograder.judge.session import choose_isolation
 from autograder.messages import text
 from autograder.messages.commands import quoted
 from autograder.report.terminal import device_text
@@ -133,8 +133,10 @@ def _absent(name: str, python: Interpreter, *, others: bool) -> Finding:
 
 def _isolation(python: Interpreter) -> Iterator[Finding]:
     """Say how the student's code is shut in here, and for each layer that is missing how to get it."""
-    name = choose_isolation("auto", "auto", python)
-    yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{name}"))
+    choice = choose_isolation("auto", "auto", python, (Path.home(),))
+    yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{choice.isolation}"))
+    if choice.why:
+        yield Finding(name="isolation", health=Health.OPTIONAL, said=choice.why)
     for missing in probe().missing:
         said, hint = text("doctor.isolation_weaker"), missing.explained()
         yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint=hint)

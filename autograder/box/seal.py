@@ -24,7 +24,7 @@ import os
 import signal
 import struct
 from collections.abc import Callable
-from enum import StrEnum
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -46,7 +46,7 @@ SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status sock
 _MOST_TEXT = 2000
 
 
-class Layer(StrEnum):
+class Layer(str, Enum):  # noqa: UP042 - StrEnum is Python 3.11's
     """What can be left out, for the tests that show what a layer is good for."""
 
     SCRATCH = "scratch"

@@ -60,7 +60,9 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
         without: layers to leave out; for the tests that show what each is good for.
     """
     kind = Kind(
-        Key(spec.frameworks, spec.limits.threads, spec.device == "cpu"), request_for(spec.limits, without), spec.limits
+        Key(spec.frameworks, spec.limits.threads, spec.device == "cpu", spec.python),
+        request_for(spec.limits, without),
+        spec.limits,
     )
     waiting = _spares.setdefault(kind, [])
     box = _take_spare(waiting) or _fork(kind)

@@ -60,7 +60,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv.pop()))
     control.set_inheritable(False)
     begin = msgspec.msgpack.decode(control.recv(MAX_MESSAGE_BYTES), type=Begin)
-    folders = needed_folders([Path(__file__).resolve().parents[1]])
+    folders = needed_folders([Path(__file__).resolve().parents[1], Path(msgspec.__file__).parent])
     enter_jail(folders, control)
     import_and_warm(begin)
     prepared = seal.prepare(folders)._replace(set_threads=seal.thread_setters())

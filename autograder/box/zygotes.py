@@ -6,23 +6,22 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import socket
 import subprocess
-import sys
 import tempfile
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from autograder.box import plain
-from autograder.box.interpreter import ours
+from autograder.box.interpreter import Interpreter, ours
 from autograder.box.linux import mounts
 from autograder.box.seal import SealRequest
 from autograder.box.zygote import Begin
 
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.zygote import main; main()"
+_START = f"{plain.LOAD_PACKAGES}from autograder.box.zygote import main\nmain()\n"
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 
 
@@ -32,6 +31,7 @@ class Key(NamedTuple):
     frameworks: tuple[str, ...]
     threads: int
     cpu_only: bool
+    python: Interpreter = ours()
 
 
 class ZygoteGone(OSError):
@@ -44,13 +44,14 @@ class ZygoteProcess:
     def __init__(self, key: Key) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = plain.environment(mounts.SCRATCH, os.environ, ours(), threads=key.threads, cpu_only=key.cpu_only)
+        python = key.python
+        environment = plain.environment(mounts.SCRATCH, os.environ, python, threads=key.threads, cpu_only=key.cpu_only)
         # numpy's library starts its threads when it is imported, and a zygote must not have any.
         environment["OPENBLAS_NUM_THREADS"] = "1"
-        package_root = str(Path(__file__).resolve().parents[2])
+        command = [python.executable, "-B", "-X", "utf8", "-c", _START, plain.PACKAGE, python.codec]
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, str(theirs.fileno())],
+                [*command, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -59,7 +60,8 @@ class ZygoteProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        self._send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads)), [])
+        with contextlib.suppress(ZygoteGone):  # whoever asks it for a box is told
+            self._send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads)), [])
 
     @property
     def alive(self) -> bool:

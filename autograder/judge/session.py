@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from autograder import datasets
-from autograder.box.backends import PROCESS
 from autograder.box.client import BoxSpec
 from autograder.box.interpreter import Interpreter, ours
-from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
-from autograder.errors import GradeError, UsageError
+from autograder.errors import GradeError
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
+from autograder.judge.isolation import choose_isolation
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.near_miss import Handout, handout_of
@@ -59,32 +58,6 @@ def data_in_use(assignment: LoadedAssignment, asked: DataChoice) -> Literal["", 
     return "full" if assignment.embedded_data is None else asked
 
 
-def choose_isolation(wanted: str, device: str, python: Interpreter) -> str:
-    """Return the isolation to use.
-
-    Args:
-        wanted: by name, or "auto" for the strictest that works here; the environment may say what "auto" is.
-        device: a sealed box has no GPU; where one may be used, "auto" does without the seal.
-        python: a sealed box is forked from a process of grade's own Python; with another, "auto" does without, too.
-
-    Raises:
-        UsageError: it does not work here.
-    """
-    if wanted == "auto":
-        wanted = os.environ.get("GRADE_ISOLATION", "auto")
-    may_use_gpu = device != "cpu" and has_gpu()
-    if wanted == PROCESS or (wanted == "auto" and (may_use_gpu or not python.is_ours)):
-        return PROCESS
-    if not python.is_ours:
-        raise UsageError(text("usage.isolation_python", isolation=wanted), hint=text("usage.no_isolation_hint"))
-    found = probe()
-    if wanted == "auto":
-        return found.best
-    if why := found.why_not(wanted):
-        raise UsageError(text("usage.no_isolation", isolation=wanted, why=why), hint=text("usage.no_isolation_hint"))
-    return wanted
-
-
 class JudgeSession:
     """Runs nothing by itself: the plugin tells it which check begins and what it raised.
 
@@ -117,6 +90,10 @@ class JudgeSession:
             self.dataset()  # now: in a check, a dataset that is not on this machine would be the check's mistake
         self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
         self.limits = limits_for(assignment.limits, self.reference)
+        private = (assignment.folder, assignment.root, Path.home())
+        choice = choose_isolation(options.isolation, options.device, self.python, private)
+        if choice.why:
+            options.listener.notice(text("isolation.without_seal", why=choice.why))
         self.boxes = Boxes(
             BoxSpec(
                 files=submission.files,
@@ -126,7 +103,7 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 python=self.python,
-                isolation=choose_isolation(options.isolation, options.device, self.python),
+                isolation=choice.isolation,
             ),
             assignment.spec.entry,
             options.listener,

@@ -578,7 +578,6 @@ MESSAGES: dict[str, str] = {
     # --- isolation --------------------------------------------------------------------------------------------------
     "cli.check.isolation": "How your code is shut in; auto takes the strictest there is.",
     "usage.no_isolation": "isolation `{isolation}` can't be had here. {why}",
-    "usage.isolation_python": "A box of another Python (--python) can't be `{isolation}` yet.",
     "usage.no_isolation_hint": "Leave --isolation out: the strictest that works here is taken.",
     "isolation.namespaces": "This system makes no user namespaces for you ({problem}). On Ubuntu 23.10 and later: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in a container: start it with `--security-opt seccomp=unconfined`, or with the right to make user namespaces.",
     "isolation.root": "A namespace can be made, but no root of its own ({problem}). In a container, start it with `--security-opt systempaths=unconfined --security-opt apparmor=unconfined`.",
@@ -587,4 +586,9 @@ MESSAGES: dict[str, str] = {
     "isolation.cgroup": "No control group can be made here ({problem}), so memory is bounded for each process by itself, and for all together only as fast as it is looked at, five times a second. To get one, run as root, or where systemd has prepared one for you.",
     "isolation.no_such": "There is no such isolation; there are: {names}.",
     "isolation.unknown": "It needs Linux; this is {platform}.",
+    # --- sealed boxes with another Python
+    "isolation.python_fails": "A sealed box can't be had with {python}: {problem}",
+    "isolation.python_version": "In a sealed box, {python} would be Python {came} instead of {version}: its own library can't be found there.",
+    "isolation.python_shows": "A sealed box with this Python would show {shown} to the student's code, and in there lies {private}.",
+    "isolation.without_seal": "{why} The checks run in an ordinary process instead (isolation `process`).",
 }

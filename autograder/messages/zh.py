@@ -571,7 +571,6 @@ MESSAGES: dict[str, str] = {
     # --- isolation --------------------------------------------------------------------------------------------------
     "cli.check.isolation": "用哪种方式隔离你的代码；auto 选本机可用的最严格的一种。",
     "usage.no_isolation": "本机无法使用隔离方式 `{isolation}`。{why}",
-    "usage.isolation_python": "用别的 Python（--python）运行时，还不能使用隔离方式 `{isolation}`。",
     "usage.no_isolation_hint": "去掉 --isolation，会自动选用本机可用的最严格的隔离方式。",
     "isolation.namespaces": "系统不允许你创建用户命名空间（{problem}）。Ubuntu 23.10 及更新版本请运行 `sysctl kernel.apparmor_restrict_unprivileged_userns=0`；容器请用 `--security-opt seccomp=unconfined` 启动，或授予创建用户命名空间的权限。",
     "isolation.root": "命名空间可以创建，但无法挂载独立的根目录（{problem}）。容器请用 `--security-opt systempaths=unconfined --security-opt apparmor=unconfined` 启动。",
@@ -580,4 +579,9 @@ MESSAGES: dict[str, str] = {
     "isolation.cgroup": "本机无法创建控制组（{problem}）：内存只能逐个进程限制，总量靠每秒五次的检查来限制。以 root 身份运行，或使用 systemd 预先分配的控制组，即可解决。",
     "isolation.no_such": "没有这种隔离方式；可用的有：{names}。",
     "isolation.unknown": "需要 Linux，本机是 {platform}。",
+    # --- sealed boxes with another Python
+    "isolation.python_fails": "用 {python} 无法建立封闭的沙箱：{problem}",
+    "isolation.python_version": "在封闭的沙箱里，{python} 会变成 Python {came}，而不是 {version}：沙箱里找不到它自己的库。",
+    "isolation.python_shows": "用这个 Python 时，封闭的沙箱会让学生的代码看到 {shown}，而 {private} 就在其中。",
+    "isolation.without_seal": "{why}检查将改在普通进程中运行（隔离方式 `process`）。",
 }

@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,8 +18,8 @@ from autograder.box.interpreter import ours
 from autograder.box.linux import cgroup, landlock, numbers, seccomp
 from autograder.box.probe import Attempt, Missing, Probe, probe, try_in_fork
 from autograder.errors import UsageError
-from autograder.judge import session
-from autograder.judge.session import choose_isolation
+from autograder.judge import isolation
+from autograder.judge.isolation import choose_isolation
 from autograder.messages import set_language
 from tests.box.conftest import sealed_only
 from tests.box.linux.conftest import in_fork
@@ -161,24 +160,17 @@ def test_a_system_that_refuses_a_call_is_found_out_by_trying(refused, layer):
 )
 def test_the_isolation_is_the_strictest_unless_it_is_named(monkeypatch, case):
     found, gpu, wanted, device, environment, chosen = case
-    monkeypatch.setattr(session, "probe", lambda: found)
-    monkeypatch.setattr(session, "has_gpu", lambda: gpu)
+    monkeypatch.setattr(isolation, "probe", lambda: found)
+    monkeypatch.setattr(isolation, "has_gpu", lambda: gpu)
     monkeypatch.setenv("GRADE_ISOLATION", environment or "auto")
-    assert choose_isolation(wanted, device, ours()) == chosen
+    assert choose_isolation(wanted, device, ours()).isolation == chosen
 
 
 @pytest.mark.parametrize(
     ("wanted", "said"), [("namespaces", "Operation not permitted"), ("no-such-thing", "namespaces, process")]
 )
 def test_an_isolation_that_can_not_be_had_is_refused_with_the_reason(monkeypatch, wanted, said):
-    monkeypatch.setattr(session, "probe", lambda: OPEN)
+    monkeypatch.setattr(isolation, "probe", lambda: OPEN)
     with pytest.raises(UsageError) as caught:
         choose_isolation(wanted, "cpu", ours())
     assert said in str(caught.value)
-
-
-def test_a_box_of_another_python_is_not_sealed_and_says_so():
-    other = replace(ours(), is_ours=False)
-    assert choose_isolation("auto", "cpu", other) == "process"
-    with pytest.raises(UsageError, match="of another Python"):
-        choose_isolation("namespaces", "cpu", other)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from autograder.box.linux.namespaces import Namespace
 
@@ -119,7 +119,7 @@ class Allow(NamedTuple):
     """Always allowed."""
 
 
-Rule = Allow | Refuse | OneOf | Bits | IsNull
+Rule = Union[Allow, Refuse, OneOf, Bits, IsNull]  # noqa: UP007 - evaluated, by Python 3.9 too
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import Allow, Bits, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
@@ -111,34 +111,33 @@ def _if_number(number: int, decision: list[Instruction]) -> list[Instruction]:
 
 
 def _decide(rule: Rule) -> list[Instruction]:
-    match rule:
-        case Allow():
-            return [_answer(ALLOW)]
-        case Refuse(error):
-            return [_answer(ERRNO | error)]
-        case OneOf(argument, values, error):
-            last = len(values)
-            tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(values)]
-            return [_low(argument), *tests, _answer(ERRNO | error), _answer(ALLOW)]
-        case Bits(argument, none_of, all_of, error):
-            # Each comparison that fails falls on the refusal; the second one jumps over it.
-            return [
-                _low(argument),
-                Instruction(IF_ANY_BIT, 2, 0, none_of),
-                Instruction(AND, 0, 0, all_of),
-                Instruction(IF_EQUAL, 1, 0, all_of),
-                _answer(ERRNO | error),
-                _answer(ALLOW),
-            ]
-        case IsNull(argument, error):
-            return [
-                _low(argument),
-                Instruction(IF_EQUAL, 0, 2, 0),
-                Instruction(LOAD, 0, 0, _low(argument).operand + _HIGH_WORD),
-                Instruction(IF_EQUAL, 1, 0, 0),
-                _answer(ERRNO | error),
-                _answer(ALLOW),
-            ]
+    if isinstance(rule, Allow):
+        return [_answer(ALLOW)]
+    if isinstance(rule, Refuse):
+        return [_answer(ERRNO | rule.error)]
+    refused = _answer(ERRNO | rule.otherwise)
+    if isinstance(rule, OneOf):
+        last = len(rule.values)
+        tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(rule.values)]
+        return [_low(rule.argument), *tests, refused, _answer(ALLOW)]
+    if isinstance(rule, Bits):
+        # Each comparison that fails falls on the refusal; the second one jumps over it.
+        return [
+            _low(rule.argument),
+            Instruction(IF_ANY_BIT, 2, 0, rule.none_of),
+            Instruction(AND, 0, 0, rule.all_of),
+            Instruction(IF_EQUAL, 1, 0, rule.all_of),
+            refused,
+            _answer(ALLOW),
+        ]
+    return [
+        _low(rule.argument),
+        Instruction(IF_EQUAL, 0, 2, 0),
+        Instruction(LOAD, 0, 0, _low(rule.argument).operand + _HIGH_WORD),
+        Instruction(IF_EQUAL, 1, 0, 0),
+        refused,
+        _answer(ALLOW),
+    ]
 
 
 def _low(argument: int) -> Instruction:
