@@ -25,7 +25,7 @@ from autograder.diagnosis import (
     PythonFinding,
 )
 from autograder.errors import ConfigError, GradeError, UsageError
-from autograder.judge.isolation import choose_isolation
+from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.judge.machine import FRAMEWORKS, KnownFramework, ask_box, ask_frameworks
 from autograder.messages import text
 from autograder.messages.commands import quoted
@@ -133,10 +133,15 @@ def _absent(name: str, python: Interpreter, *, others: bool) -> Finding:
 
 def _isolation(python: Interpreter) -> Iterator[Finding]:
     """Say how the student's code is shut in here, and for each layer that is missing how to get it."""
-    choice = choose_isolation("auto", "auto", python, (Path.home(),))
+    frameworks = tuple(name for name in FRAMEWORKS if python.has(name))[:1]
+    choice = choose_isolation(Wanted(frameworks=frameworks, private=(Path.home(),)), python)
     yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{choice.isolation}"))
-    if choice.why:
-        yield Finding(name="isolation", health=Health.OPTIONAL, said=choice.why)
+    for problem in (choice.why, choice.gpu_problem):
+        if problem:
+            yield Finding(name="isolation", health=Health.OPTIONAL, said=problem)
+    if choice.grant.gpus:
+        said = text("doctor.gpu_sealed", name=", ".join(gpu.name for gpu in choice.grant.gpus))
+        yield Finding(name="isolation", health=Health.GOOD, said=said)
     for missing in probe().missing:
         said, hint = text("doctor.isolation_weaker"), missing.explained()
         yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint=hint)

@@ -46,7 +46,7 @@ FAMILIES = {
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}
+CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "gpu_memory", "output", "protocol", "broken"}
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
+import psutil
+
 from autograder.box import plain
 from autograder.box.channel import Channel
 
@@ -68,6 +70,10 @@ class Started(Protocol):
         """Return what is known of its end."""
         ...
 
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in it."""
+        ...
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> Watch:
         """Have `on_excess` called, once, when everything in it together takes more memory."""
         ...
@@ -80,7 +86,9 @@ def start(spec: BoxSpec) -> Started:
         OSError: this system can't make one of that isolation.
     """
     if spec.isolation == PROCESS:
-        return _PlainBox(plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu"))
+        cpu_only = spec.device == "cpu"
+        gpus = spec.grant.visible
+        return _PlainBox(plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=cpu_only, gpus=gpus))
     if sys.platform != "linux" or spec.isolation != NAMESPACES:
         raise OSError(f"no isolation called {spec.isolation}")
     from autograder.box import sealed
@@ -109,6 +117,9 @@ class _PlainBox:
 
     def evidence(self) -> Evidence:
         return Evidence()
+
+    def members(self) -> list[psutil.Process]:
+        return plain.process_tree(self._running.process.pid)
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> plain.MemoryWatch:
         return plain.MemoryWatch(self._running.process.pid, max_bytes, on_excess)

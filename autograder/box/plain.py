@@ -67,13 +67,14 @@ class Running(NamedTuple):
     scratch: Path
 
 
-def spawn(python: Interpreter, *, threads: int, cpu_only: bool) -> Running:
+def spawn(python: Interpreter, *, threads: int, cpu_only: bool, gpus: str = "") -> Running:
     """Start a worker and return at once; it is importing while the judge goes on.
 
     Args:
         python: to run it with.
         threads: to compute with; libraries read it when they are imported.
         cpu_only: hide GPUs from the frameworks.
+        gpus: the only ones they may see, by the names that CUDA has for them; empty for those that the user sees.
     """
     scratch = Path(tempfile.mkdtemp(prefix="grade-box-")).resolve()
     for folder in ("work", "home", "tmp"):
@@ -85,7 +86,8 @@ def spawn(python: Interpreter, *, threads: int, cpu_only: bool) -> Running:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=scratch / "work",
-        env=environment(scratch, os.environ, python, threads=threads, cpu_only=cpu_only),
+        env=environment(scratch, os.environ, python, threads=threads, cpu_only=cpu_only)
+        | ({"CUDA_VISIBLE_DEVICES": gpus} if gpus and not cpu_only else {}),
         pass_fds=made.inherit,
         # A session of its own: Ctrl-C in the terminal is for the judge, which then ends the box.
         start_new_session=True,

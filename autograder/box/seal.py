@@ -72,6 +72,7 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     disk_bytes: int
     files: int
     processes: int = 0
+    gpus: str = ""  # the names by which CUDA sees those that were granted
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -93,16 +94,23 @@ class Prepared(NamedTuple):
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
 
 
-def prepare(folders: tuple[str, ...]) -> Prepared:
-    """Return what boxes with these folders in their root are sealed by."""
+def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
+    """Return what boxes with these folders in their root are sealed by.
+
+    Args:
+        folders: seen in it.
+        nodes: names in /dev of the GPUs' devices that they were granted.
+    """
     rules = landlock.Rules(
         libraries=(*folders, "/lib", "/lib64", "/bin"),
         readable=("/etc", "/proc"),
         listed=("/", "/dev"),
         writable=(str(mounts.SCRATCH),),
-        devices=mounts.device_paths(),
+        devices=(*mounts.device_paths(), *(f"/dev/{name}" for name in nodes)),
+        # CUDA names its threads by writing to a file of each, and fails with error 304 where it can't.
+        written=("/proc/self/task",) if nodes else (),
     )
-    profiles = [Profile(processes=processes) for processes in (False, True)]
+    profiles = [Profile(processes=processes, gpu=bool(nodes)) for processes in (False, True)]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
     return Prepared(rules, filters)
 
@@ -121,6 +129,7 @@ def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) ->
         join_cgroups(cgroups)
         limit(request, prepared)
         use_threads(request.threads, prepared)
+        os.environ["CUDA_VISIBLE_DEVICES"] = request.gpus  # the zygote's is empty, so that nothing in it finds a GPU
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
         give_up(error)
@@ -175,7 +184,8 @@ def isolate(request: SealRequest) -> None:
     if Layer.SCRATCH not in without:
         mounts.mount_scratch(mounts.Quota(request.disk_bytes, request.files))
     if Layer.PROC not in without:
-        mounts.mount_proc(read_only=True)
+        # Beside a GPU landlock alone keeps it from being written to, but for the threads' names (`prepare`).
+        mounts.mount_proc(read_only=not request.gpus)
     if Layer.USER not in without:
         # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
         # within its reach.
@@ -233,12 +243,14 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
         raise OSError(f"{threads} threads before the filter")
     if Layer.RLIMITS not in without:
         rlimits.apply(
-            rlimits.Budget(request.memory_bytes, request.cpu_s, request.file_bytes, request.processes),
+            rlimits.Budget(
+                request.memory_bytes, request.cpu_s, request.file_bytes, request.processes, has_gpu=bool(request.gpus)
+            )
         )
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)
     if Layer.SECCOMP not in without:
-        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0)])
+        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0, gpu=bool(request.gpus))])
 
 
 def thread_count() -> int:

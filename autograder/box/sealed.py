@@ -60,8 +60,8 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
         without: layers to leave out; for the tests that show what each is good for.
     """
     kind = Kind(
-        Key(spec.frameworks, spec.limits.threads, spec.device == "cpu", spec.python),
-        request_for(spec.limits, without),
+        Key(spec.frameworks, spec.limits.threads, spec.device == "cpu", spec.python, spec.grant.nodes),
+        request_for(spec.limits, without, spec.grant.visible),
         spec.limits,
     )
     waiting = _spares.setdefault(kind, [])
@@ -110,7 +110,7 @@ def make_group(limits: Limits) -> cgroup.Group | None:
         return None
 
 
-def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
+def request_for(limits: Limits, without: tuple[Layer, ...], gpus: str = "") -> SealRequest:
     """Return the limits as the zygote is told them."""
     return SealRequest(
         threads=limits.threads,
@@ -120,6 +120,7 @@ def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
         disk_bytes=limits.file_mb * MB,
         files=_MOST_FILES,
         processes=limits.processes,
+        gpus=gpus,
         without=without,
     )
 
@@ -172,6 +173,10 @@ class SealedBox:
         """Return what is known of its end."""
         exceeded = self._group is not None and self._group.memory_exceeded()
         return Evidence(broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded)
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in it."""
+        return self.process.members()
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""

@@ -127,6 +127,8 @@ class Worker:
         plotting.draw_with_agg()
         advice.note_numeric_warnings()
         importing.import_frameworks(request.frameworks)
+        if request.gpu_share:
+            devices.keep_to_share(request.gpu_share)
         frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
         self._module = importing.import_submission(self._folder, request.main, given)

@@ -53,6 +53,7 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     frameworks: list[str]
     threads: int
+    nodes: list[tuple[str, str]] = []  # devices of granted GPUs: where they are, their name in the box's /dev
 
 
 def main() -> None:
@@ -61,18 +62,19 @@ def main() -> None:
     control.set_inheritable(False)
     begin = msgspec.msgpack.decode(control.recv(MAX_MESSAGE_BYTES), type=Begin)
     folders = needed_folders([Path(__file__).resolve().parents[1], Path(msgspec.__file__).parent])
-    enter_jail(folders, control)
+    enter_jail(mounts.RootPlan(STAGE, folders, tuple(begin.nodes)), control)
     import_and_warm(begin)
-    prepared = seal.prepare(folders)._replace(set_threads=seal.thread_setters())
+    prepared = seal.prepare(folders, tuple(name for _, name in begin.nodes))
+    prepared = prepared._replace(set_threads=seal.thread_setters())
     Zygote(control, prepared).serve()
 
 
 # --- the jail -------------------------------------------------------------------------------------------------------
 
 
-def enter_jail(folders: tuple[str, ...], control: socket.socket) -> None:
+def enter_jail(plan: mounts.RootPlan, control: socket.socket) -> None:
     """Return in a new process that is pid 1 of its own namespaces and sees its own root; the old one waits for it."""
-    leave = Leaving(mounts.RootPlan(STAGE, folders))
+    leave = Leaving(plan)
     leave.give_up_rights()
     leave.take_namespaces()
     zygote = os.fork()
@@ -215,6 +217,9 @@ class Zygote:
         if (threads := seal.thread_count()) != 1:
             os.write(descriptors.status, seal.BROKEN + f"{threads} threads before a fork".encode())
             return
+        if request.gpus and (touched := touched_gpu()):
+            os.write(descriptors.status, seal.BROKEN + f"a GPU in use before a fork: {touched}".encode())
+            return
         # Back into the own namespace first: a process that has unshared once can't do so again.
         namespaces.enter(self._own_namespace, Namespace.PID)
         namespaces.unshare(Namespace.PID)
@@ -243,6 +248,21 @@ class Zygote:
         os.waitpid(self._boxes.pop(pidfd), 0)
         self._poll.unregister(pidfd)
         os.close(pidfd)
+
+
+def touched_gpu(dev: str = "/dev") -> str:
+    """Return by what this process has begun to use a GPU; empty where it has not.
+
+    Why: CUDA does not survive a fork. Once asked for as much as the number of GPUs, it fails in every child.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "torch"
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them is closed by now
+            if (path := os.readlink(descriptor)).startswith(f"{dev}/nvidia"):  # noqa: PTH115 - text is all that is wanted
+                return path
+    return ""
 
 
 def work() -> NoReturn:

@@ -32,6 +32,7 @@ class Key(NamedTuple):
     threads: int
     cpu_only: bool
     python: Interpreter = ours()
+    nodes: tuple[tuple[str, str], ...] = ()  # of granted GPUs
 
 
 class ZygoteGone(OSError):
@@ -48,6 +49,8 @@ class ZygoteProcess:
         environment = plain.environment(mounts.SCRATCH, os.environ, python, threads=key.threads, cpu_only=key.cpu_only)
         # numpy's library starts its threads when it is imported, and a zygote must not have any.
         environment["OPENBLAS_NUM_THREADS"] = "1"
+        # Nor may it see a GPU: the first step of an optimizer asks for one. Each box is told its own.
+        environment["CUDA_VISIBLE_DEVICES"] = ""
         command = [python.executable, "-B", "-X", "utf8", "-c", _START, plain.PACKAGE, python.codec]
         with theirs:
             self._process = subprocess.Popen(
@@ -61,7 +64,7 @@ class ZygoteProcess:
                 start_new_session=True,
             )
         with contextlib.suppress(ZygoteGone):  # whoever asks it for a box is told
-            self._send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads)), [])
+            self._send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads, list(key.nodes))), [])
 
     @property
     def alive(self) -> bool:

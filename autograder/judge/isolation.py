@@ -1,4 +1,4 @@
-"""How an attempt's boxes are closed: the strictest way that works here, for this device and this Python."""
+"""How an attempt's boxes are closed, and with which GPU: the strictest that works here, with this device and Python."""
 
 from __future__ import annotations
 
@@ -7,52 +7,91 @@ from pathlib import Path
 from typing import NamedTuple
 
 from autograder.box.backends import PROCESS
+from autograder.box.grant import NO_GPU, Grant, allowed
 from autograder.box.interpreter import Interpreter
+from autograder.box.nvml import nvml
 from autograder.box.probe import has_gpu, probe
 from autograder.errors import UsageError
-from autograder.judge.trial import exposed, try_python
+from autograder.judge.trial import exposed, try_gpu, try_python
 from autograder.messages import text
 
 
+class Wanted(NamedTuple):
+    """What the boxes of an attempt are to be."""
+
+    isolation: str = "auto"  # by name, or the strictest that works here; the environment may say what "auto" is
+    device: str = "auto"
+    grant: Grant | None = None  # a scheduler's; None: the first GPU, the whole of it
+    frameworks: tuple[str, ...] = ()  # that the submission imports; without one no GPU is needed
+    private: tuple[Path, ...] = ()  # folders that no sealed box may see: the course, the home
+
+
 class Choice(NamedTuple):
-    """An isolation, and why it is not the strictest that this machine has, where nobody asked for less."""
+    """How they are closed, and what they are granted."""
 
     isolation: str
-    why: str = ""
+    grant: Grant = NO_GPU
+    why: str = ""  # it is not the strictest that this machine has, though nobody asked for less: why
+    gpu_problem: str = ""  # why no sealed box can use the GPU; then "auto" does without the seal
 
 
-def choose_isolation(wanted: str, device: str, python: Interpreter, private: tuple[Path, ...] = ()) -> Choice:
-    """Return the isolation to use.
+def choose_isolation(wanted: Wanted, python: Interpreter) -> Choice:
+    """Return what to use.
 
     Args:
-        wanted: by name, or "auto" for the strictest that works here; the environment may say what "auto" is.
-        device: a sealed box has no GPU; where one may be used, "auto" does without the seal.
-        python: to run the boxes with; one that a sealed box can't be had with makes "auto" do without, too.
-        private: folders that no sealed box may see: the course, the home.
+        wanted: what was asked for.
+        python: to run the boxes with; one that no sealed box can be had with makes "auto" do without.
 
     Raises:
         UsageError: it does not work here.
     """
-    if wanted == "auto":
-        wanted = os.environ.get("GRADE_ISOLATION", "auto")
-    if wanted == PROCESS or (wanted == "auto" and device != "cpu" and has_gpu()):
-        return Choice(PROCESS)
+    name = wanted.isolation
+    if name == "auto":
+        name = os.environ.get("GRADE_ISOLATION", "auto")
+    if name == PROCESS:
+        return Choice(PROCESS, wanted.grant or NO_GPU)
     found = probe()
-    isolation = found.best if wanted == "auto" else wanted
+    isolation = found.best if name == "auto" else name
     if why := found.why_not(isolation):
         raise _refused(isolation, why)
-    why = "" if isolation == PROCESS else why_not_sealed(python, private)
-    if why and wanted != "auto":
+    if isolation == PROCESS:
+        return Choice(PROCESS, wanted.grant or NO_GPU)
+    why = _why_not_sealed(python, wanted.private)
+    if why and name != "auto":
         raise _refused(isolation, why)
-    return Choice(PROCESS, why) if why else Choice(isolation)
+    if why:
+        return Choice(PROCESS, wanted.grant or NO_GPU, why)
+    grant, problem = _granted(wanted, python)
+    return Choice(PROCESS if problem and name == "auto" else isolation, grant, gpu_problem=problem)
 
 
-def why_not_sealed(python: Interpreter, private: tuple[Path, ...]) -> str:
+def _why_not_sealed(python: Interpreter, private: tuple[Path, ...]) -> str:
     """Return why boxes can't be sealed with a Python, in words; empty where they can, and for grade's own."""
     if python.is_ours:
         return ""
     trial = try_python(python)
     return trial.problem or exposed(trial, private)
+
+
+def _granted(wanted: Wanted, python: Interpreter) -> tuple[Grant, str]:
+    """Return what a sealed box is granted, and why not the GPU that it could have had, in words."""
+    if wanted.device == "cpu" or not wanted.frameworks or not has_gpu():
+        return NO_GPU, ""
+    grant = wanted.grant if wanted.grant is not None else first_gpu()
+    if grant is None:
+        return NO_GPU, text("isolation.gpu_fails", problem=text("isolation.gpu_no_library"))
+    if not grant.gpus:
+        return NO_GPU, ""
+    trial = try_gpu(python, wanted.frameworks[0], grant)
+    return (grant if trial.can_compute else NO_GPU), trial.problem
+
+
+def first_gpu() -> Grant | None:
+    """Return a grant of the first GPU that the user's environment leaves, of none; None where they can't be asked."""
+    library = nvml()
+    if library is None:
+        return None
+    return Grant(allowed(library.gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))[:1])
 
 
 def _refused(isolation: str, why: str) -> UsageError:

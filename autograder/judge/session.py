@@ -10,13 +10,14 @@ from typing import Literal
 
 from autograder import datasets
 from autograder.box.client import BoxSpec
+from autograder.box.grant import Grant
 from autograder.box.interpreter import Interpreter, ours
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.errors import GradeError
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
-from autograder.judge.isolation import choose_isolation
+from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.near_miss import Handout, handout_of
@@ -39,6 +40,7 @@ class AttemptOptions:
     device: str = "auto"
     python: str | None = None  # an interpreter or an environment's folder to run the boxes with; None: grade's own
     isolation: str = "auto"  # the strictest there is
+    grant: Grant | None = None  # of GPUs; None: the first there is, where the device may be one
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
@@ -91,7 +93,8 @@ class JudgeSession:
         self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
         self.limits = limits_for(assignment.limits, self.reference)
         private = (assignment.folder, assignment.root, Path.home())
-        choice = choose_isolation(options.isolation, options.device, self.python, private)
+        wanted = Wanted(options.isolation, options.device, options.grant, submission.frameworks, private)
+        choice = choose_isolation(wanted, self.python)
         if choice.why:
             options.listener.notice(text("isolation.without_seal", why=choice.why))
         self.boxes = Boxes(
@@ -104,6 +107,7 @@ class JudgeSession:
                 notebook=bool(submission.cells),
                 python=self.python,
                 isolation=choice.isolation,
+                grant=choice.grant,
             ),
             assignment.spec.entry,
             options.listener,

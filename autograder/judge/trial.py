@@ -1,8 +1,8 @@
-"""Boxes that are tried before an attempt relies on them: sealed ones with another Python.
+"""Sealed boxes that are tried before an attempt relies on them: with another Python, or with a GPU. Once a command.
 
-What a sealed box shows of the machine, and whether anything can be imported in it, depends on how that Python was
-installed: below a home folder, with links into a cache, closed to other users. One with nothing in it is started and
-asked, once a command, before any student's code is run.
+What such a box shows of the machine, and whether anything can be imported in it, depends on how that Python was
+installed: below a home folder, with links into a cache, closed to other users. And whether CUDA works in it depends on
+the driver's version, and on what else this machine does. So one is started, before any student's code is run.
 """
 
 from __future__ import annotations
@@ -14,20 +14,42 @@ from typing import NamedTuple
 
 from autograder.box.backends import NAMESPACES
 from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
+from autograder.box.grant import Grant
 from autograder.box.interpreter import Interpreter
 from autograder.box.protocol import Call, ProtocolError
 from autograder.box.protocol import Path as Name
 from autograder.box.values import Decoder
+from autograder.judge import claims
 from autograder.limits import Limits
 from autograder.messages import text
 
-_LIMITS = Limits(import_s=60, call_s=60, attempt_s=120)
+# A framework's first import on a cold disk takes a minute; so does CUDA's first start after the machine's.
+_LIMITS = Limits(import_s=180, call_s=120, attempt_s=300)
 _MAIN = "trial.py"
 _ASK = b"""
 def mounts():
     with open("/proc/self/mountinfo") as file:
         return [line.split()[4] for line in file]
 """
+_USE_GPU = """\
+import {framework}
+from autograder.box import devices
+
+def use():
+    if not {built}:
+        return ["without CUDA", ""]
+    found, problem = devices.available({framework!r})
+    if found[0].kind != "cuda":
+        return ["none", problem]
+    return ["worked" if {computed} == 4 else "none", problem]
+"""
+_OF_FRAMEWORK = {
+    "torch": {"built": "torch.version.cuda", "computed": "float(torch.ones(4, device='cuda').sum())"},
+    "tensorflow": {
+        "built": "tensorflow.test.is_built_with_cuda()",
+        "computed": "float(tensorflow.reduce_sum(tensorflow.ones(4)))",
+    },
+}
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 _PROBLEM_CHARS = 200
 
@@ -39,14 +61,46 @@ class Trial(NamedTuple):
     shown: tuple[Path, ...] = ()
 
 
+class GpuTrial(NamedTuple):
+    """What came of it: why a sealed box can't use a GPU, or that it can."""
+
+    problem: str = ""
+    can_compute: bool = False  # False without a problem: the framework was built without CUDA, so nobody misses it
+    is_watched: bool = False  # the driver told how much memory the box had
+
+
+@cache
+def try_gpu(python: Interpreter, framework: str, grant: Grant) -> GpuTrial:
+    """Start a sealed box with a grant, and compute something on the GPU in it."""
+    source = _USE_GPU.format(framework=framework, **_OF_FRAMEWORK[framework]).encode()
+    spec = BoxSpec(
+        {_MAIN: source}, _MAIN, (framework,), "cuda", _LIMITS, python=python, isolation=NAMESPACES, grant=grant
+    )
+    box = BoxClient(spec)
+    try:
+        told = _asked(box, "use")
+        is_watched = box.gpu_bytes() > 0
+    except (BoxDied, StudentRaised, ProtocolError) as error:
+        return GpuTrial(text("isolation.gpu_fails", problem=last_line(error)))
+    finally:
+        box.close()
+    match told:
+        case ["worked", str()]:
+            return GpuTrial(can_compute=True, is_watched=is_watched)
+        case ["without CUDA", str()]:
+            return GpuTrial()
+        case [_, str(problem)]:
+            return GpuTrial(text("isolation.gpu_fails", problem=claims.plain(problem) or text("isolation.gpu_unseen")))
+    return GpuTrial(text("isolation.gpu_fails", problem=text("isolation.gpu_unseen")))
+
+
 @cache
 def try_python(python: Interpreter) -> Trial:
     """Start a sealed box with a Python and ask it what it shows."""
     box = BoxClient(BoxSpec({_MAIN: _ASK}, _MAIN, (), "cpu", _LIMITS, python=python, isolation=NAMESPACES))
     try:
         came = box.loaded().environment.python
-        answer = box.request(lambda number: Call(id=number, target=Name("mounts"), args=[], kwargs={}, seed=0), [])
-        places = Decoder(answer.reader, lambda node: node).value(answer.value)
+        places = _asked(box, "mounts")
     except (BoxDied, StudentRaised, ProtocolError) as error:
         return Trial(text("isolation.python_fails", python=python.executable, problem=last_line(error)))
     finally:
@@ -56,6 +110,11 @@ def try_python(python: Interpreter) -> Trial:
         return Trial(text("isolation.python_version", python=python.executable, came=came, version=python.version))
     known = places if isinstance(places, list) else []
     return Trial("", tuple(Path(_unescaped(place)) for place in known if isinstance(place, str)))
+
+
+def _asked(box: BoxClient, name: str) -> object:
+    answer = box.request(lambda number: Call(id=number, target=Name(name), args=[], kwargs={}, seed=0), [])
+    return Decoder(answer.reader, lambda node: node).value(answer.value)
 
 
 def exposed(trial: Trial, private: tuple[Path, ...]) -> str:

@@ -586,6 +586,13 @@ MESSAGES: dict[str, str] = {
     "isolation.cgroup": "No control group can be made here ({problem}), so memory is bounded for each process by itself, and for all together only as fast as it is looked at, five times a second. To get one, run as root, or where systemd has prepared one for you.",
     "isolation.no_such": "There is no such isolation; there are: {names}.",
     "isolation.unknown": "It needs Linux; this is {platform}.",
+    # --- GPUs in sealed boxes
+    "isolation.gpu_fails": "A sealed box can't use the GPU here: {problem}",
+    "isolation.gpu_unseen": "no GPU is seen in it, and the framework does not say why",
+    "isolation.gpu_no_library": "NVIDIA's management library (libnvidia-ml.so.1) can't be opened; it comes with the driver",
+    "doctor.gpu_sealed": "a sealed box may use {name}: it has computed on it",
+    "died.gpu_memory": "your code took more than {limit} MB of the GPU's memory",
+    "hint.gpu_memory": "A smaller batch takes less. Keep no tensors of earlier steps (`loss.item()` instead of `loss`), and predict in parts, under `torch.no_grad()`.",
     # --- sealed boxes with another Python
     "isolation.python_fails": "A sealed box can't be had with {python}: {problem}",
     "isolation.python_version": "In a sealed box, {python} would be Python {came} instead of {version}: its own library can't be found there.",

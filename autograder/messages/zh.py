@@ -579,6 +579,13 @@ MESSAGES: dict[str, str] = {
     "isolation.cgroup": "本机无法创建控制组（{problem}）：内存只能逐个进程限制，总量靠每秒五次的检查来限制。以 root 身份运行，或使用 systemd 预先分配的控制组，即可解决。",
     "isolation.no_such": "没有这种隔离方式；可用的有：{names}。",
     "isolation.unknown": "需要 Linux，本机是 {platform}。",
+    # --- GPUs in sealed boxes
+    "isolation.gpu_fails": "封闭的沙箱在本机用不了 GPU：{problem}",
+    "isolation.gpu_unseen": "沙箱里看不到 GPU，框架也没有说明原因",
+    "isolation.gpu_no_library": "打不开 NVIDIA 的管理库（libnvidia-ml.so.1），它随驱动程序一起安装",
+    "doctor.gpu_sealed": "封闭的沙箱可以使用 {name}：已在上面试算成功",
+    "died.gpu_memory": "代码占用的显存超过了 {limit} MB",
+    "hint.gpu_memory": "减小批量可以少占显存。不要保留之前各步的张量（用 `loss.item()` 代替 `loss`），预测时分批进行，并放在 `torch.no_grad()` 里。",
     # --- sealed boxes with another Python
     "isolation.python_fails": "用 {python} 无法建立封闭的沙箱：{problem}",
     "isolation.python_version": "在封闭的沙箱里，{python} 会变成 Python {came}，而不是 {version}：沙箱里找不到它自己的库。",

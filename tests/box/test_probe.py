@@ -19,7 +19,7 @@ from autograder.box.linux import cgroup, landlock, numbers, seccomp
 from autograder.box.probe import Attempt, Missing, Probe, probe, try_in_fork
 from autograder.errors import UsageError
 from autograder.judge import isolation
-from autograder.judge.isolation import choose_isolation
+from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.messages import set_language
 from tests.box.conftest import sealed_only
 from tests.box.linux.conftest import in_fork
@@ -151,7 +151,7 @@ def test_a_system_that_refuses_a_call_is_found_out_by_trying(refused, layer):
         (SEALED, False, "process", "auto", "", PROCESS),
         (SEALED, False, "namespaces", "auto", "process", NAMESPACES),
         (SEALED, False, "auto", "auto", "process", PROCESS),
-        (SEALED, True, "auto", "auto", "", PROCESS),  # a sealed box has no GPU
+        (SEALED, True, "auto", "auto", "", NAMESPACES),  # without a framework no GPU is missed
         (SEALED, True, "auto", "cpu", "", NAMESPACES),
         (SEALED, True, "namespaces", "auto", "", NAMESPACES),
         (OPEN, False, "auto", "auto", "", PROCESS),
@@ -163,7 +163,7 @@ def test_the_isolation_is_the_strictest_unless_it_is_named(monkeypatch, case):
     monkeypatch.setattr(isolation, "probe", lambda: found)
     monkeypatch.setattr(isolation, "has_gpu", lambda: gpu)
     monkeypatch.setenv("GRADE_ISOLATION", environment or "auto")
-    assert choose_isolation(wanted, device, ours()).isolation == chosen
+    assert choose_isolation(Wanted(wanted, device), ours()).isolation == chosen
 
 
 @pytest.mark.parametrize(
@@ -172,5 +172,5 @@ def test_the_isolation_is_the_strictest_unless_it_is_named(monkeypatch, case):
 def test_an_isolation_that_can_not_be_had_is_refused_with_the_reason(monkeypatch, wanted, said):
     monkeypatch.setattr(isolation, "probe", lambda: OPEN)
     with pytest.raises(UsageError) as caught:
-        choose_isolation(wanted, "cpu", ours())
+        choose_isolation(Wanted(wanted, "cpu"), ours())
     assert said in str(caught.value)

@@ -17,7 +17,7 @@ from autograder.box.client import BoxClient, BoxSpec
 from autograder.box.interpreter import Interpreter, choose, ours
 from autograder.errors import UsageError
 from autograder.judge import isolation, trial
-from autograder.judge.isolation import choose_isolation
+from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.judge.trial import Trial, exposed, try_python
 from tests.box.conftest import Driven, sealed_only
 from tests.box.test_attacks import FOLDER, open_box, outcome, target
@@ -116,19 +116,19 @@ def test_security_attacks_gain_nothing_there_either(target, monkeypatch, another
 
 
 def test_another_python_is_sealed_where_that_shows_nothing_private(another, tmp_path):
-    found = choose_isolation("auto", "cpu", another, (tmp_path, Path.home()))
-    assert found == ("namespaces", "")
-    assert choose_isolation("namespaces", "cpu", another, (tmp_path,)).isolation == "namespaces"
+    found = choose_isolation(Wanted(device="cpu", private=(tmp_path, Path.home())), another)
+    assert (found.isolation, found.why) == ("namespaces", "")
+    assert choose_isolation(Wanted("namespaces", "cpu", private=(tmp_path,)), another).isolation == "namespaces"
     assert Path(another.prefix) in try_python(another).shown
 
 
 def test_security_a_python_whose_folder_has_the_course_in_it_is_not_sealed(another):
     course = Path(another.prefix) / "courses" / "mine"
-    found = choose_isolation("auto", "cpu", another, (course,))
+    found = choose_isolation(Wanted(device="cpu", private=(course,)), another)
     assert found.isolation == "process"
     assert str(course) in found.why
     with pytest.raises(UsageError, match="would show"):
-        choose_isolation("namespaces", "cpu", another, (course,))
+        choose_isolation(Wanted("namespaces", "cpu", private=(course,)), another)
 
 
 @pytest.mark.parametrize(
@@ -150,19 +150,19 @@ def test_a_python_that_no_box_can_be_started_with_is_not_sealed_and_says_why(ano
     broken.write_text("#!/bin/sh\necho 'made-up reason' >&2\nexit 1\n")
     broken.chmod(0o755)
     python = replace(another, executable=str(broken))
-    found = choose_isolation("auto", "cpu", python)
+    found = choose_isolation(Wanted(device="cpu"), python)
     assert found.isolation == "process"
     assert "made-up reason" in found.why
 
 
 def test_a_python_that_becomes_another_one_in_there_is_not_sealed(another):
     python = replace(another, version="3.9.0")
-    assert f"Python {another.version} instead of 3.9.0" in choose_isolation("auto", "cpu", python).why
+    assert f"Python {another.version} instead of 3.9.0" in choose_isolation(Wanted(device="cpu"), python).why
 
 
 def test_grades_own_python_is_not_tried(monkeypatch):
     monkeypatch.setattr(isolation, "try_python", lambda python: pytest.fail("a box was started"))
-    assert choose_isolation("auto", "cpu", ours()).isolation == "namespaces"
+    assert choose_isolation(Wanted(device="cpu"), ours()).isolation == "namespaces"
 
 
 def test_spaces_in_the_names_of_mounts_are_read():

@@ -80,6 +80,16 @@ _CLONE_THREAD = 0x10000
 _IOCTLS = (0x541B, 0x5421, 0x5451, 0x5450, 0x5401, 0x5413)
 _NO_TTY = errno.ENOTTY
 
+# SECURITY: what CUDA asks of NVIDIA's driver, and only where a box has been granted a GPU. Its commands are of kind 'F'
+# with any number: one of them (NV_ESC_IOCTL_XFER_CMD) carries the others in memory, where a filter can't look. Those of
+# nvidia-uvm have no kind at all, only small numbers, and two to begin and end with. No other device in a box answers
+# either; of files, 1 and 2 tell where a block lies (which takes rights) and how large one is.
+_NVIDIA_KIND = ord("F")
+_NVIDIA_UVM_BELOW = 128
+_NVIDIA_UVM = (0x30000001, 0x30000002)
+# CUDA makes one when it starts, and fails with error 304 without. It counts in the box's memory as any other.
+_NVIDIA_CALLS = _names("memfd_create")
+
 # SET_PDEATHSIG GET_PDEATHSIG GET_DUMPABLE SET_NAME GET_NAME GET_SECCOMP CAPBSET_READ GET_NO_NEW_PRIVS SET_THP_DISABLE
 # GET_THP_DISABLE GET_TIMERSLACK, and SET_VMA, by which allocators name their memory. Not SET_DUMPABLE, not SECCOMP.
 _PRCTLS = (1, 2, 3, 15, 16, 21, 23, 39, 41, 42, 30, 0x53564D41)
@@ -91,6 +101,16 @@ class OneOf(NamedTuple):
     argument: int
     values: tuple[int, ...]
     otherwise: int  # an errno
+
+
+class Commands(NamedTuple):
+    """Allowed where the low 32 bits of an argument are one of these, less than a number, or of a driver's kind."""
+
+    argument: int
+    values: tuple[int, ...]
+    below: int
+    kind: int  # bits 8 to 15, by which drivers tell their commands from others'
+    otherwise: int
 
 
 class Bits(NamedTuple):
@@ -119,7 +139,7 @@ class Allow(NamedTuple):
     """Always allowed."""
 
 
-Rule = Union[Allow, Refuse, OneOf, Bits, IsNull]  # noqa: UP007 - evaluated, by Python 3.9 too
+Rule = Union[Allow, Refuse, OneOf, Commands, Bits, IsNull]  # noqa: UP007 - evaluated, by Python 3.9 too
 
 
 @dataclass(frozen=True)
@@ -129,6 +149,7 @@ class Profile:
     processes: bool = False  # fork, for data loaders with workers
     only_signals_to: int | None = None  # a process id; where no pid namespace hides the other processes
     metadata: bool = True  # chmod and utime; not where files of others are in reach
+    gpu: bool = False  # what NVIDIA's driver is asked by
 
 
 def rules(profile: Profile) -> dict[str, Rule]:
@@ -139,6 +160,8 @@ def rules(profile: Profile) -> dict[str, Rule]:
     made |= dict.fromkeys(METADATA, permit if profile.metadata else deny)
     made |= dict.fromkeys(FORKS, permit if profile.processes else deny)
     made |= _signals(profile.only_signals_to)
+    made |= dict.fromkeys(_NVIDIA_CALLS, permit if profile.gpu else deny)
+    nvidia = Commands(1, (*_IOCTLS, *_NVIDIA_UVM), _NVIDIA_UVM_BELOW, _NVIDIA_KIND, _NO_TTY)
     # SECURITY: pairs of descriptors within the box are fine, every other family reaches something: the network, the
     # kernel's crypto, the host of a virtual machine (vsock knows no network namespace).
     pairs = OneOf(0, (int(socket.AF_UNIX),), errno.EAFNOSUPPORT)
@@ -149,7 +172,7 @@ def rules(profile: Profile) -> dict[str, Rule]:
         "clone": Bits(0, int(_ALL_NAMESPACES), 0 if profile.processes else _CLONE_THREAD, errno.EPERM),
         # Its flags are in memory, where a filter can't look; libc then takes clone.
         "clone3": Refuse(errno.ENOSYS),
-        "ioctl": OneOf(1, _IOCTLS, _NO_TTY),
+        "ioctl": nvidia if profile.gpu else OneOf(1, _IOCTLS, _NO_TTY),
         "prctl": OneOf(0, _PRCTLS, errno.EPERM),
         "prlimit64": IsNull(2, errno.EPERM),  # limits may be read
     }

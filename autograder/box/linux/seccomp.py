@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import Allow, Bits, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import Allow, Bits, Commands, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
@@ -23,6 +23,7 @@ KILL_PROCESS = 0x80000000
 # struct seccomp_data: the call's number, the architecture, the address it was made from, six arguments of 64 bits
 _NUMBER, _ARCHITECTURE, _ARGUMENTS, _ARGUMENT_BYTES, _HIGH_WORD = 0, 4, 16, 8, 4
 _WORD = 0xFFFFFFFF
+_KIND_BITS = 0xFF00  # of an ioctl's command
 
 LOAD, RETURN, IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT, AND = 0x20, 0x06, 0x15, 0x35, 0x45, 0x54
 
@@ -120,6 +121,17 @@ def _decide(rule: Rule) -> list[Instruction]:
         last = len(rule.values)
         tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(rule.values)]
         return [_low(rule.argument), *tests, refused, _answer(ALLOW)]
+    if isinstance(rule, Commands):
+        last = len(rule.values) + 3
+        return [
+            _low(rule.argument),
+            *(Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(rule.values)),
+            Instruction(IF_AT_LEAST, 0, 3, rule.below),
+            Instruction(AND, 0, 0, _KIND_BITS),
+            Instruction(IF_EQUAL, 1, 0, rule.kind << 8),
+            refused,
+            _answer(ALLOW),
+        ]
     if isinstance(rule, Bits):
         # Each comparison that fails falls on the refusal; the second one jumps over it.
         return [

@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import ALLOWED, REFUSED, Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import (
+    ALLOWED,
+    REFUSED,
+    Allow,
+    Bits,
+    Commands,
+    IsNull,
+    OneOf,
+    Profile,
+    Refuse,
+    Rule,
+    rules,
+)
 from autograder.box.linux.seccomp import (
     ALLOW,
     AND,
@@ -32,6 +44,7 @@ PROFILES = [
     Profile(),
     Profile(processes=True),
     Profile(only_signals_to=42, metadata=False),
+    Profile(gpu=True),
 ]
 NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000
 THREAD_FLAGS = 0x3D0F00  # what libc starts a thread with
@@ -100,6 +113,11 @@ def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
             before = (0,) * argument
             yield from (((*before, value), ALLOW) for value in values)
             yield from (((*before, value), refused(error)) for value in {0, 2, 17, 2**31, 2**32 - 1} - set(values))
+        case Commands(argument, values, below, kind, error):
+            before, allowed = (0,) * argument, {*values, 0, below - 1, kind << 8, 0xC0000000 | kind << 8 | 0xFF}
+            yield from (((*before, value), ALLOW) for value in allowed)
+            others = {below, 0x100, (kind - 1) << 8, (kind + 1) << 8, kind, 0x5412, 2**31, 2**32 - 1} - set(values)
+            yield from (((*before, value), refused(error)) for value in others if value >= below)
         case Bits(argument, none_of, all_of, error):
             before, bits = (0,) * argument, [1 << shift for shift in range(32)]
             yield from (((*before, all_of), ALLOW), ((*before, ~none_of), ALLOW))
