@@ -20,11 +20,25 @@ PACKAGE = Path(__file__).resolve().parents[1] / "autograder"
 # DESIGN §3, highest first: a unit may import itself, its own layer (without a circle), and what stands below.
 LAYERS = (
     ("cli", "__main__"),
-    ("collect", "run", "release", "bundle", "withheld", "start", "validate", "new", "notebook", "schema", "doctor"),
+    (
+        "collect",
+        "run",
+        "release",
+        "bundle",
+        "withheld",
+        "start",
+        "validate",
+        "new",
+        "notebook",
+        "schema",
+        "doctor",
+        "gradebook",
+        "pack",
+    ),
     ("judge", "ledger", "report"),
     ("score", "box"),
     ("course", "roster", "submission", "datasets", "history", "overview"),
-    ("results", "diagnosis", "messages", "errors", "limits", "yaml_file", "__init__"),
+    ("results", "diagnosis", "messages", "errors", "limits", "late_policy", "yaml_file", "__init__"),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
 PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submission")
@@ -45,7 +59,7 @@ INSIDE = (
 )
 # Of sealed boxes: what the worker's process goes through before it is the worker.
 LINUX = tuple(sorted(f"linux.{file.stem}" for file in (PACKAGE / "box" / "linux").glob("[a-z]*.py")))
-SEALED = ("seal", "zygote", *LINUX)
+SEALED = ("seal", "zygote", "rehearsal", *LINUX)
 WIRE = {"numpy", "msgspec"}
 FRAMEWORKS = {"torch", "tensorflow", "keras", "torchvision", "jax"}
 

@@ -63,7 +63,10 @@ class Layer(str, Enum):  # noqa: UP042 - StrEnum is Python 3.11's
 
 
 class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What the judge asks a zygote for: numbers. With it come descriptors: channel, output, status, then cgroups'."""
+    """What the judge asks a zygote for: nothing secret.
+
+    With it come descriptors: channel, output, status, then cgroups'.
+    """
 
     threads: int
     memory_bytes: int
@@ -73,6 +76,11 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     files: int
     processes: int = 0
     gpus: str = ""  # the names by which CUDA sees those that were granted
+    # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
+    # and otherwise how many threads the user may have besides.
+    scratch: str = ""
+    user: int | None = None
+    tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -115,14 +123,25 @@ def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
     return Prepared(rules, filters)
 
 
-def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
+def enter(
+    request: SealRequest,
+    descriptors: Descriptors,
+    prepared: Prepared,
+    take_away: Callable[[SealRequest], None] | None = None,
+) -> None:
     """Become init, fork the worker, and return in the worker, sealed. In init it does not return.
 
     Broken setups end here: the status socket says why, and the judge takes it for its own fault.
+
+    Args:
+        request: the limits.
+        descriptors: what came with it.
+        prepared: what the boxes are sealed by.
+        take_away: the namespaces, mounts and rights; `isolate`, where it is left out.
     """
     try:
         cgroups = keep_descriptors(descriptors)
-        isolate(request)
+        (take_away or isolate)(request)
         worker = os.fork()
         if worker:
             _be_init(worker)
@@ -225,7 +244,7 @@ def _be_init(worker: int) -> NoReturn:
 
 
 def join_cgroups(opened: list[int]) -> None:
-    """Move this process, and so all that it will start, into the cgroups that the judge made, with rights of the judge's.
+    """Move this process, and so all that it will start, into the cgroups that the judge made, with the judge's rights.
 
     Why: what all processes of a box take together is bounded by nothing else. First, so that nothing goes uncounted.
     """

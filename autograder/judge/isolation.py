@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from autograder.box.backends import PROCESS
+from autograder.box.backends import NAMESPACES, PROCESS, RESTRICTED, TRUSTED_ONLY
 from autograder.box.grant import NO_GPU, Grant, allowed
 from autograder.box.interpreter import Interpreter
 from autograder.box.nvml import nvml
@@ -24,6 +25,8 @@ class Wanted(NamedTuple):
     grant: Grant | None = None  # a scheduler's; None: the first GPU, the whole of it
     frameworks: tuple[str, ...] = ()  # that the submission imports; without one no GPU is needed
     private: tuple[Path, ...] = ()  # folders that no sealed box may see: the course, the home
+    processes: int = 0  # that the student's code may start; a restricted box can't have any
+    for_class: bool = False  # others' code: "auto" does not settle for an isolation for trusted code
 
 
 class Choice(NamedTuple):
@@ -43,26 +46,64 @@ def choose_isolation(wanted: Wanted, python: Interpreter) -> Choice:
         python: to run the boxes with; one that no sealed box can be had with makes "auto" do without.
 
     Raises:
-        UsageError: it does not work here.
+        UsageError: it does not work here, or, for a class, nothing does that is strict enough.
     """
     name = wanted.isolation
     if name == "auto":
         name = os.environ.get("GRADE_ISOLATION", "auto")
+    if name != "auto":
+        return _named(name, wanted, python)
+    choice = _strictest(wanted, python)
+    if wanted.for_class and choice.isolation in TRUSTED_ONLY:
+        missing = " ".join(missing.explained() for missing in probe().stricter_missing())
+        why = choice.why or choice.gpu_problem or missing or text("isolation.unknown", platform=sys.platform)
+        raise UsageError(
+            text("usage.class_isolation", isolation=choice.isolation, why=why),
+            hint=text("usage.class_isolation_hint", isolation=choice.isolation),
+        )
+    return choice
+
+
+def _strictest(wanted: Wanted, python: Interpreter) -> Choice:
+    found = probe()
+    best = PROCESS if found.best == RESTRICTED and wanted.processes else found.best
+    open_, why = Choice(PROCESS, wanted.grant or NO_GPU), ""
+    if best == PROCESS:
+        return open_
+    if best != NAMESPACES:  # only a zygote in namespaces is started with another Python, or given a GPU
+        if not python.is_ours:
+            return open_._replace(why=text("usage.class_isolation_python"))
+        if _may_use_gpu(wanted):
+            return open_._replace(gpu_problem=text("usage.class_isolation_gpu"))
+        return Choice(best)
+    if why := _why_not_sealed(python, wanted.private):
+        return open_._replace(why=why)
+    grant, problem = _granted(wanted, python)
+    return open_._replace(gpu_problem=problem) if problem else Choice(NAMESPACES, grant)
+
+
+def _named(name: str, wanted: Wanted, python: Interpreter) -> Choice:
+    """Return the isolation that was asked for by name.
+
+    Raises:
+        UsageError: it can't be had here, or not for this assignment or this Python.
+    """
     if name == PROCESS:
         return Choice(PROCESS, wanted.grant or NO_GPU)
-    found = probe()
-    isolation = found.best if name == "auto" else name
-    if why := found.why_not(isolation):
-        raise _refused(isolation, why)
-    if isolation == PROCESS:
-        return Choice(PROCESS, wanted.grant or NO_GPU)
-    why = _why_not_sealed(python, wanted.private)
-    if why and name != "auto":
-        raise _refused(isolation, why)
-    if why:
-        return Choice(PROCESS, wanted.grant or NO_GPU, why)
+    if why := probe(every=True).why_not(name):
+        raise _refused(name, why)
+    if name == RESTRICTED and wanted.processes:
+        raise UsageError(
+            text("usage.restricted_processes", count=wanted.processes), hint=text("usage.restricted_processes_hint")
+        )
+    if name != NAMESPACES:
+        if not python.is_ours:
+            raise _refused(name, text("usage.class_isolation_python"))
+        return Choice(name)
+    if why := _why_not_sealed(python, wanted.private):
+        raise _refused(name, why)
     grant, problem = _granted(wanted, python)
-    return Choice(PROCESS if problem and name == "auto" else isolation, grant, gpu_problem=problem)
+    return Choice(NAMESPACES, grant, gpu_problem=problem)
 
 
 def _why_not_sealed(python: Interpreter, private: tuple[Path, ...]) -> str:
@@ -75,7 +116,7 @@ def _why_not_sealed(python: Interpreter, private: tuple[Path, ...]) -> str:
 
 def _granted(wanted: Wanted, python: Interpreter) -> tuple[Grant, str]:
     """Return what a sealed box is granted, and why not the GPU that it could have had, in words."""
-    if wanted.device == "cpu" or not wanted.frameworks or not has_gpu():
+    if not _may_use_gpu(wanted):
         return NO_GPU, ""
     grant = wanted.grant if wanted.grant is not None else first_gpu()
     if grant is None:
@@ -84,6 +125,10 @@ def _granted(wanted: Wanted, python: Interpreter) -> tuple[Grant, str]:
         return NO_GPU, ""
     trial = try_gpu(python, wanted.frameworks[0], grant)
     return (grant if trial.can_compute else NO_GPU), trial.problem
+
+
+def _may_use_gpu(wanted: Wanted) -> bool:
+    return wanted.device != "cpu" and bool(wanted.frameworks) and has_gpu()
 
 
 def first_gpu() -> Grant | None:

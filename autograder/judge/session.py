@@ -41,6 +41,7 @@ class AttemptOptions:
     python: str | None = None  # an interpreter or an environment's folder to run the boxes with; None: grade's own
     isolation: str = "auto"  # the strictest there is
     grant: Grant | None = None  # of GPUs; None: the first there is, where the device may be one
+    for_class: bool = False  # others' code: no isolation that is for trusted code only, unless it is named
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
@@ -93,7 +94,15 @@ class JudgeSession:
         self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
         self.limits = limits_for(assignment.limits, self.reference)
         private = (assignment.folder, assignment.root, Path.home())
-        wanted = Wanted(options.isolation, options.device, options.grant, submission.frameworks, private)
+        wanted = Wanted(
+            options.isolation,
+            options.device,
+            options.grant,
+            submission.frameworks,
+            private,
+            processes=self.limits.processes,
+            for_class=options.for_class,
+        )
         choice = choose_isolation(wanted, self.python)
         if choice.why:
             options.listener.notice(text("isolation.without_seal", why=choice.why))
