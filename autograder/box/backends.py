@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import psutil
@@ -79,6 +80,10 @@ class Started(Protocol):
         """Return the processes in it."""
         ...
 
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset that is mounted."""
+        ...
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> Watch:
         """Have `on_excess` called, once, when everything in it together takes more memory."""
         ...
@@ -91,9 +96,9 @@ def start(spec: BoxSpec) -> Started:
         OSError: this system can't make one of that isolation.
     """
     if spec.isolation == PROCESS:
-        cpu_only = spec.device == "cpu"
-        gpus = spec.grant.visible
-        return _PlainBox(plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=cpu_only, gpus=gpus))
+        cpu_only, gpus = spec.device == "cpu", spec.grant.visible
+        running = plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=cpu_only, gpus=gpus)
+        return _PlainBox(running, spec.datasets)
     if sys.platform != "linux" or spec.isolation not in ISOLATIONS:
         raise OSError(f"no isolation called {spec.isolation}")
     from autograder.box import bwrap, restricted, sealed
@@ -114,8 +119,8 @@ class _PlainBox:
 
     isolation = PROCESS
 
-    def __init__(self, running: plain.Running) -> None:
-        self._running = running
+    def __init__(self, running: plain.Running, datasets: Mapping[str, Path]) -> None:
+        self._running, self._datasets = running, datasets
         self.channel, self.output = running.channel, running.output
 
     @property
@@ -133,6 +138,9 @@ class _PlainBox:
 
     def members(self) -> list[psutil.Process]:
         return plain.process_tree(self._running.process.pid)
+
+    def dataset_folder(self, name: str) -> str:
+        return str(self._datasets[name])  # this backend hides no files
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> plain.MemoryWatch:
         return plain.MemoryWatch(self._running.process.pid, max_bytes, on_excess)

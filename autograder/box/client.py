@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,7 @@ class BoxSpec:
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
     grant: Grant = NO_GPU
+    datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
 
 
 class Cause(NamedTuple):
@@ -284,6 +286,7 @@ class BoxClient:
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
             gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
+            datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
         )
         # A worker that is dead already is found out when the answer is waited for.
         with contextlib.suppress(ChannelClosed, DeadlineExceeded):

@@ -128,6 +128,7 @@ class Opener(Protocol):
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven: ...
 
@@ -162,6 +163,7 @@ def _opener(backend: str) -> Iterator[Opener]:
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven:
         texts = {main: source, **(files or {})}
@@ -174,6 +176,7 @@ def _opener(backend: str) -> Iterator[Opener]:
             notebook=notebook,
             isolation=backend,
             python=PYTHON,
+            datasets=datasets or {},
         )
         client = BoxClient(spec)
         opened.append(client)
