@@ -77,6 +77,13 @@ def test_security_root_becomes_nobody_for_good():
     assert left.value == [[], 1]
 
 
+def test_security_the_list_of_the_machines_users_is_not_read(monkeypatch):
+    """It would be in the memory of every box."""
+    monkeypatch.setattr(namespaces.pwd, "getpwall", lambda: pytest.fail("all of them"))
+    monkeypatch.setattr(namespaces.pwd, "getpwuid", {64_000: "taken"}.__getitem__)
+    assert namespaces.unused_id() == 64_001
+
+
 def test_security_a_user_namespace_knows_one_user_who_is_not_root():
     inside = in_fork(own_namespaces, lambda: [os.getuid(), os.getgid(), Path("/proc/1").stat().st_uid])
     assert inside.value[:2] == [INSIDE_ID, INSIDE_ID]
@@ -352,6 +359,11 @@ def test_security_a_limit_is_not_raised_again(kind):
         resource.setrlimit(number, (hard + 1, hard + 1))
 
     assert in_fork(own_namespaces, limit, capabilities.drop_all, attack).error
+
+
+def test_security_a_crash_starts_no_program_that_collects_crashes():
+    """Of size 0 a core dump still goes to such a program, of size 1 it does not: the kernel's own guard of it."""
+    assert in_fork(limit, lambda: resource.getrlimit(resource.RLIMIT_CORE)).value == [1, 1]
 
 
 def test_a_budget_counts_from_what_is_mapped_already():
