@@ -92,9 +92,9 @@ _NO_TTY = errno.ENOTTY
 
 # DUPFD GETFD SETFD GETFL SETFL SETLK SETLKW DUPFD_CLOEXEC GETPIPE_SZ.
 # SECURITY: not NOTIFY, which tells what happens in folders of the machine; not SETOWN and SETSIG, which send signals to
-# others; no leases, which hold up whoever updates a package; and of the locks none by which boxes could signal to each other on a file that all of them see: those that
-# may be asked for (GETLK), those of open files (OFD). What is left of them can only be shared on a read-only file. Not
-# SETPIPE_SZ: what a user's pipes hold together is limited, and other boxes are the same user.
+# others; no leases, which hold up whoever updates a package; not SETPIPE_SZ: what a user's pipes hold together is
+# limited, and other boxes are the same user. Of the locks none by which boxes could signal to each other on a file that
+# all of them see: those that may be asked for (GETLK), those of open files (OFD). What is left can only be shared.
 _FCNTLS = (0, 1, 2, 3, 4, 6, 7, 1030, 1032)
 
 # REUSEADDR KEEPALIVE LINGER RCVTIMEO SNDTIMEO may be set; TYPE ERROR SNDBUF RCVBUF ACCEPTCONN PROTOCOL DOMAIN be read.
