@@ -186,6 +186,43 @@ def test_security_the_scratch_folder_ends_where_its_quota_ends(tree, monkeypatch
         assert in_fork(lambda: in_namespaces(tree), mount, attack).errno == error, attack
 
 
+def test_security_datasets_can_be_read_and_not_changed(tree, monkeypatch):
+    place = Path("/mnt/below")
+    monkeypatch.setattr(mounts, "DATASETS", place)
+    source = tree / "file"
+    content = os.urandom(3 * MB + 1)
+    source.write_bytes(content)
+    descriptor = os.open(source, os.O_RDONLY)
+    os.lseek(descriptor, 0, os.SEEK_END)  # where another box's copy has left it
+
+    def copied() -> bool:
+        return (place / "set" / "one.gz").read_bytes() == content
+
+    def mount() -> None:
+        mounts.mount_datasets({"set/one.gz": descriptor, "other/two.gz": descriptor})
+
+    def plain() -> None:
+        syscalls.call("mount", b"tmpfs", b"/mnt/below", b"tmpfs", 0, None)
+        (place / "set").mkdir()
+        (place / "set" / "one.gz").write_bytes(content)
+
+    def change() -> None:
+        (place / "set" / "one.gz").write_bytes(b"")
+
+    def add() -> None:
+        (place / "more").touch()
+
+    def execute() -> None:
+        subprocess.run([place / "set" / "one.gz"], check=True)
+
+    assert in_fork(lambda: in_namespaces(tree), mount, copied).value is True
+    for attack, error in ((change, errno.EROFS), (add, errno.EROFS), (execute, errno.EACCES)):
+        assert in_fork(lambda: in_namespaces(tree), mount, attack).errno == error, attack
+        if attack is not execute:
+            assert in_fork(lambda: in_namespaces(tree), plain, attack).error == "", attack
+    os.close(descriptor)
+
+
 @pytest.mark.parametrize(
     ("folder", "found"),
     [
