@@ -46,8 +46,8 @@ the student's. Init is pid 1 of the box's pid namespace: it reaps, tells how the
 it. The worker is the same as above; between its fork and its first request stand the layers of `seal`, each of them a
 module of `linux`. The judge kills by init's pidfd, so never a stranger who got its number.
 
-`bwrap` (`bwrap`): the same init and worker, without a zygote. Debian's bubblewrap makes the namespaces and the root, and
-starts Python as pid 1 (`cold`).
+`bwrap` (`bwrap`): the same init and worker, without a zygote. Debian's bubblewrap makes the namespaces and the root,
+and starts Python as pid 1 (`cold`).
 
 `restricted` (`restricted`, `scratch`): no namespaces, and so no init.
 
