@@ -90,6 +90,7 @@ class Prepared(NamedTuple):
 
     rules: landlock.Rules
     filters: dict[Profile, bytes]
+    mapped: rlimits.Usage  # by the zygote, and so by each box to begin with
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
 
 
@@ -104,7 +105,8 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
     )
     profiles = [Profile(processes=processes) for processes in (False, True)]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
-    return Prepared(rules, filters)
+    capabilities.last_capability()  # remembered
+    return Prepared(rules, filters, rlimits.usage())
 
 
 def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
@@ -234,6 +236,7 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
     if Layer.RLIMITS not in without:
         rlimits.apply(
             rlimits.Budget(request.memory_bytes, request.cpu_s, request.file_bytes, request.processes),
+            prepared.mapped,
         )
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)

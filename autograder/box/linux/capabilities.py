@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def drop_all() -> None:
     call("capset", struct.pack("Ii", _VERSION_3, 0), struct.pack("6I", *[0] * 6))
 
 
+@functools.cache
 def last_capability() -> int:
     """Return the number of the highest capability that this kernel has."""
     file = Path("/proc/sys/kernel/cap_last_cap")

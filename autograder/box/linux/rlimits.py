@@ -37,7 +37,7 @@ def usage() -> Usage:
     return Usage(*(int(fields[name].split()[0]) * _KB for name in ("VmData", "VmSize")))
 
 
-def apply(budget: Budget) -> None:
+def apply(budget: Budget, mapped: Usage | None = None) -> None:
     """Lower this process's limits to the budget.
 
     Why: where no cgroup can be made this is the bound on memory; and it turns an allocation that is too large into a
@@ -45,8 +45,12 @@ def apply(budget: Budget) -> None:
 
     Memory counts from what is mapped already: a fork of a process with a framework in it begins with hundreds of MB.
     DATA, and the address space only far above it: shared memory counts in the latter alone.
+
+    Args:
+        budget: what it may take beyond what it has.
+        mapped: what it has, where that is known; to look it up takes a millisecond in a process that was just forked.
     """
-    mapped = usage()
+    mapped = mapped or usage()
     address_space = mapped.total_bytes + _ADDRESS_SPACE_FACTOR * budget.memory_bytes
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_MEMLOCK, 1 << 16)
