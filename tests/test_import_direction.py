@@ -33,6 +33,7 @@ LAYERS = (
         "schema",
         "doctor",
         "gradebook",
+        "pack",
     ),
     ("judge", "ledger", "report"),
     ("score", "box"),

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
 
 PROCESS = plain.ISOLATION
+RESTRICTED = "restricted"
+BWRAP = "bwrap"
 NAMESPACES = "namespaces"
+ISOLATIONS = (NAMESPACES, BWRAP, RESTRICTED, PROCESS)  # the strictest first
+TRUSTED_ONLY = (RESTRICTED, PROCESS)  # that no class run takes unless it is asked for by name
 
 
 class Process(Protocol):
@@ -42,6 +46,7 @@ class Evidence(NamedTuple):
 
     broken: str = ""  # it could not be made or kept, through no fault of the student's: why
     memory_exceeded: bool = False
+    disk_exceeded: bool = False
 
 
 class Started(Protocol):
@@ -81,11 +86,11 @@ def start(spec: BoxSpec) -> Started:
     """
     if spec.isolation == PROCESS:
         return _PlainBox(plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu"))
-    if sys.platform != "linux" or spec.isolation != NAMESPACES:
+    if sys.platform != "linux" or spec.isolation not in ISOLATIONS:
         raise OSError(f"no isolation called {spec.isolation}")
-    from autograder.box import sealed
+    from autograder.box import bwrap, restricted, sealed
 
-    return sealed.start(spec)
+    return {NAMESPACES: sealed.start, BWRAP: bwrap.start, RESTRICTED: restricted.start}[spec.isolation](spec)
 
 
 def replenish(spec: BoxSpec) -> None:

@@ -49,6 +49,7 @@ _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or neve
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_MOST = 10_000  # in one message
+_FORGOTTEN_MOST = 100_000  # a box that hands out more, to fill the judge's memory, keeps them
 _RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
 _LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
 
@@ -71,7 +72,7 @@ class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken, seal
+    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, disk, signal, exit, protocol, broken, seal
     detail: str = ""  # seconds, MiB, the signal's name, the exit status
 
 
@@ -215,11 +216,14 @@ class BoxClient:
         reply, reader = self._exchange(make(request_id), arrays, deadline or within(self._spec.limits.call_s))
         if isinstance(reply, Raised):
             raise StudentRaised(reply)
-        return Answer(reply.value if isinstance(reply, Returned) else None, reader)
+        if not isinstance(reply, Returned):
+            raise self.reject(ProtocolError("an answer of another kind"))
+        return Answer(reply.value, reader)
 
     def forget(self, number: int) -> None:
         """Note that a handle is no longer used; the object is released with some later request."""
-        self._forgotten.append(number)
+        if len(self._forgotten) < _FORGOTTEN_MOST:
+            self._forgotten.append(number)
 
     def take_output(self) -> str:
         """Return the tail of what the student's code printed since the last time."""
@@ -344,6 +348,8 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+        if evidence.disk_exceeded:
+            return self._kill(Cause(Status.OUTPUT, "disk", str(self._spec.limits.file_mb)))
         return self._kill(_cause_of_exit(status))
 
 

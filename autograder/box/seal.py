@@ -63,7 +63,10 @@ class Layer(StrEnum):
 
 
 class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What the judge asks a zygote for: numbers. With it come descriptors: channel, output, status, then cgroups'."""
+    """What the judge asks a zygote for: nothing secret.
+
+    With it come descriptors: channel, output, status, then cgroups'.
+    """
 
     threads: int
     memory_bytes: int
@@ -72,6 +75,11 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     disk_bytes: int
     files: int
     processes: int = 0
+    # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
+    # and otherwise how many threads the user may have besides.
+    scratch: str = ""
+    user: int | None = None
+    tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -109,14 +117,25 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
     return Prepared(rules, filters, rlimits.usage())
 
 
-def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
+def enter(
+    request: SealRequest,
+    descriptors: Descriptors,
+    prepared: Prepared,
+    take_away: Callable[[SealRequest], None] | None = None,
+) -> None:
     """Become init, fork the worker, and return in the worker, sealed. In init it does not return.
 
     Broken setups end here: the status socket says why, and the judge takes it for its own fault.
+
+    Args:
+        request: the limits.
+        descriptors: what came with it.
+        prepared: what the boxes are sealed by.
+        take_away: the namespaces, mounts and rights; `isolate`, where it is left out.
     """
     try:
         cgroups = keep_descriptors(descriptors)
-        isolate(request)
+        (take_away or isolate)(request)
         worker = os.fork()
         if worker:
             _be_init(worker)

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import psutil
 
@@ -27,7 +27,7 @@ from autograder.box.linux import cgroup
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygote import receive
-from autograder.box.zygotes import Key, ZygoteGone, ZygoteProcess, zygote_for
+from autograder.box.zygotes import Key, ZygoteGone, zygote_for
 from autograder.limits import MB, Limits
 
 if TYPE_CHECKING:
@@ -38,6 +38,22 @@ _MOST_FILES = 8192  # inodes; each takes about 1 KB of the kernel's memory
 _ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
 _GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for the box
 _KILLED = -int(signal.SIGKILL)
+
+
+class Forker(Protocol):
+    """Where a box comes from: a zygote, or a program that makes one."""
+
+    def fork(self, request: SealRequest, descriptors: list[int]) -> None:
+        """Ask for a box; what comes of it is told on the status socket among the descriptors."""
+        ...
+
+    def ends_within(self, timeout_s: float) -> bool:
+        """Whether it has ended, or does so soon."""
+        ...
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote to its stderr."""
+        ...
 
 
 class Kind(NamedTuple):
@@ -138,7 +154,7 @@ class SealedBox:
 
     isolation = NAMESPACES
 
-    def __init__(self, zygote: ZygoteProcess, request: SealRequest, group: cgroup.Group | None) -> None:
+    def __init__(self, zygote: Forker, request: SealRequest, group: cgroup.Group | None) -> None:
         self._group = group
         joined = group.descriptors if group else []
         ours, theirs = offer_pair().pair or (None, None)
@@ -193,7 +209,7 @@ class SealedProcess:
     Asked from the judge's thread and from the two that watch.
     """
 
-    def __init__(self, status: socket.socket, zygote: ZygoteProcess) -> None:
+    def __init__(self, status: socket.socket, zygote: Forker) -> None:
         self._status = status
         self._zygote = zygote
         self._lock = threading.RLock()

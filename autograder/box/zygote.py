@@ -54,6 +54,7 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     frameworks: list[str]
     threads: int
+    scratch: str = ""  # without namespaces: the folder that all scratch folders are in
 
 
 def main() -> None:
@@ -227,26 +228,38 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             self._become_box(request, descriptors)
+        self._watch(pid, descriptors)
+
+    def _watch(self, pid: int, descriptors: Descriptors) -> int:
+        """Tell the judge of a new box, and note its pidfd, which is returned."""
         pidfd = os.pidfd_open(pid)
         self._boxes[pidfd] = pid
         self._poll.register(pidfd, select.POLLIN)
         try:
-            _send_descriptor(descriptors.status, seal.STARTED, pidfd)
+            send_descriptor(descriptors.status, seal.STARTED, pidfd)
         except OSError:  # the judge has given it up
             os.kill(pid, signal.SIGKILL)
+        return pidfd
 
     def _become_box(self, request: SealRequest, descriptors: Descriptors) -> NoReturn:
         try:
             self._control.detach()  # its number is about to be another's, which it must not close
-            seal.enter(request, descriptors, self._prepared)
+            self._enter(request, descriptors)
             work(self._frameworks)
         finally:
             os._exit(seal.SETUP_FAILED)  # whatever happens: there is one zygote
 
+    def _enter(self, request: SealRequest, descriptors: Descriptors) -> None:
+        seal.enter(request, descriptors, self._prepared)
+
     def _reap(self, pidfd: int) -> None:
-        os.waitpid(self._boxes.pop(pidfd), 0)
+        _, status = os.waitpid(self._boxes.pop(pidfd), 0)
         self._poll.unregister(pidfd)
+        self._ended(pidfd, status)
         os.close(pidfd)
+
+    def _ended(self, pidfd: int, status: int) -> None:
+        """A box has ended. Of its worker init has told; what became of init says nothing more."""
 
 
 def work(frameworks: list[str]) -> NoReturn:
@@ -275,7 +288,8 @@ def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
     return message, list(numbers)
 
 
-def _send_descriptor(sock: int, message: bytes, descriptor: int) -> None:
+def send_descriptor(sock: int, message: bytes, descriptor: int) -> None:
+    """Send a message with a descriptor on a socket."""
     with socket.socket(fileno=os.dup(sock)) as status:
         socket.send_fds(status, [message], [descriptor])
 

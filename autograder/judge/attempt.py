@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from autograder import __version__
+from autograder.box.backends import RESTRICTED
 from autograder.box.interpreter import Interpreter, choose, package_of
+from autograder.box.probe import probe
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge.advice import merged
@@ -233,6 +235,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         status=attempt_status(checks),
         message=_load_message(session),
         isolation=boxes.isolation,
+        isolation_missing=_isolation_missing(boxes.isolation),
         data=session.data,
         device=loaded.device if loaded else "cpu",
         device_name=loaded.device_name if loaded else "",
@@ -258,6 +261,13 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         autograder_version=__version__,
         checks_sha256=assignment.checks_sha256,
     )
+
+
+def _isolation_missing(isolation: str) -> str:
+    """Return what stands in the way of stricter isolations than `restricted`, where it was taken for want of them."""
+    if isolation != RESTRICTED:
+        return ""
+    return " ".join(missing.explained() for missing in probe().stricter_missing())
 
 
 def _hidden_points_left(session: JudgeSession) -> float:
