@@ -31,7 +31,7 @@ def main() -> None:
     zygote.send_descriptor(status, seal.STARTED, os.pidfd_open(os.getpid()))
     prepared = seal.prepare(needed_folders([_PACKAGE]))
     seal.enter(request, Descriptors(channel, output, status, tuple(cgroups)), prepared, settle)
-    zygote.work()
+    zygote.work([])
 
 
 def attempt() -> None:

@@ -56,7 +56,7 @@ def main() -> None:
     enter_jail(folders, begin.scratch)
     zygote.import_and_warm(begin)
     prepared = Prepared(rules_for(folders, ()), {}, seal.thread_setters())
-    Zygote(control, prepared, begin.scratch).serve()
+    Zygote(control, prepared, begin).serve()
 
 
 # --- the zygote -------------------------------------------------------------------------------------------------------
@@ -103,12 +103,12 @@ class Zygote(zygote.Zygote):
     Args:
         control: requests come from it.
         prepared: what boxes are restricted by, but for their own folder.
-        scratch: the folder of all scratch folders.
+        begin: names the folder of all scratch folders, and what has been imported.
     """
 
-    def __init__(self, control: socket.socket, prepared: Prepared, scratch: str) -> None:
-        super().__init__(control, prepared)
-        self._scratch = scratch
+    def __init__(self, control: socket.socket, prepared: Prepared, begin: zygote.Begin) -> None:
+        super().__init__(control, prepared, begin.frameworks)
+        self._scratch = begin.scratch
         self._held: dict[int, list[int]] = {}  # by a box's pidfd: its status socket, then what `hold` opened
         # Never closed: these belong to the machine.
         self._proc = hold(_PROC)
