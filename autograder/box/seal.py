@@ -98,8 +98,8 @@ class Prepared(NamedTuple):
 
     rules: landlock.Rules
     filters: dict[Profile, bytes]
-    mapped: rlimits.Usage  # by the zygote, and so by each box to begin with
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
+    mapped: rlimits.Usage | None = None  # by the zygote, and so by each box to begin with
 
 
 def prepare(folders: tuple[str, ...]) -> Prepared:
@@ -114,7 +114,7 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
     profiles = [Profile(processes=processes) for processes in (False, True)]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
     capabilities.last_capability()  # remembered
-    return Prepared(rules, filters, rlimits.usage())
+    return Prepared(rules, filters, mapped=rlimits.usage())
 
 
 def enter(

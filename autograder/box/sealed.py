@@ -122,7 +122,7 @@ def _take_spare(waiting: list[SealedBox]) -> SealedBox | None:
 
 
 def _fork(kind: Kind) -> SealedBox:
-    return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits))
+    return SealedBox(zygote_for(kind.key, many=_spares_wanted > 0), kind.request, make_group(kind.limits))
 
 
 def make_group(limits: Limits) -> cgroup.Group | None:

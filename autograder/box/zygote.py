@@ -36,7 +36,7 @@ from typing import NoReturn
 import msgspec
 
 from autograder.box import seal
-from autograder.box.linux import mounts, namespaces, syscalls
+from autograder.box.linux import hugepages, mounts, namespaces, syscalls
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.linux.python import needed_folders
 from autograder.box.rehearsal import rehearse
@@ -55,6 +55,7 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     frameworks: list[str]
     threads: int
     scratch: str = ""  # without namespaces: the folder that all scratch folders are in
+    many: bool = False  # boxes are to come, so that cheap forks are worth half a second of work
 
 
 def main() -> None:
@@ -151,6 +152,8 @@ def import_and_warm(begin: Begin) -> None:
     # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
     gc.collect()
     gc.freeze()
+    if begin.many:
+        hugepages.gather()
 
 
 def warm_torch(threads: int) -> None:

@@ -46,7 +46,7 @@ class ZygoteGone(OSError):
 class ZygoteProcess:
     """A zygote, as the judge holds it. It is importing while the judge goes on; requests wait in the socket."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, *, many: bool = False) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # Where the boxes' scratch folders are made, for want of a mount namespace.
@@ -68,7 +68,8 @@ class ZygoteProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        begin = Begin(list(key.frameworks), key.threads, str(self.folder) if key.isolation == RESTRICTED else "")
+        folder = str(self.folder) if key.isolation == RESTRICTED else ""
+        begin = Begin(list(key.frameworks), key.threads, folder, many)
         self._send(msgspec.msgpack.encode(begin), [])
 
     @property
@@ -130,13 +131,18 @@ class ZygoteProcess:
 _zygotes: dict[Key, ZygoteProcess] = {}
 
 
-def zygote_for(key: Key) -> ZygoteProcess:
-    """Return the zygote for a key: one that runs, or a new one."""
+def zygote_for(key: Key, *, many: bool = False) -> ZygoteProcess:
+    """Return the zygote for a key: one that runs, or a new one.
+
+    Args:
+        key: what it is made for.
+        many: a new one prepares for so many boxes that it pays to make each cheaper.
+    """
     known = _zygotes.get(key)
     if known is None or not known.alive:
         if known is not None:
             known.close()
-        known = _zygotes[key] = ZygoteProcess(key)
+        known = _zygotes[key] = ZygoteProcess(key, many=many)
     return known
 
 
