@@ -44,7 +44,6 @@ from autograder.box.seal import Descriptors, Prepared, SealRequest
 
 MAX_MESSAGE_BYTES = 4096
 _MOST_DESCRIPTORS = 16
-_REHEARSALS = 3  # Python rewrites a function's code for speed when it has run a few times: better here than in each box
 STAGE = "/tmp"  # noqa: S108 - only a place that exists, to mount on in a namespace of our own
 _SMALL = mounts.Quota(4 << 20, 256)  # tensorflow asks for a temporary folder when it is imported
 
@@ -146,9 +145,7 @@ def import_and_warm(begin: Begin) -> None:
         importlib.import_module(name)
     if "torch" in sys.modules:
         warm_torch(begin.threads)
-    for _ in range(_REHEARSALS):
-        rehearse(begin.frameworks)
-    platform.platform()  # remembered: it reads the whole interpreter for the version of libc
+    rehearse(begin.frameworks)
     # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
     gc.collect()
     gc.freeze()
