@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -21,6 +21,7 @@ from autograder.box.backends import BWRAP
 from autograder.box.interpreter import ours
 from autograder.box.linux import cgroup, mounts, namespaces
 from autograder.box.linux.python import needed_folders
+from autograder.box.mounted import FILES
 from autograder.box.restricted import own_user
 from autograder.box.seal import Layer, SealRequest
 
@@ -46,7 +47,8 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> BwrapBox:
         mounts.SCRATCH, os.environ, ours(), threads=spec.limits.threads, cpu_only=spec.device == "cpu"
     )
     request = sealed.request_for(spec.limits, without)
-    return BwrapBox(Launcher(environment), request, sealed.make_group(spec.limits))
+    datasets = {f"{name}/{file}.gz": folder / f"{file}.gz" for name, folder in spec.datasets.items() for file in FILES}
+    return BwrapBox(Launcher(environment, datasets), request, sealed.make_group(spec.limits))
 
 
 class Run(NamedTuple):
@@ -57,6 +59,7 @@ class Run(NamedTuple):
     descriptors: tuple[int, ...]  # that it inherits
     environment: dict[str, str]
     disk_bytes: int
+    datasets: Mapping[str, Path] = {}  # what is to be read, by its path below the folder of datasets
 
 
 def launch(run: Run, stdout: int, stderr: IO[bytes] | int) -> subprocess.Popen[bytes]:
@@ -68,7 +71,9 @@ def launch(run: Run, stdout: int, stderr: IO[bytes] | int) -> subprocess.Popen[b
     files = {name: _readable(content) for name, content in mounts.ETC_MADE.items()}
     user = own_user()
     python = [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START.format(function=run.function)]
-    shown = arguments(needed_folders([_PACKAGE]), files, run.disk_bytes)
+    # Opened here, for the box's user may not; bwrap makes copies.
+    datasets = {name: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for name, path in run.datasets.items()}
+    shown = arguments(needed_folders([_PACKAGE]), files, run.disk_bytes, datasets)
     try:
         return subprocess.Popen(
             [PROGRAM, *shown, "--", *python, str(_PACKAGE.parent), *run.words],
@@ -77,7 +82,7 @@ def launch(run: Run, stdout: int, stderr: IO[bytes] | int) -> subprocess.Popen[b
             stderr=stderr,
             cwd="/",
             env=run.environment,
-            pass_fds=[*run.descriptors, *files.values()],
+            pass_fds=[*run.descriptors, *files.values(), *datasets.values()],
             start_new_session=True,
             # SECURITY: as in a zygote, root gives up its id before anything else.
             user=user,
@@ -85,7 +90,7 @@ def launch(run: Run, stdout: int, stderr: IO[bytes] | int) -> subprocess.Popen[b
             extra_groups=None if user is None else [],
         )
     finally:
-        for descriptor in files.values():
+        for descriptor in (*files.values(), *datasets.values()):
             os.close(descriptor)
 
 
@@ -113,17 +118,18 @@ class Launcher:
 
     Args:
         environment: of the box.
+        datasets: what it is to read.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, environment: dict[str, str], datasets: Mapping[str, Path]) -> None:
+        self._environment, self._datasets = environment, datasets
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the box
         self._process: subprocess.Popen[bytes] | None = None
 
     def fork(self, request: SealRequest, descriptors: list[int]) -> None:
         """Start the box; what comes of it is told on the status socket among the descriptors."""
         words = [msgspec.json.encode(request).decode(), ",".join(map(str, descriptors))]
-        run = Run("main", words, tuple(descriptors), self._environment, request.disk_bytes)
+        run = Run("main", words, tuple(descriptors), self._environment, request.disk_bytes, self._datasets)
         self._process = launch(run, subprocess.DEVNULL, self._errors)
 
     def ends_within(self, timeout_s: float) -> bool:
@@ -174,13 +180,16 @@ class BwrapBox(sealed.SealedBox):
         self._launcher.close()
 
 
-def arguments(folders: tuple[str, ...], files: dict[str, int], disk_bytes: int) -> list[str]:
+def arguments(
+    folders: tuple[str, ...], files: dict[str, int], disk_bytes: int, datasets: Mapping[str, int]
+) -> list[str]:
     """Return what bwrap is told: the same root that `mounts.build_root` makes, in the order in which it is made.
 
     Args:
         folders: seen where they are, read-only.
         files: of /etc, as descriptors to read them from.
         disk_bytes: the size of the scratch folder.
+        datasets: files below the folder of datasets, as descriptors to read them from.
     """
     return [
         *("--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL"),
@@ -189,6 +198,7 @@ def arguments(folders: tuple[str, ...], files: dict[str, int], disk_bytes: int) 
         *_system_links(),
         *(word for name, number in files.items() for word in ("--file", str(number), f"/etc/{name}")),
         *(word for name in mounts.ETC for word in _same_as(f"/etc/{name}")),
+        *_read_only(datasets),
         *("--proc", "/proc"),
         *_devices(),
         *("--perms", "0700", "--size", str(disk_bytes), "--tmpfs", str(mounts.SCRATCH)),
@@ -196,6 +206,11 @@ def arguments(folders: tuple[str, ...], files: dict[str, int], disk_bytes: int) 
         *_temporary_folder(folders),
         *("--remount-ro", "/", "--chdir", "/"),
     ]
+
+
+def _read_only(datasets: Mapping[str, int]) -> Iterator[str]:
+    for name, number in datasets.items():
+        yield from ("--perms", "0444", "--ro-bind-data", str(number), f"{mounts.DATASETS}/{name}")
 
 
 def _system_links() -> Iterator[str]:

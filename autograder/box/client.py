@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +67,7 @@ class BoxSpec:
     notebook: bool = False
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
+    datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
 
 
 class Cause(NamedTuple):
@@ -271,6 +273,7 @@ class BoxClient:
             file_bytes=limits.file_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
+            datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
         )
         # A worker that is dead already is found out when the answer is waited for.
         with contextlib.suppress(ChannelClosed, DeadlineExceeded):

@@ -26,11 +26,12 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     """Become init, fork the worker, and serve in it."""
-    channel, output, status, *cgroups = map(int, sys.argv.pop().split(","))
+    numbers = [int(number) for number in sys.argv.pop().split(",")]
     request = msgspec.json.decode(sys.argv.pop(), type=SealRequest)
-    zygote.send_descriptor(status, seal.STARTED, os.pidfd_open(os.getpid()))
+    descriptors = Descriptors.of(request, numbers)
+    zygote.send_descriptor(descriptors.status, seal.STARTED, os.pidfd_open(os.getpid()))
     prepared = seal.prepare(needed_folders([_PACKAGE]))
-    seal.enter(request, Descriptors(channel, output, status, tuple(cgroups)), prepared, settle)
+    seal.enter(request, descriptors, prepared, settle)
     zygote.work([])
 
 

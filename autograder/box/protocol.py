@@ -137,6 +137,7 @@ class Load(Message, frozen=True, tag="load"):
     file_bytes: int
     frameworks: list[str]
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
+    datasets: dict[str, str] = {}  # mounted ones: the folder of each one's .gz files, as the box sees it
 
 
 class Get(Message, frozen=True, tag="get"):

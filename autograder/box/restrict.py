@@ -159,7 +159,7 @@ def hold(paths: tuple[str, ...]) -> list[int]:
 def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared, scratch: str) -> None:
     """Become the worker, restricted; return in it. A broken setup ends here: the status socket says why."""
     try:
-        *cgroups, gate = seal.keep_descriptors(descriptors)
+        *cgroups, gate = seal.keep_descriptors(descriptors).cgroups
         seal.join_cgroups(cgroups)
         os.setsid()
         give_up_rights(request)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ import psutil
 from autograder.box import plain, sealed
 from autograder.box.backends import RESTRICTED, Evidence
 from autograder.box.linux import cgroup, namespaces
-from autograder.box.scratch import Room, make_scratch, room_of, unnamed_bytes
+from autograder.box.scratch import DATASETS, Room, make_scratch, put_datasets, room_of, unnamed_bytes
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygotes import Key, ZygoteProcess, zygote_for
 
@@ -38,7 +38,7 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> RestrictedBox:
     """
     key = Key(spec.frameworks, spec.limits.threads, spec.device == "cpu", RESTRICTED)
     request = sealed.request_for(spec.limits, without)
-    return RestrictedBox(zygote_for(key), request, sealed.make_group(spec.limits))
+    return RestrictedBox(zygote_for(key), request, sealed.make_group(spec.limits), spec.datasets)
 
 
 class RestrictedBox(sealed.SealedBox):
@@ -46,17 +46,27 @@ class RestrictedBox(sealed.SealedBox):
 
     isolation = RESTRICTED
 
-    def __init__(self, zygote: ZygoteProcess, request: SealRequest, group: cgroup.Group | None) -> None:
-        self._zygote, self._request = zygote, request
+    def __init__(
+        self,
+        zygote: ZygoteProcess,
+        request: SealRequest,
+        group: cgroup.Group | None,
+        datasets: Mapping[str, Path],
+    ) -> None:
+        self._zygote = zygote
         self._user = own_user()
         if self._user is not None:
             _users.add(self._user)
         self._scratch = make_scratch(zygote.folder, self._user)
         self._full = False
-        placed = msgspec.structs.replace(request, scratch=str(self._scratch), user=self._user, tasks=0)
-        if self._user is None:
-            placed = msgspec.structs.replace(placed, tasks=count_tasks(os.getuid()) + _ROOM_TASKS)
         try:
+            copied = put_datasets(datasets, self._scratch / DATASETS)
+            self._request = msgspec.structs.replace(
+                request, disk_bytes=request.disk_bytes + copied.disk_bytes, files=request.files + copied.files
+            )
+            placed = msgspec.structs.replace(self._request, scratch=str(self._scratch), user=self._user, tasks=0)
+            if self._user is None:
+                placed = msgspec.structs.replace(placed, tasks=count_tasks(os.getuid()) + _ROOM_TASKS)
             super().__init__(zygote, placed, group)
         except BaseException:
             self._let_go()
@@ -70,6 +80,10 @@ class RestrictedBox(sealed.SealedBox):
     def evidence(self) -> Evidence:
         """Return what is known of its end."""
         return super().evidence()._replace(disk_exceeded=self._full)
+
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset."""
+        return str(self._scratch / DATASETS / name)
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> RestrictedWatch:
         """Have `on_excess` called when it takes more memory; and end it when it takes more of the disk."""

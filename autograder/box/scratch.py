@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from autograder.box.linux.mounts import FOLDERS
+from autograder.box.mounted import FILES
 from autograder.box.restrict import ZYGOTE_FOLDER
+
+DATASETS = "datasets"  # of the scratch folder
 
 _MOST_DEPTH = 100  # of folders in folders: deeper than any saved model, and far from where listing them ends
 _BLOCK_BYTES = 512  # of st_blocks, whatever the disk's own are
@@ -43,6 +47,23 @@ def make_scratch(parent: Path, user: int | None) -> Path:
     scratch = Path(tempfile.mkdtemp(prefix="box-", dir=parent))
     _fill(scratch, user)
     return scratch
+
+
+def put_datasets(datasets: Mapping[str, Path], folder: Path) -> Room:
+    """Copy datasets' files into a new folder of a scratch folder, for everybody to read; return what they take.
+
+    Without mounts a box sees the machine's own files, by its own user id: the course's are not always open to it. A box
+    that has no id of its own may change its copies; no other box sees them.
+    """
+    for name, source in datasets.items():
+        (folder / name).mkdir(parents=True)
+        for file in FILES:
+            target = folder / name / f"{file}.gz"
+            shutil.copyfile(source / target.name, target)
+            target.chmod(0o444)
+        for made in (folder, folder / name):
+            made.chmod(0o755)
+    return room_of(folder) if datasets else Room(0, 0)
 
 
 def _fill(scratch: Path, user: int | None) -> None:

@@ -14,13 +14,13 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import psutil
 
-from autograder.box import plain, seal
+from autograder.box import mounted, plain, seal
 from autograder.box.backends import NAMESPACES, Evidence
 from autograder.box.channel import Channel, offer_pair
 from autograder.box.linux import cgroup
@@ -62,6 +62,7 @@ class Kind(NamedTuple):
     key: Key
     request: SealRequest
     limits: Limits
+    dataset_files: tuple[Path, ...] = ()
 
 
 _spares: dict[Kind, list[SealedBox]] = {}
@@ -93,7 +94,9 @@ def replenish(spec: BoxSpec) -> None:
 def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
     """Return which spare boxes are good for a submission."""
     key = Key(spec.frameworks, spec.limits.threads, spec.device == "cpu")
-    return Kind(key, request_for(spec.limits, without), spec.limits)
+    numbers = tuple(number for number, known in enumerate(mounted.KNOWN) if known.name in spec.datasets)
+    files = tuple(spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES)
+    return Kind(key, request_for(spec.limits, without, numbers), spec.limits, files)
 
 
 def keep_spares(count: int) -> None:
@@ -122,7 +125,11 @@ def _take_spare(waiting: list[SealedBox]) -> SealedBox | None:
 
 
 def _fork(kind: Kind) -> SealedBox:
-    return SealedBox(zygote_for(kind.key, many=_spares_wanted > 0), kind.request, make_group(kind.limits))
+    with contextlib.ExitStack() as opened:
+        # Opened here, for the box's user may not; a descriptor is all that leaves this process.
+        files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
+        zygote = zygote_for(kind.key, many=_spares_wanted > 0)
+        return SealedBox(zygote, kind.request, make_group(kind.limits), files)
 
 
 def make_group(limits: Limits) -> cgroup.Group | None:
@@ -135,7 +142,7 @@ def make_group(limits: Limits) -> cgroup.Group | None:
         return None
 
 
-def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
+def request_for(limits: Limits, without: tuple[Layer, ...], datasets: tuple[int, ...] = ()) -> SealRequest:
     """Return the limits as the zygote is told them."""
     return SealRequest(
         threads=limits.threads,
@@ -145,6 +152,7 @@ def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
         disk_bytes=limits.file_mb * MB,
         files=_MOST_FILES,
         processes=limits.processes,
+        datasets=datasets,
         without=without,
     )
 
@@ -154,7 +162,9 @@ class SealedBox:
 
     isolation = NAMESPACES
 
-    def __init__(self, zygote: Forker, request: SealRequest, group: cgroup.Group | None) -> None:
+    def __init__(
+        self, zygote: Forker, request: SealRequest, group: cgroup.Group | None, files: Sequence[int] = ()
+    ) -> None:
         self._group = group
         joined = group.descriptors if group else []
         ours, theirs = offer_pair().pair or (None, None)
@@ -166,7 +176,7 @@ class SealedBox:
         self.output: IO[bytes] = os.fdopen(output_read, "rb", buffering=0)
         self.process = SealedProcess(status_ours, zygote)
         try:
-            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno(), *joined])
+            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno(), *files, *joined])
         except ZygoteGone as error:
             self.process.fail(str(error))
         finally:
@@ -197,6 +207,10 @@ class SealedBox:
         """Return what is known of its end."""
         exceeded = self._group is not None and self._group.memory_exceeded()
         return Evidence(broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded)
+
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset."""
+        return f"{mounted.DATASETS}/{name}"
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograder.box import advice, devices, frameworks, importing, plotting, tracebacks
+from autograder.box import advice, devices, frameworks, importing, mounted, plotting, stand_in, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.protocol import (
@@ -126,9 +126,14 @@ class Worker:
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
         importing.import_frameworks(request.frameworks)
+        mounted.offer(request.datasets)
+        stand_in.offer()
+        frameworks.compile_eagerly()
         frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
+        mounted.while_importing(begins=True)
         self._module = importing.import_submission(self._folder, request.main, given)
+        mounted.while_importing(begins=False)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
         available = devices.available(framework)
         self._device = devices.choose(request.device, available)

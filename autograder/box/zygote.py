@@ -31,7 +31,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -43,7 +43,7 @@ from autograder.box.rehearsal import rehearse
 from autograder.box.seal import Descriptors, Prepared, SealRequest
 
 MAX_MESSAGE_BYTES = 4096
-_MOST_DESCRIPTORS = 16
+_MOST_DESCRIPTORS = 32
 STAGE = "/tmp"  # noqa: S108 - only a place that exists, to mount on in a namespace of our own
 _SMALL = mounts.Quota(4 << 20, 256)  # tensorflow asks for a temporary folder when it is imported
 
@@ -137,6 +137,7 @@ class Leaving:
 def import_and_warm(begin: Begin) -> None:
     """Import what the boxes will need, and take the first steps that are slow and the same for all."""
     importlib.import_module("autograder.box.worker")
+    fork_only()
     for name in begin.frameworks:
         # Broad: what a broken installation raises at import is anybody's guess; the student's own import will say it.
         with contextlib.suppress(Exception):
@@ -151,6 +152,20 @@ def import_and_warm(begin: Begin) -> None:
     gc.freeze()
     if begin.many:
         hugepages.gather()
+
+
+def fork_only() -> None:
+    """Have multiprocessing start no program of its own, for a box can't: neither processes by spawn nor its tracker.
+
+    The tracker removes shared memory that is left over; here the box's end does. Asked for another way to start
+    processes than by fork (newer Pythons do so by default), it forks.
+    """
+    context: Any = importlib.import_module("multiprocessing.context")
+    tracker: Any = importlib.import_module("multiprocessing.resource_tracker")
+    tracker.ResourceTracker._send = lambda *_: None  # noqa: SLF001 - it has no switch
+    contexts = vars(context)["_concrete_contexts"]
+    contexts.update(dict.fromkeys(("spawn", "forkserver"), contexts["fork"]))
+    vars(vars(context)["_default_context"])["_default_context"] = contexts["fork"]
 
 
 def warm_torch(threads: int) -> None:
@@ -210,8 +225,7 @@ class Zygote:
             os._exit(0)
         try:
             request = msgspec.msgpack.decode(message, type=SealRequest)
-            channel, output, status, *cgroups = descriptors
-            self._fork(request, Descriptors(channel, output, status, tuple(cgroups)))
+            self._fork(request, Descriptors.of(request, descriptors))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)

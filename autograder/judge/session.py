@@ -17,6 +17,7 @@ from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.errors import GradeError, UsageError
+from autograder.judge import torchvision
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
@@ -163,6 +164,7 @@ class JudgeSession:
                     processes=self.limits.processes,
                     for_class=options.for_class,
                 ),
+                datasets={name: datasets.packed_folder(datasets.DATASETS[name]) for name in assignment.spec.mounts},
             ),
             assignment.spec.entry,
             options.listener,
@@ -259,14 +261,17 @@ class JudgeSession:
     def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
         """A check has ended: with an exception, with None, or it was skipped for a reason."""
         advice = self.boxes.end_check()
-        verdict = Verdict(Status.SKIPPED, skipped) if skipped else self._verdict(error, check)
+        verdict = Verdict(Status.SKIPPED, skipped) if skipped else self.verdict(error, check.hint)
         result = self._result(check, verdict, advice)
         self.results[check.name] = result
         self.options.listener.check_finished(result)
         return result
 
-    def _verdict(self, error: BaseException | None, check: CheckSpec) -> Verdict:
-        return verdict_of(error, self.submission, check.hint, self._handout, self.reference)
+    def verdict(self, error: BaseException | None, hint: str = "") -> Verdict:
+        """Return the verdict on what a check, or the import, raised; `hint` is the check's own."""
+        return torchvision.lacking(error, self.submission, self.python) or verdict_of(
+            error, self.submission, hint, self._handout, self.reference
+        )
 
     @cached_property
     def _handout(self) -> Handout:

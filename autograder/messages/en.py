@@ -668,6 +668,12 @@ MESSAGES: dict[str, str] = {
     "cli.ledger.check.help": "Look whether the ledger is whole.",
     "cli.ledger.backup.help": "Copy the ledger to FILE, whole, also while others write to it.",
     "cli.ledger.log.help": "Show everything about one student, in the order that it happened.",
+    # --- datasets that the student's code loads, torchvision ---------------------------------------------------------
+    "note.loaded_at_import": "your file loads {detail} as soon as it is imported. Hidden checks import it where that dataset is not: load it inside a function.",
+    "check.no_torchvision": "torchvision is not installed here, and the little of it that grade brings along has no {part}. This is not your fault.",
+    "hint.no_torchvision": "Have it installed: {python} -m pip install torchvision. Without it there are: {there}.",
+    "hint.torchvision_mismatch": "The torchvision that is installed was built for another torch. Install both anew, together: python -m pip install --upgrade torch torchvision",
+    "hint.dataset_not_mounted": 'Your code can\'t load this dataset here: your functions are given what they need. Put the lines that load it under `if __name__ == "__main__":`.',
     # --- the class: what was handed in ------------------------------------------------------------------------------
     "cli.collect.short": "take what students handed in",
     "cli.collect.help": (

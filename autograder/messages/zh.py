@@ -660,6 +660,12 @@ MESSAGES: dict[str, str] = {
     "cli.ledger.check.help": "检查账本是否完好。",
     "cli.ledger.backup.help": "把账本完整地备份到 FILE，别人正在写入时也可以。",
     "cli.ledger.log.help": "按时间顺序显示一名学生的全部记录。",
+    # --- datasets that the student's code loads, torchvision ---------------------------------------------------------
+    "note.loaded_at_import": "你的文件一导入就加载 {detail}。隐藏检查导入它时没有这个数据集：请把加载放进函数里。",
+    "check.no_torchvision": "这里没有安装 torchvision，grade 自带的一小部分里没有 {part}。这不是你的错。",
+    "hint.no_torchvision": "请安装它：{python} -m pip install torchvision。不安装时能用的有：{there}。",
+    "hint.torchvision_mismatch": "已安装的 torchvision 与 torch 版本不匹配，请一起重装：python -m pip install --upgrade torch torchvision",
+    "hint.dataset_not_mounted": '你的代码在这里不能自己加载这个数据集：函数需要的数据会传给它。请把加载数据的语句放到 `if __name__ == "__main__":` 之下。',
     # --- the class: what was handed in ------------------------------------------------------------------------------
     "cli.collect.short": "收集学生提交的作业",
     "cli.collect.help": (

@@ -126,6 +126,7 @@ class Opener(Protocol):
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven: ...
 
@@ -160,6 +161,7 @@ def _opener(backend: str) -> Iterator[Opener]:
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven:
         texts = {main: source, **(files or {})}
@@ -171,6 +173,7 @@ def _opener(backend: str) -> Iterator[Opener]:
             limits=Limits.model_validate({**QUICK.model_dump(), **limits}),
             notebook=notebook,
             isolation=backend,
+            datasets=datasets or {},
         )
         client = BoxClient(spec)
         opened.append(client)
