@@ -219,6 +219,7 @@ def isolate(request: SealRequest, datasets: Sequence[int] = ()) -> None:
         mounts.mount_datasets(dict(zip(mounted.files_of(request.datasets), datasets, strict=True)))
     if Layer.PROC not in without:
         mounts.mount_proc(read_only=True)
+        mounts.cover_proc()
     if Layer.USER not in without:
         # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
         # within its reach.

@@ -125,10 +125,6 @@ class Worker:
         self.set_up(request)
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
-        importing.import_frameworks(request.frameworks)
-        mounted.offer(request.datasets)
-        stand_in.offer()
-        frameworks.compile_eagerly()
         frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
         mounted.while_importing(begins=True)
@@ -159,6 +155,10 @@ class Worker:
         _limit_self(request)
         plotting.draw_with_agg()
         advice.note_numeric_warnings()
+        importing.import_frameworks(request.frameworks)
+        mounted.offer(request.datasets)
+        stand_in.offer()
+        frameworks.compile_eagerly()
 
     def _perform(  # noqa: PLR0911 - one return a kind
         self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder
@@ -314,7 +314,7 @@ def _limit_self(request: Load) -> None:
         import resource
     except ImportError:
         return
-    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CORE, 1)  # not 0: at one byte the kernel starts no program that collects crashes either
     _lower(resource.RLIMIT_FSIZE, request.file_bytes)
     # The hard limit a second later: at the hard limit the kernel sends SIGKILL, which tells nothing.
     _lower(resource.RLIMIT_CPU, request.cpu_s, beyond=1)

@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import Allow, Bits, Every, IsNull, NoneOf, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import Allow, Bits, Every, IsNull, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
@@ -115,7 +115,7 @@ def _if_number(number: int, decision: list[Instruction]) -> list[Instruction]:
     return [Instruction(IF_EQUAL, 0, len(decision), number), *decision]
 
 
-def _decide(rule: Rule) -> list[Instruction]:  # noqa: PLR0911 - one return a kind
+def _decide(rule: Rule) -> list[Instruction]:
     match rule:
         case Allow():
             return [_answer(ALLOW)]
@@ -125,10 +125,6 @@ def _decide(rule: Rule) -> list[Instruction]:  # noqa: PLR0911 - one return a ki
             return [*_unless(rule), _answer(ALLOW)]
         case Every(each):
             return [*(instruction for one in each for instruction in _unless(one)), _answer(ALLOW)]
-        case NoneOf(argument, values, error):
-            last = len(values)
-            tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(values)]
-            return [_low(argument), *tests, _answer(ALLOW), _answer(ERRNO | error)]
         case Bits(argument, none_of, all_of, error):
             # Each comparison that fails falls on the refusal; the second one jumps over it.
             return [
