@@ -156,6 +156,8 @@ class Worker:
         plotting.draw_with_agg()
         advice.note_numeric_warnings()
         importing.import_frameworks(request.frameworks)
+        if request.gpu_share:
+            devices.keep_to_share(request.gpu_share)
         mounted.offer(request.datasets)
         stand_in.offer()
         frameworks.compile_eagerly()
