@@ -47,7 +47,6 @@ from autograder.box.protocol import (
 from autograder.limits import MB, Limits
 from autograder.results import Status
 
-_generations = itertools.count(1)
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
@@ -141,7 +140,9 @@ class BoxClient:
     """
 
     def __init__(self, spec: BoxSpec) -> None:
-        self.generation = next(_generations)
+        # SECURITY: not counted: the worker is told it, and what is counted tells the first box, which is the public
+        # checks', from those of the hidden ones.
+        self.generation = secrets.randbits(63)
         self._spec = spec
         self._ids = itertools.count(1)
         self._cause: Cause | None = None

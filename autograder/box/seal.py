@@ -227,6 +227,7 @@ def isolate(request: SealRequest, datasets: Sequence[int] = ()) -> None:
     if Layer.PROC not in without:
         # Beside a GPU landlock alone keeps it from being written to, but for the threads' names (`prepare`).
         mounts.mount_proc(read_only=not request.gpus)
+        mounts.cover_proc()
     if Layer.USER not in without:
         # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
         # within its reach.

@@ -13,19 +13,7 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import (
-    Allow,
-    Bits,
-    Commands,
-    Every,
-    IsNull,
-    NoneOf,
-    OneOf,
-    Profile,
-    Refuse,
-    Rule,
-    rules,
-)
+from autograder.box.linux.policy import Allow, Bits, Commands, Every, IsNull, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
@@ -138,13 +126,11 @@ def _decide(rule: Rule) -> list[Instruction]:
     return [_low(rule.argument), *_decide_by_argument(rule)]
 
 
-def _decide_by_argument(rule: OneOf | NoneOf | Commands | Bits | IsNull) -> list[Instruction]:
+def _decide_by_argument(rule: OneOf | Commands | Bits | IsNull) -> list[Instruction]:
     """Return what decides once the argument's low half is loaded. A comparison that fails falls on what follows."""
     refused, allowed = _answer(ERRNO | rule.otherwise), _answer(ALLOW)
     if isinstance(rule, OneOf):
         return [*_skip_if_among(rule.values, 1), refused, allowed]
-    if isinstance(rule, NoneOf):
-        return [*_skip_if_among(rule.values, 1), allowed, refused]
     if isinstance(rule, Commands):
         return [
             *_skip_if_among(rule.values, 4),
