@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Optional
 
 import msgspec
 
@@ -83,7 +83,7 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
     # and otherwise how many threads the user may have besides.
     scratch: str = ""
-    user: int | None = None
+    user: Optional[int] = None  # noqa: UP045 - evaluated, by Python 3.9 too
     tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
