@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from autograder import datasets
 from autograder.box.backends import PROCESS
@@ -15,7 +15,7 @@ from autograder.box.interpreter import Interpreter, ours
 from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
-from autograder.errors import GradeError, UsageError
+from autograder.errors import UsageError
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
@@ -84,6 +84,17 @@ def choose_isolation(wanted: str, device: str, python: Interpreter) -> str:
     return wanted
 
 
+class Ready(NamedTuple):
+    """What need not be found out once more for each attempt."""
+
+    isolation: str = ""
+    """Of the boxes, by name; empty: what the options come to on this machine."""
+    dataset: Split | None = None
+    """What the checks are given, where it has been read."""
+    benchmark_s: float | None = None
+    """How fast this machine is."""
+
+
 class JudgeSession:
     """Runs nothing by itself: the plugin tells it which check begins and what it raised.
 
@@ -92,6 +103,7 @@ class JudgeSession:
         submission: what was handed in.
         options: how.
         python: to run the boxes with; None: grade's own.
+        ready: what has been found out before.
     """
 
     def __init__(
@@ -100,21 +112,22 @@ class JudgeSession:
         submission: Submission,
         options: AttemptOptions,
         python: Interpreter | None = None,
+        ready: Ready | None = None,
     ) -> None:
         self.assignment, self.submission, self.options = assignment, submission, options
         self.python = python or ours()
+        ready = ready or Ready()
         self.seeds = options.seeds or (assignment.spec.seeds if options.full else assignment.spec.seeds[:1])
         self.results: dict[str, CheckResult] = {}  # by the function's name
-        self.error: GradeError | None = None  # why no check could be run
         self._only_needed: frozenset[str] = frozenset()
         self._order: list[str] = []
         self._hidden: list[str] = []
         self._recorded: dict[str, list[float]] = {}
         self._began = 0.0
-        self._dataset: Split | None = None
+        self._dataset = ready.dataset
         if assignment.spec.dataset is not None:
             self.dataset()  # now: in a check, a dataset that is not on this machine would be the check's mistake
-        self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
+        self.reference = reference_times(assignment, submission.framework(), self._data_ratio(), ready.benchmark_s)
         self.limits = limits_for(assignment.limits, self.reference)
         self.boxes = Boxes(
             BoxSpec(
@@ -125,7 +138,7 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 python=self.python,
-                isolation=choose_isolation(options.isolation, options.device, self.python),
+                isolation=ready.isolation or choose_isolation(options.isolation, options.device, self.python),
             ),
             assignment.spec.entry,
             options.listener,
