@@ -27,7 +27,7 @@ from autograder.box.linux import cgroup
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygote import receive
-from autograder.box.zygotes import Key, ZygoteGone, ZygoteProcess, zygote_for
+from autograder.box.zygotes import Key, Zygote, ZygoteGone, zygote_for
 from autograder.limits import MB, Limits
 
 if TYPE_CHECKING:
@@ -59,14 +59,17 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
-    kind = Kind(
-        Key(spec.frameworks, spec.limits.threads, spec.device == "cpu"), request_for(spec.limits, without), spec.limits
-    )
+    kind = Kind(key_for(spec.frameworks, spec.limits, spec.device), request_for(spec.limits, without), spec.limits)
     waiting = _spares.setdefault(kind, [])
     box = _take_spare(waiting) or _fork(kind)
     while len(waiting) < _spares_wanted:
         waiting.append(_fork(kind))
     return box
+
+
+def key_for(frameworks: tuple[str, ...], limits: Limits, device: str) -> Key:
+    """Return which zygote boxes for this are forked from."""
+    return Key(frameworks, limits.threads, device == "cpu")
 
 
 def keep_spares(count: int) -> None:
@@ -127,7 +130,7 @@ class SealedBox:
 
     isolation = NAMESPACES
 
-    def __init__(self, zygote: ZygoteProcess, request: SealRequest, group: cgroup.Group | None) -> None:
+    def __init__(self, zygote: Zygote, request: SealRequest, group: cgroup.Group | None) -> None:
         self._group = group
         joined = group.descriptors if group else []
         ours, theirs = offer_pair().pair or (None, None)
@@ -182,7 +185,7 @@ class SealedProcess:
     Asked from the judge's thread and from the two that watch.
     """
 
-    def __init__(self, status: socket.socket, zygote: ZygoteProcess) -> None:
+    def __init__(self, status: socket.socket, zygote: Zygote) -> None:
         self._status = status
         self._zygote = zygote
         self._lock = threading.RLock()

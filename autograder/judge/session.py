@@ -58,6 +58,21 @@ def data_in_use(assignment: LoadedAssignment, asked: DataChoice) -> Literal["", 
     return "full" if assignment.embedded_data is None else asked
 
 
+def read_dataset(assignment: LoadedAssignment, asked: DataChoice | Literal[""]) -> Split:
+    """Read what an assignment's checks are given.
+
+    Raises:
+        UsageError: it is not on this machine.
+        CheckMistake: the assignment has none.
+    """
+    dataset, embedded = assignment.spec.dataset, assignment.embedded_data
+    if dataset is None:
+        raise CheckMistake("the fixture `dataset` is for assignments with `dataset:` in assignment.yml")
+    if asked == "full" or embedded is None:
+        return datasets.load(datasets.DATASETS[dataset.name])
+    return datasets.load_folder(embedded)
+
+
 def choose_isolation(wanted: str, device: str, python: Interpreter) -> str:
     """Return the isolation to use.
 
@@ -159,16 +174,8 @@ class JudgeSession:
     def dataset(self) -> Split:
         """Return what the checks train and measure with. It is read once."""
         if self._dataset is None:
-            self._dataset = self._read_dataset()
+            self._dataset = read_dataset(self.assignment, self.data)
         return self._dataset
-
-    def _read_dataset(self) -> Split:
-        dataset, embedded = self.assignment.spec.dataset, self.assignment.embedded_data
-        if dataset is None:
-            raise CheckMistake("the fixture `dataset` is for assignments with `dataset:` in assignment.yml")
-        if self.data == "full" or embedded is None:
-            return datasets.load(datasets.DATASETS[dataset.name])
-        return datasets.load_folder(embedded)
 
     def wants(self, check: CheckSpec) -> bool:
         """Whether the options ask for this check."""

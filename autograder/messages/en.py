@@ -581,4 +581,7 @@ MESSAGES: dict[str, str] = {
     "isolation.cgroup": "No control group can be made here ({problem}), so memory is bounded for each process by itself, and for all together only as fast as it is looked at, five times a second. To get one, run as root, or where systemd has prepared one for you.",
     "isolation.no_such": "There is no such isolation; there are: {names}.",
     "isolation.unknown": "It needs Linux; this is {platform}.",
+    # --- warm judges
+    "judge.died": "The process that graded this submission ended before it was done, which is our fault: nothing is known of the submission. Try again. {problem}",
+    "judge.threads": "Importing the checks has started {count} threads, and a process with threads can't be forked safely. Start them inside a check instead.",
 }

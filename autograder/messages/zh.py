@@ -574,4 +574,7 @@ MESSAGES: dict[str, str] = {
     "isolation.cgroup": "本机无法创建控制组（{problem}）：内存只能逐个进程限制，总量靠每秒五次的检查来限制。以 root 身份运行，或使用 systemd 预先分配的控制组，即可解决。",
     "isolation.no_such": "没有这种隔离方式；可用的有：{names}。",
     "isolation.unknown": "需要 Linux，本机是 {platform}。",
+    # --- 预热的评分进程
+    "judge.died": "批改这份作业的进程中途退出了，这是我们的问题，不代表作业有错。请再试一次。{problem}",
+    "judge.threads": "导入检查文件时启动了 {count} 个线程，而有多个线程的进程不能安全地复制。请把启动线程的代码放到检查函数里。",
 }
