@@ -48,10 +48,10 @@ from autograder.datasets import Split
 from autograder.errors import GradeError, InternalError
 from autograder.judge import orders
 from autograder.judge.attempt import assignment_in, build_report, require_device
-from autograder.judge.orders import Answer, Begin, Call, Order, failure_of
+from autograder.judge.orders import Answer, Begin, Call, failure_of
 from autograder.judge.pytest_run import Managed, run_checks
 from autograder.judge.session import DataChoice, JudgeSession, Ready, read_dataset
-from autograder.judge.time_limits import benchmark_s
+from autograder.judge.time_limits import benchmark_s, reference_times
 from autograder.messages import set_language, text
 from autograder.results import Report
 
@@ -87,7 +87,7 @@ class Attempt:
     def open_session(self, assignment: LoadedAssignment, ready: Ready) -> JudgeSession:
         """Read the order, and open the session that it asks for."""
         with os.fdopen(self._order, "rb") as file:
-            order = msgspec.msgpack.decode(file.read(), type=Order)
+            order = orders.order_in(file.read())
         session = JudgeSession(
             assignment, order.submission, order.options, order.python, ready._replace(isolation=order.isolation)
         )
@@ -164,6 +164,9 @@ class JudgeZygote:
         for name in _IMPORTED_LATER:
             importlib.import_module(name)
         ready = Ready(benchmark_s=benchmark_s())
+        # What is remembered, or compiled on first use.
+        reference_times(assignment, None, 1.0, ready.benchmark_s)
+        _ = assignment.checks_sha256  # of the files that were loaded just now
         with contextlib.suppress(OSError):
             cgroup.places()
         # Objects that are here to stay are not looked at again: the collector's marks would copy every page.
@@ -251,8 +254,6 @@ class JudgeZygote:
         attempt = Attempt(status, order, answer)
         if call.boxes is not None:
             borrow(Key(call.boxes.frameworks, call.boxes.threads, call.boxes.cpu_only), Lent(*lent))
-        for set_threads in seal.thread_setters():
-            set_threads(self._begin.blas_threads)
         scratch = self._scratch_of(os.getpid())
         scratch.mkdir(mode=0o700)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(scratch)  # where tmp_path makes its folders

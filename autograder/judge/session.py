@@ -21,7 +21,7 @@ from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.near_miss import Handout, handout_of
 from autograder.judge.time_limits import limits_for, reference_times
-from autograder.judge.verdict import Verdict, verdict_of
+from autograder.judge.verdict import PASSED, Verdict, verdict_of
 from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Status
 from autograder.score import graded_status, median_of_seeds, score_metric
@@ -249,6 +249,8 @@ class JudgeSession:
         return result
 
     def _verdict(self, error: BaseException | None, check: CheckSpec) -> Verdict:
+        if error is None:
+            return PASSED
         return verdict_of(error, self.submission, check.hint, self._handout, self.reference)
 
     @cached_property

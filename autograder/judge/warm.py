@@ -41,7 +41,6 @@ from autograder.submission import Submission
 
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.judge.judge_zygote import main; main()"
 _ENDING_S = 10.0  # for a judge to close its boxes, and for a zygote to end
-_BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")  # in the library's order
 
 
 class WarmPending(Pending):
@@ -133,7 +132,7 @@ class JudgeZygoteProcess(zygotes.Zygote):
                 # Ctrl-C in the terminal is for the caller, which then ends the judges.
                 start_new_session=True,
             )
-        begin = Begin(str(folder), hidden, language(), self._scratch, _blas_threads())
+        begin = Begin(str(folder), hidden, language(), self._scratch)
         with contextlib.suppress(zygotes.ZygoteGone):  # told to whoever calls
             self.send(msgspec.msgpack.encode(begin), [])
 
@@ -263,9 +262,3 @@ def _order(submission: Submission, options: AttemptOptions, settled: Settled) ->
 
 def _memory_file() -> BinaryIO:
     return cast("BinaryIO", os.fdopen(os.memfd_create("grade", os.MFD_CLOEXEC), "w+b"))
-
-
-def _blas_threads() -> int:
-    """Return with how many threads numpy computes in a judge that is not warm: its library's own rule."""
-    set_by_user = (os.environ.get(name, "") for name in _BLAS_VARIABLES)
-    return next((int(value) for value in set_by_user if value.isdigit() and int(value)), len(os.sched_getaffinity(0)))
