@@ -62,6 +62,14 @@ class MetricResult(_Model):
     max_points: float = Field(0.0, ge=0, description="points worth")
 
 
+class Note(_Model):
+    """Something the box told beside its answers. A claim: it never changes a score or a status."""
+
+    kind: str
+    text: str = Field(description="in the report's language")
+    times: int = Field(1, ge=1, description="how often, as far as was counted")
+
+
 class CheckResult(_Model):
     """One check: what it was worth, what it earned, and what the student reads about it."""
 
@@ -81,6 +89,7 @@ class CheckResult(_Model):
     metrics: dict[str, MetricResult] = {}
     duration_s: float = Field(0.0, ge=0)
     stdout_tail: str = Field("", description="the end of what the student's code printed in this check")
+    notes: tuple[Note, ...] = Field((), description="what the box told beside its answers")
 
 
 class Environment(_Model):
@@ -117,6 +126,7 @@ class Report(_Model):
     duration_s: float = Field(ge=0)
     checks: tuple[CheckResult, ...]
     metrics: dict[str, MetricResult] = {}
+    notes: tuple[Note, ...] = Field((), description="what public checks' boxes told beside their answers, each once")
     hidden_points_not_run: float = Field(0.0, description="worth of the hidden checks that were not run here")
     environment: Environment
     seeds: tuple[int, ...]
@@ -143,7 +153,8 @@ class Report(_Model):
 def _without_secrets(check: CheckResult) -> CheckResult:
     update: dict[str, object] = {"staff_note": ""}
     if check.hidden:
-        update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": "", "metrics": {}}
+        update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": "", "metrics": {},
+                   "notes": ()}  # fmt: skip
         # The check's own hint is the instructor's; one that was chosen for an exception may quote it.
         if check.status is not Status.PARTIAL and not check.expected:
             update["hint"] = ""

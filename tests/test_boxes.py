@@ -179,13 +179,13 @@ def test_every_call_begins_with_the_same_seed(boxes, student):
 def test_what_is_printed_belongs_to_the_check_that_ran(boxes, student):
     begin(boxes)
     student.say("first")
-    assert boxes.end_check() == "imported\nfirst\n"
+    assert boxes.end_check().printed == "imported\nfirst\n"
     begin(boxes)
     student.say("second")
     student.say("third")
-    assert boxes.end_check() == "second\nthird\n"
+    assert boxes.end_check().printed == "second\nthird\n"
     begin(boxes)
-    assert boxes.end_check() == ""
+    assert boxes.end_check().printed == ""
 
 
 # --- a box that dies ------------------------------------------------------------------------------------------------

@@ -20,17 +20,31 @@ PACKAGE = Path(__file__).resolve().parents[1] / "autograder"
 # DESIGN §3, highest first: a unit may import itself, its own layer (without a circle), and what stands below.
 LAYERS = (
     ("cli", "__main__"),
-    ("collect", "run", "release", "bundle", "withheld", "start", "validate", "new", "notebook", "schema", "doctor"),
+    (
+        "collect",
+        "run",
+        "release",
+        "bundle",
+        "withheld",
+        "start",
+        "validate",
+        "new",
+        "notebook",
+        "schema",
+        "doctor",
+        "gradebook",
+    ),
     ("judge", "ledger", "report"),
     ("score", "box"),
     ("course", "roster", "submission", "datasets", "history", "overview"),
-    ("results", "diagnosis", "messages", "errors", "limits", "yaml_file", "__init__"),
+    ("results", "diagnosis", "messages", "errors", "limits", "late_policy", "yaml_file", "__init__"),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
 PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submission")
 
 OLDEST = (3, 9)
 INSIDE = (
+    "advice",
     "protocol",
     "values",
     "channel",

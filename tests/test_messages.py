@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import autograder
+from autograder.box.advice import KINDS
 from autograder.box.client import Cause
 from autograder.messages import CATALOGUES, Text, detect_language, language, set_language, text
 from autograder.results import Status
@@ -20,7 +21,19 @@ FAMILIES = {
     "status.": {status.value for status in Status},
     "cli.": {
         f"{command}.short"
-        for command in ("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release")
+        for command in (
+            "list",
+            "start",
+            "check",
+            "doctor",
+            "data",
+            "validate",
+            "calibrate",
+            "new",
+            "release",
+            "roster",
+            "ledger",
+        )
     },
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
@@ -41,6 +54,9 @@ FAMILIES = {
     },
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
+    "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
+    "roster.column.": {"id", "name", "section", "email", "pseudonym"},
+    "note.": set(KINDS),
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.

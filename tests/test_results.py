@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from autograder import schema
-from autograder.results import CheckResult, Environment, MetricResult, Report, Status
+from autograder.results import CheckResult, Environment, MetricResult, Note, Report, Status
 from tests.tiny_course import attempt, make_course
 
 NAN, INF = math.nan, math.inf
@@ -142,6 +142,7 @@ def _telling(**changes):
     return make_check(
         status=Status.ERROR, score=0.0, message=f"ValueError: {SECRET}", expected=SECRET, came=SECRET,
         frames=(f"mlp.py:3: raise ValueError({SECRET})",), staff_note=f"Traceback {SECRET}", stdout_tail=SECRET,
+        notes=(Note(kind="numeric_warning", text=SECRET),),
         **changes,
     )  # fmt: skip
 

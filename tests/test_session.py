@@ -5,6 +5,7 @@ import pytest
 from autograder.course import load_course
 from autograder.judge import CheckFailed
 from autograder.judge import session as module
+from autograder.judge.advice import Advice
 from autograder.judge.boxes import CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
@@ -26,7 +27,7 @@ class Boxes:
         self.began.append(how)
 
     def end_check(self):
-        return "printed"
+        return Advice("printed")
 
 
 class Ear(Listener):

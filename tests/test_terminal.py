@@ -10,7 +10,7 @@ from rich.console import Console
 from autograder.messages import CATALOGUES, set_language
 from autograder.report import terminal
 from autograder.report.terminal import exit_code, print_report
-from autograder.results import Environment, MetricResult, Status
+from autograder.results import Environment, MetricResult, Note, Status
 from tests.test_results import make_check, make_report
 
 FAILING = [status for status in Status if status not in {Status.PASSED, Status.PARTIAL, Status.SKIPPED}]
@@ -71,6 +71,17 @@ def test_a_report_as_it_is_read():
         score=10.0, max_points=20.0, duration_s=12.34, hidden_points_not_run=30.0,
     )  # fmt: skip
     assert "\n".join(_lines(report)) + "\n" == AS_READ
+
+
+def test_notes_stand_below_the_score_each_with_its_count():
+    once, often = Note(kind="stand_in", text="one\x1b[2J"), Note(kind="numeric_warning", text="many", times=3)
+    assert _lines(make_report(make_check(), notes=(once, often)))[-2:] == ["Note: one [2J", "Note: many (3 times)"]
+
+
+def test_notes_in_chinese(in_chinese):
+    assert (
+        _lines(make_report(make_check(), notes=(Note(kind="stand_in", text="一", times=2),)))[-1] == "说明：一（2 次）"
+    )
 
 
 def _lines(report, **options):

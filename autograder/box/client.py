@@ -12,13 +12,14 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograder.box import backends
+from autograder.box.advice import Note
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
 from autograder.box.interpreter import Interpreter, ours
 from autograder.box.output import OutputDrain, shown
@@ -36,6 +37,7 @@ from autograder.box.protocol import (
     Request,
     Returned,
     Sync,
+    Synced,
     Value,
     decode_reply,
 )
@@ -105,6 +107,13 @@ class StudentRaised(Exception):
     def __init__(self, raised: Raised) -> None:
         super().__init__(f"{raised.type_name}: {raised.text}")
         self.raised = raised
+
+
+class Told(NamedTuple):
+    """What a box told beside its answers: a claim."""
+
+    printed: str = ""  # the end of it
+    notes: Sequence[Note] = ()
 
 
 class Answer(NamedTuple):
@@ -212,16 +221,24 @@ class BoxClient:
 
     def take_output(self) -> str:
         """Return the tail of what the student's code printed since the last time."""
+        return self.take_advice().printed
+
+    def take_advice(self) -> Told:
+        """Return what the box told since the last time: the tail of what was printed, and its notes.
+
+        A dead box's notes are lost with it; the tail is kept on this side.
+        """
         if not self.alive:
-            return shown(self._output.take_all(_TAIL_WAIT_S))
+            return Told(shown(self._output.take_all(_TAIL_WAIT_S)))
         if self._loaded is None and self._load_failure is None:
-            return ""  # nobody has waited for the import yet: its output belongs to whoever does
+            return Told()  # nobody has waited for the import yet: its output belongs to whoever does
         marker = f"\0{secrets.token_hex(8)}\0"
         try:
-            self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC)
+            reply, _ = self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC)
         except BoxDied:
-            return shown(self._output.take_all(_TAIL_WAIT_S))
-        return shown(self._output.take(marker.encode(), _TAIL_WAIT_S))
+            return Told(shown(self._output.take_all(_TAIL_WAIT_S)))
+        notes = reply.notes if isinstance(reply, Synced) else ()
+        return Told(shown(self._output.take(marker.encode(), _TAIL_WAIT_S)), notes)
 
     def close(self) -> None:
         """End the box and everything in it. Safe to call twice."""
@@ -256,6 +273,7 @@ class BoxClient:
 
     def _wait_for_load(self) -> Loaded:
         reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
+        backends.replenish(self._spec)
         if isinstance(reply, Raised):
             self._load_failure = StudentRaised(reply)
             raise self._load_failure

@@ -18,6 +18,7 @@ from autograder.box.frameworks import loaded
 AUTO = "auto"
 CPU = "cpu"
 _MAX_PROBLEM_CHARS = 300
+_NO_DEVICES = frozenset(["null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "fd", "shm"])
 _NVIDIA = {"linux": ("/dev/nvidiactl",), "win32": (r"C:\Windows\System32\nvcuda.dll",)}  # there with the driver
 
 
@@ -64,6 +65,16 @@ def available(framework: str | None) -> Devices:
     if not found and not problem:  # torch warns where the driver is too old, and says False
         problem = next((str(warning.message) for warning in warned), "")
     return Devices([*found, cpu], " ".join(problem.split())[:_MAX_PROBLEM_CHARS])
+
+
+def is_cpu_only() -> bool:
+    """Return whether nothing but the processor is within reach of this process, as in a sealed box without a grant.
+
+    By what is in /dev, all of which is known there: asking a framework takes time, and may touch a driver.
+    """
+    with contextlib.suppress(OSError):
+        return sys.platform == "linux" and _NO_DEVICES.issuperset(os.listdir("/dev"))  # noqa: PTH208 - names
+    return False
 
 
 def has_nvidia_driver() -> bool:

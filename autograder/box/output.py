@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
-TAIL_BYTES = 16 << 10
+from autograder.box.advice import TAIL_BYTES
+
 _CHUNK_BYTES = 64 << 10
 # SECURITY: of the student's making. None of the classes takes in ESC, so no part of a text is looked at twice.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]?[0-Z\\^-~])")

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, Optional, Union, cast
 import msgspec
 import numpy as np
 
+from autograder.box.advice import Note
+
 MAX_HEADER_BYTES = 4 << 20  # a list of a few hundred thousand numbers; what is larger should be an array
 MAX_PAYLOAD_BYTES = 1 << 30  # all arrays of one message together: Fashion-MNIST's 60,000 images are 47 MB
 MAX_DEPTH = 32  # nested containers in one value
@@ -258,7 +260,9 @@ class Raised(Message, frozen=True, tag="raised"):
 
 
 class Synced(Message, frozen=True, tag="synced"):
-    pass
+    """The output is through. `notes`: what else the box has to tell since the last time (autograder.box.advice)."""
+
+    notes: list[Note] = []
 
 
 Reply = Union[Loaded, Returned, Raised, Synced]  # noqa: UP007 - as Value

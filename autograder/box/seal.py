@@ -4,8 +4,8 @@ One process is forked from the zygote (autograder.box.zygote) into a pid namespa
 
     init      keeps five descriptors and its cgroups' ─▶ own mounts, network, ipc, host name ─▶ scratch, /proc
               ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker
-              ─▶ moves it into the cgroups, opens the gate ─▶ reaps, tells its end
-    worker    rlimits ─▶ landlock ─▶ system call filter ─▶ waits at the gate ─▶ lets go of all but the channel
+              ─▶ reaps, tells its end
+    worker    joins the cgroups ─▶ rlimits ─▶ landlock ─▶ system call filter ─▶ lets go of all but the channel
               ─▶ reads the submission, serves
 
 The order is not free: /proc can be mounted only with rights in the namespace that owns the pid namespace, so before the
@@ -43,7 +43,6 @@ BROKEN = b"b"  # from any of them: which layer could not be made, in words
 EXIT_STATUS = struct.Struct("<i")
 
 SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status socket says why
-_OPEN = b"1"  # what goes through the gate
 _MOST_TEXT = 2000
 
 
@@ -116,24 +115,16 @@ def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) ->
     try:
         cgroups = keep_descriptors(descriptors)
         isolate(request)
-        gate, opener = os.pipe()
         worker = os.fork()
         if worker:
-            join_cgroups(cgroups, worker)
-            os.write(opener, _OPEN)
             _be_init(worker)
+        join_cgroups(cgroups)
         limit(request, prepared)
         use_threads(request.threads, prepared)
-        _pass(gate)
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
         give_up(error)
     os.closerange(STATUS, os.sysconf("SC_OPEN_MAX"))
-
-
-def _pass(gate: int) -> None:
-    if os.read(gate, 1) != _OPEN:
-        raise OSError("init has given up")
 
 
 def give_up(error: BaseException) -> NoReturn:
@@ -146,15 +137,6 @@ def give_up(error: BaseException) -> NoReturn:
 
 
 # --- init -----------------------------------------------------------------------------------------------------------
-
-
-def join_cgroups(opened: list[int], worker: int) -> None:
-    """Move the worker, and so all that it will start, into the cgroups that the judge made, with rights of the judge's.
-
-    By init, while the worker puts on its own layers: the kernel takes 10 ms to let all processors know.
-    """
-    for descriptor in opened:
-        os.write(descriptor, str(worker).encode())
 
 
 def keep_descriptors(given: Descriptors) -> list[int]:
@@ -230,6 +212,15 @@ def _be_init(worker: int) -> NoReturn:
 
 
 # --- worker ---------------------------------------------------------------------------------------------------------
+
+
+def join_cgroups(opened: list[int]) -> None:
+    """Move this process, and so all that it will start, into the cgroups that the judge made, with the judge's rights.
+
+    Why: what all processes of a box take together is bounded by nothing else. First, so that nothing goes uncounted.
+    """
+    for descriptor in opened:
+        os.write(descriptor, b"0")
 
 
 def limit(request: SealRequest, prepared: Prepared) -> None:

@@ -59,12 +59,25 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
-    kind = Kind(key_for(spec.frameworks, spec.limits, spec.device), request_for(spec.limits, without), spec.limits)
+    kind = kind_of(spec, without)
+    return _take_spare(_spares.setdefault(kind, [])) or _fork(kind)
+
+
+def replenish(spec: BoxSpec) -> None:
+    """Fork as many boxes ahead as are wanted; they are sealed, and wait for a submission.
+
+    Not as part of `start`: whoever has asked for a box would wait for the next one.
+    """
+    kind = kind_of(spec)
     waiting = _spares.setdefault(kind, [])
-    box = _take_spare(waiting) or _fork(kind)
     while len(waiting) < _spares_wanted:
         waiting.append(_fork(kind))
-    return box
+
+
+def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
+    """Return which spare boxes are good for a submission."""
+    key = key_for(spec.frameworks, spec.limits, spec.device)
+    return Kind(key, request_for(spec.limits, without), spec.limits)
 
 
 def key_for(frameworks: tuple[str, ...], limits: Limits, device: str) -> Key:

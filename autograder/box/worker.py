@@ -13,14 +13,14 @@ import inspect
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path as FilePath
-from types import ModuleType
-from typing import Any, NoReturn
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograder.box import devices, frameworks, importing, plotting, tracebacks
+from autograder.box import advice, devices, frameworks, importing, plotting, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.protocol import (
@@ -74,6 +74,7 @@ class Worker:
         self._next_number = 1
         self._generation = 0
         self._device = devices.Device(devices.CPU, devices.CPU)
+        self._cpu_only = devices.is_cpu_only()
 
     def serve(self) -> None:
         """Answer until the judge closes the channel."""
@@ -124,8 +125,9 @@ class Worker:
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
         plotting.draw_with_agg()
+        advice.note_numeric_warnings()
         importing.import_frameworks(request.frameworks)
-        frameworks.seed_all(0)
+        frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
         self._module = importing.import_submission(self._folder, request.main, given)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
@@ -174,19 +176,16 @@ class Worker:
         self._fit_to_signature(function, kwargs)
         # Seeding must not fail a call because the student's code has replaced one of the generators.
         with contextlib.suppress(Exception):
-            frameworks.seed_all(request.seed)
+            frameworks.seed_all(request.seed, cpu_only=self._cpu_only)
         result = function(*args, **kwargs)
         return self._handle(result) if request.keep else result
 
     def _fit_to_signature(self, function: Any, kwargs: dict[str, object]) -> None:
         """Drop `seed` where the function has no such parameter; add `device` where it has one."""
-        parameters: Mapping[str, inspect.Parameter] = {}
-        with contextlib.suppress(TypeError, ValueError):  # a builtin without a signature
-            parameters = inspect.signature(function).parameters
-        takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-        if "seed" not in parameters and not takes_any:
+        names, takes_any = _parameters_of(function)
+        if "seed" not in names and not takes_any:
             kwargs.pop("seed", None)
-        if "device" in parameters:
+        if "device" in names:
             kwargs.setdefault("device", self._device.argument)
 
     def _release(self, request: Release) -> Returned:
@@ -231,6 +230,26 @@ class Worker:
         return Handle(number, self._generation, type(value).__name__[:200], callable(value))
 
 
+class _Parameters(NamedTuple):
+    names: Collection[str]
+    takes_any: bool  # further ones by name
+
+
+def _parameters_of(function: Any) -> _Parameters:
+    """Return what a function may be called with; nothing for a builtin without a signature."""
+    if type(function) is FunctionType and not vars(function):
+        # The same as below for a plain function that nothing has wrapped, in a microsecond and not in twenty.
+        code = function.__code__
+        named = code.co_argcount + code.co_kwonlyargcount
+        takes_rest, takes_any = bool(code.co_flags & inspect.CO_VARARGS), bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        return _Parameters(code.co_varnames[: named + takes_rest + takes_any], takes_any)
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return _Parameters((), takes_any=False)
+    return _Parameters(parameters, any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()))
+
+
 class _Missing(Exception):
     """The student's module or object has no such attribute."""
 
@@ -273,7 +292,7 @@ def _sync(request: Sync) -> Synced:
     _flush()
     with contextlib.suppress(OSError):
         os.write(1, request.marker.encode())
-    return Synced(id=request.id)
+    return Synced(id=request.id, notes=advice.take())
 
 
 def _limit_self(request: Load) -> None:

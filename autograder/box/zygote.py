@@ -37,6 +37,7 @@ from typing import NamedTuple, NoReturn
 import msgspec
 
 from autograder.box import seal
+from autograder.box.frameworks import seed_all
 from autograder.box.linux import mounts, namespaces, syscalls
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.linux.python import needed_folders
@@ -143,6 +144,7 @@ def import_and_warm(begin: Begin) -> None:
         importlib.import_module(name)
     if "torch" in sys.modules:
         warm_torch(begin.threads)
+    seed_all(0, cpu_only=True)  # keras imports what it takes when it is first asked to
     platform.platform()  # remembered: it reads the whole interpreter for the version of libc
     # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
     gc.collect()

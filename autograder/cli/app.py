@@ -22,6 +22,8 @@ _COMMANDS = {
     "calibrate": "autograder.cli.author",
     "new": "autograder.cli.author",
     "release": "autograder.cli.author",
+    "roster": "autograder.cli.roster",
+    "ledger": "autograder.cli.ledger",
 }
 _FUNCTIONS = {"list": "list_"}  # where the command's name is Python's own
 

@@ -18,6 +18,7 @@ from autograder import __version__
 from autograder.box.interpreter import Interpreter, choose, package_of
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import UsageError
+from autograder.judge.advice import merged
 from autograder.judge.pytest_run import Managed, run_checks
 from autograder.judge.session import AttemptOptions, JudgeSession, Ready, choose_isolation, is_in_task
 from autograder.judge.verdict import verdict_of
@@ -163,6 +164,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         duration_s=duration_s,
         checks=checks,
         metrics=_all_metrics(checks),
+        notes=merged(note for check in checks if not check.hidden for note in check.notes),
         hidden_points_not_run=_hidden_points_left(session),
         environment=Environment(
             python=loaded.python if loaded else session.python.version,

@@ -39,6 +39,7 @@ from autograder.box.protocol import (
 from autograder.box.values import Decoder, Encoder
 from autograder.course import Entry
 from autograder.judge import claims
+from autograder.judge.advice import Advice, gathered
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Core, RemoteObject, core_of, remotes_in
 from autograder.results import Status
@@ -111,14 +112,14 @@ class Boxes:
             self._shared = None
         self._start_spares()
 
-    def end_check(self) -> str:
-        """Close what belonged to the check alone, and return the tail of what the student's code printed in it."""
-        tail = "".join(box.take_output() for box in self._used.values())
+    def end_check(self) -> Advice:
+        """Close what belonged to the check alone, and return what its boxes told: what was printed, and notes."""
+        advice = gathered(box.take_advice() for box in self._used.values())
         for box in (self._own, *self._moved):
             if box is not None:
                 self._close(box)
         self._own, self._moved = None, []
-        return tail
+        return advice
 
     def try_load(self) -> Loaded | None:
         """Wait until the submission is imported, and return what its box says of itself; None where that failed."""

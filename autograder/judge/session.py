@@ -16,6 +16,7 @@ from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.errors import UsageError
+from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
@@ -241,9 +242,9 @@ class JudgeSession:
 
     def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
         """A check has ended: with an exception, with None, or it was skipped for a reason."""
-        tail = self.boxes.end_check()
+        advice = self.boxes.end_check()
         verdict = Verdict(Status.SKIPPED, skipped) if skipped else self._verdict(error, check)
-        result = self._result(check, verdict, tail)
+        result = self._result(check, verdict, advice)
         self.results[check.name] = result
         self.options.listener.check_finished(result)
         return result
@@ -257,7 +258,7 @@ class JudgeSession:
     def _handout(self) -> Handout:
         return handout_of(self.assignment, self.submission.framework())
 
-    def _result(self, check: CheckSpec, verdict: Verdict, tail: str) -> CheckResult:
+    def _result(self, check: CheckSpec, verdict: Verdict, advice: Advice) -> CheckResult:
         earns = verdict.status is Status.PASSED
         metrics = {name: self._metric(name, values, check.points, earns) for name, values in self._recorded.items()}
         graded = next((metric for metric in metrics.values() if metric.max_points > 0), None)
@@ -282,7 +283,8 @@ class JudgeSession:
             staff_note=verdict.staff_note,
             metrics=metrics,
             duration_s=time.monotonic() - self._began,
-            stdout_tail=tail,
+            stdout_tail=advice.printed,
+            notes=advice.notes,
         )
 
     def _metric(self, name: str, values: list[float], points: float, earns: bool) -> MetricResult:  # noqa: FBT001

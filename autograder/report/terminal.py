@@ -15,7 +15,7 @@ from rich.text import Text
 
 from autograder.messages import printable, text
 from autograder.report.flowing import Flowing
-from autograder.results import CheckResult, MetricResult, Report, Status
+from autograder.results import CheckResult, MetricResult, Note, Report, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +82,8 @@ def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[Renderab
     yield _score(report)
     if report.hidden_points_not_run:
         yield Text(text("report.hidden_not_run", points=shown_points(report.hidden_points_not_run)), style="dim")
+    for note in report.notes:
+        yield _safe(_noted(note), "dim")
     if verbose:
         yield from _environment(report)
 
@@ -211,6 +213,11 @@ def _score(report: Report) -> Text:
     line.append(f"  {text(f'status.{shown.value}')}  ", style=style)
     line.append(text("report.duration", seconds=f"{report.duration_s:.1f}"), style="dim")
     return line
+
+
+def _noted(note: Note) -> str:
+    said = note.text if note.times == 1 else text("report.note_times", note=note.text, times=note.times)
+    return text("report.note", note=said)
 
 
 def _environment(report: Report) -> Iterator[RenderableType]:

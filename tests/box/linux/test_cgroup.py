@@ -53,7 +53,7 @@ def tree(tmp_path, monkeypatch):
 
     def make(folder: Path, *arguments, **named):
         mkdir(folder, *arguments, **named)
-        for name in ("cgroup.procs", "memory.events", "memory.oom_control"):
+        for name in ("cgroup.procs", "tasks", "memory.events", "memory.oom_control"):
             (folder / name).write_text("")
 
     def remove(folder: Path):
