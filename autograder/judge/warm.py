@@ -86,13 +86,15 @@ class WarmPending(Pending):
 
     def interrupt(self, signal_number: int) -> None:
         """Send the judge a signal; one that is not forked yet will never be."""
-        if self.ended:
-            return
-        if self._pidfd is None:
+        while not self.ended and _readable(self._status):
+            self.take()
+        if not self.ended and self._pidfd is None:
             self._status.shutdown(socket.SHUT_RDWR)
-            return
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal_number)
+            while not self.ended and self._pidfd is None:  # it may have come between the last look and the shutdown
+                self.take()
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal_number)
 
     def _read_answer(self) -> Report | Exception | None:
         self._answer.seek(0)
@@ -258,6 +260,12 @@ def _order(submission: Submission, options: AttemptOptions, settled: Settled) ->
         data=options.data,
         seeds=options.seeds,
     )
+
+
+def _readable(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _memory_file() -> BinaryIO:
