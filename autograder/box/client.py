@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,11 +45,11 @@ from autograder.box.protocol import (
 from autograder.limits import MB, Limits
 from autograder.results import Status
 
-_generations = itertools.count(1)
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_MOST = 10_000  # in one message
+_FORGOTTEN_MOST = 100_000  # a box that hands out more, to fill the judge's memory, keeps them
 _RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
 _LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
 
@@ -65,13 +66,14 @@ class BoxSpec:
     notebook: bool = False
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
+    datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
 
 
 class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken, seal
+    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, disk, signal, exit, protocol, broken, seal
     detail: str = ""  # seconds, MiB, the signal's name, the exit status
 
 
@@ -135,7 +137,9 @@ class BoxClient:
     """
 
     def __init__(self, spec: BoxSpec) -> None:
-        self.generation = next(_generations)
+        # SECURITY: not counted: the worker is told it, and what is counted tells the first box, which is the public
+        # checks', from those of the hidden ones.
+        self.generation = secrets.randbits(63)
         self._spec = spec
         self._ids = itertools.count(1)
         self._cause: Cause | None = None
@@ -144,13 +148,15 @@ class BoxClient:
         self._forgotten: list[int] = []
         limits = spec.limits
         self._running = backends.start(spec)
-        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
-        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
         try:
+            # Before the threads: a spare box has imported the submission in the time that they take to start.
             self._load_id = self._send_load()
         except BaseException:
-            self.close()
+            self._running.end()
+            self._running.output.close()
             raise
+        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
+        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -213,11 +219,14 @@ class BoxClient:
         reply, reader = self._exchange(make(request_id), arrays, deadline or within(self._spec.limits.call_s))
         if isinstance(reply, Raised):
             raise StudentRaised(reply)
-        return Answer(reply.value if isinstance(reply, Returned) else None, reader)
+        if not isinstance(reply, Returned):
+            raise self.reject(ProtocolError("an answer of another kind"))
+        return Answer(reply.value, reader)
 
     def forget(self, number: int) -> None:
         """Note that a handle is no longer used; the object is released with some later request."""
-        self._forgotten.append(number)
+        if len(self._forgotten) < _FORGOTTEN_MOST:
+            self._forgotten.append(number)
 
     def take_output(self) -> str:
         """Return the tail of what the student's code printed since the last time."""
@@ -265,6 +274,7 @@ class BoxClient:
             file_bytes=limits.file_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
+            datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
         )
         # A worker that is dead already is found out when the answer is waited for.
         with contextlib.suppress(ChannelClosed, DeadlineExceeded):
@@ -342,6 +352,8 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+        if evidence.disk_exceeded:
+            return self._kill(Cause(Status.OUTPUT, "disk", str(self._spec.limits.file_mb)))
         return self._kill(_cause_of_exit(status))
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Optional, Union, cast
 
 import msgspec
@@ -25,7 +26,7 @@ MAX_DEPTH = 32  # nested containers in one value
 MAX_ITEMS = 500_000  # values in one message
 MAX_FILES = 1000  # of a folder that is moved from box to box
 MAX_NDIM = 8
-MAX_DIMENSION = 1 << 31  # of one axis; an empty array may have no bytes and yet an axis of 2**62
+MAX_EMPTY_ROWS = 1 << 16  # of all axes of an empty array but those of length 0
 
 # Exit statuses of the worker: its channel was closed; something that Python itself works with was replaced.
 CHANNEL_LOST, BROKEN = 97, 98
@@ -138,6 +139,7 @@ class Load(Message, frozen=True, tag="load"):
     file_bytes: int
     frameworks: list[str]
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
+    datasets: dict[str, str] = {}  # mounted ones: the folder of each one's .gz files, as the box sees it
 
 
 class Get(Message, frozen=True, tag="get"):
@@ -326,6 +328,16 @@ def decode_reply(header: bytes) -> Reply:
         raise ProtocolError(f"not a message of the protocol: {str(error)[:200]}") from None
 
 
+def is_hollow(shape: Iterable[int]) -> bool:
+    """Return whether an array has no values, and more rows than any that is empty by chance.
+
+    SECURITY: it has no bytes and may yet have 2**62 rows: each is a list once somebody takes it for one, and along them a
+    check's sum or copy takes all memory.
+    """
+    axes = tuple(shape)
+    return 0 in axes and math.prod(axis or 1 for axis in axes) > MAX_EMPTY_ROWS
+
+
 class ArrayReader:
     """Cuts a payload into arrays, in order, checking each node against the bytes that are left."""
 
@@ -339,24 +351,19 @@ class ArrayReader:
         Raises:
             ProtocolError: unknown dtype, bad shape, or not enough bytes.
         """
-        if (
-            node.dtype not in DTYPES
-            or len(node.shape) > MAX_NDIM
-            or not all(0 <= axis <= MAX_DIMENSION for axis in node.shape)
-        ):
+        if node.dtype not in DTYPES or len(node.shape) > MAX_NDIM or min(node.shape, default=0) < 0:
             raise ProtocolError(f"an array of dtype {node.dtype[:20]!r} and shape {node.shape[:10]} can't be")
         dtype = np.dtype(node.dtype)
         size = math.prod(node.shape) * dtype.itemsize
         if size > self._payload.nbytes - self._at:
             raise ProtocolError("an array is longer than the payload")
+        if is_hollow(node.shape):
+            raise ProtocolError("an empty array of impossible shape")
         raw = self._payload[self._at : self._at + size]
         self._at += size
         # A copy where the bytes lie unaligned for their type: numpy would work, but slowly, on every use.
         aligned = raw if raw.ctypes.data % max(dtype.alignment, 1) == 0 else raw.copy()
-        try:
-            return aligned.view(dtype).reshape(node.shape)
-        except ValueError:  # an empty array whose other axes multiply beyond what numpy counts with
-            raise ProtocolError("an array of impossible shape") from None
+        return aligned.view(dtype).reshape(node.shape)
 
     def finish(self) -> None:
         """Raise ProtocolError where bytes are left over."""

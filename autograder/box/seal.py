@@ -2,7 +2,8 @@
 
 One process is forked from the zygote (autograder.box.zygote) into a pid namespace of its own and becomes its init:
 
-    init      keeps five descriptors and its cgroups' ─▶ own mounts, network, ipc, host name ─▶ scratch, /proc
+    init      keeps five descriptors, its cgroups' and datasets' ─▶ own mounts, network, ipc, host name
+              ─▶ scratch, datasets, /proc
               ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker
               ─▶ reaps, tells its end
     worker    joins the cgroups ─▶ rlimits ─▶ landlock ─▶ system call filter ─▶ lets go of all but the channel
@@ -23,13 +24,15 @@ import fcntl
 import os
 import signal
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import msgspec
 
+from autograder.box import mounted
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.namespaces import Ids, Namespace
 from autograder.box.linux.policy import Profile
@@ -63,7 +66,10 @@ class Layer(StrEnum):
 
 
 class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What the judge asks a zygote for: numbers. With it come descriptors: channel, output, status, then cgroups'."""
+    """What the judge asks a zygote for: nothing secret.
+
+    With it come descriptors: channel, output, status, then those of the datasets' files, then cgroups'.
+    """
 
     threads: int
     memory_bytes: int
@@ -72,6 +78,12 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     disk_bytes: int
     files: int
     processes: int = 0
+    datasets: tuple[int, ...] = ()  # by their places in mounted.KNOWN
+    # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
+    # and otherwise how many threads the user may have besides.
+    scratch: str = ""
+    user: int | None = None
+    tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -83,6 +95,21 @@ class Descriptors(NamedTuple):
     output: int
     status: int
     cgroups: tuple[int, ...]
+    datasets: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, request: SealRequest, given: Sequence[int]) -> Descriptors:
+        """Sort what came with a request."""
+        files = len(mounted.files_of(request.datasets))
+        channel, output, status, *rest = given
+        return cls(channel, output, status, cgroups=tuple(rest[files:]), datasets=tuple(rest[:files]))
+
+
+class Kept(NamedTuple):
+    """What init has open besides the five, as long as it needs it."""
+
+    datasets: list[int]
+    cgroups: list[int]
 
 
 class Prepared(NamedTuple):
@@ -97,7 +124,7 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
     """Return what boxes with these folders in their root are sealed by."""
     rules = landlock.Rules(
         libraries=(*folders, "/lib", "/lib64", "/bin"),
-        readable=("/etc", "/proc"),
+        readable=("/etc", "/proc", str(mounts.DATASETS)),
         listed=("/", "/dev"),
         writable=(str(mounts.SCRATCH),),
         devices=mounts.device_paths(),
@@ -107,18 +134,29 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
     return Prepared(rules, filters)
 
 
-def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
+def enter(
+    request: SealRequest,
+    descriptors: Descriptors,
+    prepared: Prepared,
+    take_away: Callable[[SealRequest], None] | None = None,
+) -> None:
     """Become init, fork the worker, and return in the worker, sealed. In init it does not return.
 
     Broken setups end here: the status socket says why, and the judge takes it for its own fault.
+
+    Args:
+        request: the limits.
+        descriptors: what came with it.
+        prepared: what the boxes are sealed by.
+        take_away: the namespaces, mounts and rights; `isolate`, where it is left out.
     """
     try:
-        cgroups = keep_descriptors(descriptors)
-        isolate(request)
+        kept = keep_descriptors(descriptors)
+        (take_away or partial(isolate, datasets=kept.datasets))(request)
         worker = os.fork()
         if worker:
             _be_init(worker)
-        join_cgroups(cgroups)
+        join_cgroups(kept.cgroups)
         limit(request, prepared)
         use_threads(request.threads, prepared)
     # Broad: whatever it is, the box must not come to life with a layer missing.
@@ -139,26 +177,27 @@ def give_up(error: BaseException) -> NoReturn:
 # --- init -----------------------------------------------------------------------------------------------------------
 
 
-def keep_descriptors(given: Descriptors) -> list[int]:
+def keep_descriptors(given: Descriptors) -> Kept:
     """Put what the box needs to its places and close everything else.
 
     Why: an inherited descriptor is access that no later layer takes back: of a file, of a folder outside the root, of
     the zygote's own socket.
 
     Returns:
-        Where the cgroups' are now; init's, like the status socket.
+        Where the datasets' and the cgroups' are now; init's, like the status socket.
     """
     null = os.open(os.devnull, os.O_RDWR)
-    kept = (null, given.output, given.output, given.channel, given.status, *given.cgroups)
+    kept = (null, given.output, given.output, given.channel, given.status, *given.datasets, *given.cgroups)
     # First out of the way: one of them may lie where another has to go.
     moved = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, len(kept)) for number in kept]
     for place, number in enumerate(moved):
         os.dup2(number, place, inheritable=place <= ERRORS)
     os.closerange(len(kept), os.sysconf("SC_OPEN_MAX"))
-    return list(range(STATUS + 1, len(kept)))
+    more = list(range(STATUS + 1, len(kept)))
+    return Kept(more[: len(given.datasets)], more[len(given.datasets) :])
 
 
-def isolate(request: SealRequest) -> None:
+def isolate(request: SealRequest, datasets: Sequence[int] = ()) -> None:
     """Take this process's namespaces, mounts and rights, so that everything it starts is born without them."""
     without = request.without
     os.setsid()
@@ -174,8 +213,11 @@ def isolate(request: SealRequest) -> None:
     prefer_to_be_killed(proc_self)
     if Layer.SCRATCH not in without:
         mounts.mount_scratch(mounts.Quota(request.disk_bytes, request.files))
+    if request.datasets:
+        mounts.mount_datasets(dict(zip(mounted.files_of(request.datasets), datasets, strict=True)))
     if Layer.PROC not in without:
         mounts.mount_proc(read_only=True)
+        mounts.cover_proc()
     if Layer.USER not in without:
         # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
         # within its reach.

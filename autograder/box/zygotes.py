@@ -20,13 +20,18 @@ from typing import IO, NamedTuple
 import msgspec
 
 from autograder.box import plain
+from autograder.box.backends import NAMESPACES, RESTRICTED
 from autograder.box.interpreter import ours
 from autograder.box.linux import mounts
+from autograder.box.restrict import ZYGOTE_FOLDER
+from autograder.box.scratch import make_folder
 from autograder.box.seal import SealRequest
 from autograder.box.zygote import Begin
 
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.zygote import main; main()"
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.{module} import main; main()"
+_MODULES = {NAMESPACES: "zygote", RESTRICTED: "restrict"}
 _LAST_BYTES = 2000
+_NO_FOLDER = Path()
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 
 
@@ -36,6 +41,7 @@ class Key(NamedTuple):
     frameworks: tuple[str, ...]
     threads: int
     cpu_only: bool
+    isolation: str = NAMESPACES
 
 
 class ZygoteGone(OSError):
@@ -55,10 +61,13 @@ class Zygote:
     Args:
         control: requests go to it.
         errors: the file that its stderr is written to.
+        pid: of the process that was started.
+        folder: where the boxes' scratch folders are made, for want of a mount namespace.
     """
 
-    def __init__(self, control: socket.socket, errors: IO[bytes]) -> None:
+    def __init__(self, control: socket.socket, errors: IO[bytes], pid: int = 0, folder: Path = _NO_FOLDER) -> None:
         self._control, self._errors = control, errors
+        self.pid, self.folder = pid, folder
 
     @property
     def alive(self) -> bool:
@@ -116,14 +125,17 @@ class ZygoteProcess(Zygote):
 
     def __init__(self, key: Key) -> None:
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        super().__init__(control, tempfile.TemporaryFile())  # noqa: SIM115 - closed with the zygote
-        environment = plain.environment(mounts.SCRATCH, os.environ, ours(), threads=key.threads, cpu_only=key.cpu_only)
+        folder = make_folder() if key.isolation == RESTRICTED else _NO_FOLDER
+        super().__init__(control, tempfile.TemporaryFile(), folder=folder)  # noqa: SIM115 - closed with the zygote
+        scratch = self.folder / ZYGOTE_FOLDER if key.isolation == RESTRICTED else mounts.SCRATCH
+        environment = plain.environment(scratch, os.environ, ours(), threads=key.threads, cpu_only=key.cpu_only)
         # numpy's library starts its threads when it is imported, and a zygote must not have any.
         environment["OPENBLAS_NUM_THREADS"] = "1"
         package_root = str(Path(__file__).resolve().parents[2])
+        start = _START.format(module=_MODULES[key.isolation])
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, str(theirs.fileno())],
+                [sys.executable, "-P", "-B", "-X", "utf8", "-c", start, package_root, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -132,20 +144,9 @@ class ZygoteProcess(Zygote):
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        self.send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads)), [])
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can be asked."""
-        return self._process.poll() is None
-
-    def ends_within(self, timeout_s: float) -> bool:
-        """Whether it has ended, or does so soon."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        self.pid = self._process.pid
+        begin = Begin(list(key.frameworks), key.threads, str(self.folder) if key.isolation == RESTRICTED else "")
+        self.send(msgspec.msgpack.encode(begin), [])
 
     def close(self) -> None:
         """End it with every box that it forked."""
@@ -156,6 +157,8 @@ class ZygoteProcess(Zygote):
             self._process.kill()
             self._process.wait()
         self._errors.close()
+        if self.folder != _NO_FOLDER:
+            plain.remove_tree(self.folder)
 
     def disown(self) -> None:
         """Let go of it in a process that was forked from this one."""
@@ -176,9 +179,10 @@ def zygote_for(key: Key) -> Zygote:
     return known
 
 
-def borrow(key: Key, lent: Lent) -> None:
+def borrow(key: Key, lent: Lent, pid: int, folder: Path) -> None:
     """Use a zygote of another process for this key. The descriptors are this process's from now on."""
-    _zygotes[key] = Zygote(socket.socket(fileno=lent.control), os.fdopen(lent.errors, "rb", buffering=0))
+    control, errors = socket.socket(fileno=lent.control), os.fdopen(lent.errors, "rb", buffering=0)
+    _zygotes[key] = Zygote(control, errors, pid, folder)
 
 
 def close_zygotes() -> None:

@@ -253,7 +253,9 @@ class JudgeZygote:
         status, order, answer, *lent = descriptors
         attempt = Attempt(status, order, answer)
         if call.boxes is not None:
-            borrow(Key(call.boxes.frameworks, call.boxes.threads, call.boxes.cpu_only), Lent(*lent))
+            boxes = call.boxes
+            key = Key(boxes.frameworks, boxes.threads, boxes.cpu_only, boxes.isolation)
+            borrow(key, Lent(*lent), boxes.pid, Path(boxes.folder))
         scratch = self._scratch_of(os.getpid())
         scratch.mkdir(mode=0o700)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(scratch)  # where tmp_path makes its folders

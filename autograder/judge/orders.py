@@ -38,11 +38,14 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class BoxZygote(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Which boxes the zygote that is lent with a call is for."""
+    """A zygote that is lent with a call: which boxes it is for, and what is known of it."""
 
     frameworks: tuple[str, ...]
     threads: int
     cpu_only: bool
+    isolation: str
+    pid: int
+    folder: str
 
 
 class Call(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

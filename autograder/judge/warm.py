@@ -26,7 +26,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from autograder.box import sealed, zygotes
-from autograder.box.backends import NAMESPACES
+from autograder.box.backends import NAMESPACES, RESTRICTED
 from autograder.box.zygote import receive
 from autograder.course import LoadedAssignment
 from autograder.errors import GradeError
@@ -241,10 +241,11 @@ def _lend(
     assignment: LoadedAssignment, submission: Submission, options: AttemptOptions, isolation: str
 ) -> tuple[BoxZygote | None, list[int]]:
     """Return which box zygote a judge is lent, and its descriptors; none where boxes are started by themselves."""
-    if isolation != NAMESPACES:
+    if isolation not in {NAMESPACES, RESTRICTED}:
         return None, []
-    key = sealed.key_for(submission.frameworks, assignment.limits, options.device)
-    return BoxZygote(key.frameworks, key.threads, key.cpu_only), list(zygotes.zygote_for(key).lent)
+    key = sealed.key_for(submission.frameworks, assignment.limits, options.device, isolation)
+    zygote = zygotes.zygote_for(key)
+    return BoxZygote(*key, zygote.pid, str(zygote.folder)), list(zygote.lent)
 
 
 def _order(submission: Submission, options: AttemptOptions, settled: Settled) -> Order:

@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import Allow, Bits, Every, IsNull, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
@@ -55,11 +55,16 @@ def program(profile: Profile, machine: str | None = None) -> Program:
         profile: where boxes differ.
         machine: as os.uname names it; this one where it is left out.
     """
+    return program_of(rules(profile), machine)
+
+
+def program_of(table: dict[str, Rule], machine: str | None = None) -> Program:
+    """Return the filter for a table of rules by the calls' names."""
     machine = machine or os.uname().machine
     known = numbers.TABLES[machine]
     body = [
         instruction
-        for name, rule in sorted(rules(profile).items())
+        for name, rule in sorted(table.items())
         if name in known
         for instruction in _if_number(known[name], _decide(rule))
     ]
@@ -116,10 +121,10 @@ def _decide(rule: Rule) -> list[Instruction]:
             return [_answer(ALLOW)]
         case Refuse(error):
             return [_answer(ERRNO | error)]
-        case OneOf(argument, values, error):
-            last = len(values)
-            tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(values)]
-            return [_low(argument), *tests, _answer(ERRNO | error), _answer(ALLOW)]
+        case OneOf():
+            return [*_unless(rule), _answer(ALLOW)]
+        case Every(each):
+            return [*(instruction for one in each for instruction in _unless(one)), _answer(ALLOW)]
         case Bits(argument, none_of, all_of, error):
             # Each comparison that fails falls on the refusal; the second one jumps over it.
             return [
@@ -139,6 +144,13 @@ def _decide(rule: Rule) -> list[Instruction]:
                 _answer(ERRNO | error),
                 _answer(ALLOW),
             ]
+
+
+def _unless(rule: OneOf) -> list[Instruction]:
+    """Refuse where the argument is none of the values; otherwise go on behind."""
+    last = len(rule.values)
+    tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(rule.values)]
+    return [_low(rule.argument), *tests, _answer(ERRNO | rule.otherwise)]
 
 
 def _low(argument: int) -> Instruction:
