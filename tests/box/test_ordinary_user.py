@@ -22,6 +22,7 @@ FILES = (
     "test_mounted.py",
     "test_ordinary_code.py",
     "test_attacks.py",
+    "../test_warm.py",
 )
 SLOW_S = 280
 
