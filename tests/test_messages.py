@@ -53,7 +53,9 @@ FAMILIES = {
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "disk", "protocol", "broken"}
+CAUSES = {
+    "wall", "training", "import_wall", "attempt", "cpu", "memory", "gpu_memory", "output", "disk", "protocol", "broken",
+}  # fmt: skip
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

@@ -22,7 +22,9 @@ import numpy as np
 from autograder.box import backends
 from autograder.box.advice import Note
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
+from autograder.box.grant import NO_GPU, GpuWatch, Grant
 from autograder.box.interpreter import Interpreter, ours
+from autograder.box.nvml import nvml
 from autograder.box.output import OutputDrain, shown
 from autograder.box.protocol import (
     BROKEN,
@@ -66,6 +68,7 @@ class BoxSpec:
     notebook: bool = False
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
+    grant: Grant = NO_GPU
     datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
 
 
@@ -157,6 +160,8 @@ class BoxClient:
             raise
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
         self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
+        self._meter = nvml() if spec.grant.gpus else None
+        self._gpu = self._meter and GpuWatch(spec.grant, self._meter, self._running.members, self._kill_for_gpu_memory)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -249,9 +254,16 @@ class BoxClient:
         notes = reply.notes if isinstance(reply, Synced) else ()
         return Told(shown(self._output.take(marker.encode(), _TAIL_WAIT_S)), notes)
 
+    def gpu_bytes(self) -> int:
+        """Return the memory of its GPUs that its processes have, by what the driver says; 0 where it can't be told."""
+        pids = [member.pid for member in self._running.members()]
+        return self._meter.used_bytes(self._spec.grant.gpus, pids) if self._meter else 0
+
     def close(self) -> None:
         """End the box and everything in it. Safe to call twice."""
         self._memory.stop()
+        if self._gpu:
+            self._gpu.stop()
         if self._cause is None:
             self._cause = Cause(Status.INTERNAL, "closed")
         self._running.end()
@@ -274,6 +286,7 @@ class BoxClient:
             file_bytes=limits.file_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
+            gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
             datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
         )
         # A worker that is dead already is found out when the answer is waited for.
@@ -331,6 +344,9 @@ class BoxClient:
 
     def _kill_for_memory(self) -> None:
         self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+
+    def _kill_for_gpu_memory(self) -> None:
+        self._kill(Cause(Status.MEMORY, "gpu_memory", str(self._spec.grant.memory_bytes // MB)))
 
     def _kill(self, cause: Cause) -> Cause:
         """Kill the box; the first cause stands. Called from the judge's thread and from the two that watch."""

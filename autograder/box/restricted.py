@@ -36,7 +36,7 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> RestrictedBox:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
-    key = sealed.key_for(spec.frameworks, spec.limits, spec.device, RESTRICTED)
+    key = sealed.key_for(spec, RESTRICTED)
     request = sealed.request_for(spec.limits, without)
     return RestrictedBox(zygote_for(key), request, sealed.make_group(spec.limits), spec.datasets)
 

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 import psutil
 
 from autograder.box import mounted, plain, seal
-from autograder.box.backends import NAMESPACES, Evidence
+from autograder.box.backends import NAMESPACES, RESTRICTED, Evidence
 from autograder.box.channel import Channel, offer_pair
 from autograder.box.linux import cgroup
 from autograder.box.linux.rlimits import MOST_THREADS
@@ -83,8 +83,11 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
 def replenish(spec: BoxSpec) -> None:
     """Fork as many boxes ahead as are wanted; they are sealed, and wait for a submission.
 
-    Not as part of `start`: whoever has asked for a box would wait for the next one.
+    Not as part of `start`: whoever has asked for a box would wait for the next one. And none with a GPU: one that waits
+    would hold some of its memory.
     """
+    if spec.grant.gpus:
+        return
     kind = kind_of(spec)
     waiting = _spares.setdefault(kind, [])
     while len(waiting) < _spares_wanted:
@@ -93,15 +96,17 @@ def replenish(spec: BoxSpec) -> None:
 
 def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
     """Return which spare boxes are good for a submission."""
-    key = key_for(spec.frameworks, spec.limits, spec.device)
     numbers = tuple(number for number, known in enumerate(mounted.KNOWN) if known.name in spec.datasets)
     files = tuple(spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES)
-    return Kind(key, request_for(spec.limits, without, numbers), spec.limits, files)
+    return Kind(key_for(spec), request_for(spec.limits, without, numbers, spec.grant.visible), spec.limits, files)
 
 
-def key_for(frameworks: tuple[str, ...], limits: Limits, device: str, isolation: str = NAMESPACES) -> Key:
-    """Return which zygote boxes for this are forked from."""
-    return Key(frameworks, limits.threads, device == "cpu", isolation)
+def key_for(spec: BoxSpec, isolation: str = NAMESPACES) -> Key:
+    """Return which zygote a box is forked from."""
+    frameworks, threads, cpu_only = spec.frameworks, spec.limits.threads, spec.device == "cpu"
+    if isolation == RESTRICTED:  # no other Python, no GPU
+        return Key(frameworks, threads, cpu_only, isolation)
+    return Key(frameworks, threads, cpu_only, isolation, spec.python, spec.grant.nodes)
 
 
 def keep_spares(count: int) -> None:
@@ -146,7 +151,9 @@ def make_group(limits: Limits) -> cgroup.Group | None:
         return None
 
 
-def request_for(limits: Limits, without: tuple[Layer, ...], datasets: tuple[int, ...] = ()) -> SealRequest:
+def request_for(
+    limits: Limits, without: tuple[Layer, ...], datasets: tuple[int, ...] = (), gpus: str = ""
+) -> SealRequest:
     """Return the limits as the zygote is told them."""
     return SealRequest(
         threads=limits.threads,
@@ -156,6 +163,7 @@ def request_for(limits: Limits, without: tuple[Layer, ...], datasets: tuple[int,
         disk_bytes=limits.file_mb * MB,
         files=_MOST_FILES,
         processes=limits.processes,
+        gpus=gpus,
         datasets=datasets,
         without=without,
     )
@@ -211,6 +219,10 @@ class SealedBox:
         """Return what is known of its end."""
         exceeded = self._group is not None and self._group.memory_exceeded()
         return Evidence(broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded)
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in it."""
+        return self.process.members()
 
     def dataset_folder(self, name: str) -> str:
         """Return where the worker finds the files of a dataset."""

@@ -22,8 +22,9 @@ from autograder.box.probe import probe
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import UsageError
 from autograder.judge.advice import merged
+from autograder.judge.isolation import Choice
 from autograder.judge.pytest_run import Managed, run_checks
-from autograder.judge.session import AttemptOptions, JudgeSession, Ready, choose_isolation, is_in_task
+from autograder.judge.session import AttemptOptions, JudgeSession, Ready, is_in_task, isolation_of
 from autograder.messages import text
 from autograder.results import CheckResult, Environment, MetricResult, Note, Report
 from autograder.score import attempt_status
@@ -34,7 +35,7 @@ class Settled(NamedTuple):
     """What is decided before an attempt begins."""
 
     python: Interpreter
-    isolation: str
+    choice: Choice
 
 
 def run_attempt(assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> Report:
@@ -47,7 +48,7 @@ def run_attempt(assignment: LoadedAssignment, submission: Submission, options: A
     """
     started, began = datetime.now(UTC), time.monotonic()
     settled = settle(assignment, submission, options)
-    session = JudgeSession(assignment, submission, options, settled.python, Ready(settled.isolation))
+    session = JudgeSession(assignment, submission, options, settled.python, Ready(settled.choice))
     try:
         require_device(session)
         run_checks(Managed(assignment, lambda: session), hidden=options.hidden)
@@ -66,14 +67,7 @@ def settle(assignment: LoadedAssignment, submission: Submission, options: Attemp
     python = choose(options.python, options.listener.notice)
     require_frameworks(submission, python)
     require_dataset(assignment, options)
-    isolation = choose_isolation(
-        options.isolation,
-        options.device,
-        python,
-        processes=assignment.limits.processes,
-        for_class=options.for_class,
-    )
-    return Settled(python, isolation)
+    return Settled(python, isolation_of(assignment, submission, options, python))
 
 
 def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> JudgeSession:

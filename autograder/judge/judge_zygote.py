@@ -42,7 +42,7 @@ import msgspec
 from autograder.box import seal
 from autograder.box.linux import cgroup, syscalls
 from autograder.box.zygote import receive, send_descriptor
-from autograder.box.zygotes import Key, Lent, borrow
+from autograder.box.zygotes import Lent, borrow
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.errors import GradeError, InternalError
@@ -89,7 +89,7 @@ class Attempt:
         with os.fdopen(self._order, "rb") as file:
             order = orders.order_in(file.read())
         session = JudgeSession(
-            assignment, order.submission, order.options, order.python, ready._replace(isolation=order.isolation)
+            assignment, order.submission, order.options, order.python, ready._replace(choice=order.choice)
         )
         try:
             require_device(session)
@@ -253,9 +253,7 @@ class JudgeZygote:
         status, order, answer, *lent = descriptors
         attempt = Attempt(status, order, answer)
         if call.boxes is not None:
-            boxes = call.boxes
-            key = Key(boxes.frameworks, boxes.threads, boxes.cpu_only, boxes.isolation)
-            borrow(key, Lent(*lent), boxes.pid, Path(boxes.folder))
+            borrow(call.boxes.key, Lent(*lent), call.boxes.pid, Path(call.boxes.folder))
         scratch = self._scratch_of(os.getpid())
         scratch.mkdir(mode=0o700)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(scratch)  # where tmp_path makes its folders

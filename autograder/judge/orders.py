@@ -15,7 +15,9 @@ from typing import Literal
 import msgspec
 
 from autograder.box.interpreter import Interpreter
+from autograder.box.zygotes import Key
 from autograder.errors import ConfigError, GradeError, InternalError, UsageError
+from autograder.judge.isolation import Choice
 from autograder.judge.session import AttemptOptions, DataChoice
 from autograder.messages import Language
 from autograder.results import Report
@@ -40,10 +42,7 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class BoxZygote(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A zygote that is lent with a call: which boxes it is for, and what is known of it."""
 
-    frameworks: tuple[str, ...]
-    threads: int
-    cpu_only: bool
-    isolation: str
+    key: Key
     pid: int
     folder: str
 
@@ -60,7 +59,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     submission: Submission
     python: Interpreter
-    isolation: str
+    choice: Choice
     hidden: bool
     full: bool
     device: str
@@ -76,7 +75,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             hidden=self.hidden,
             full=self.full,
             device=self.device,
-            isolation=self.isolation,
+            isolation=self.choice.isolation,
             tasks=self.tasks,
             checks=self.checks,
             data=self.data,

@@ -27,6 +27,7 @@ import msgspec
 
 from autograder.box import sealed, zygotes
 from autograder.box.backends import NAMESPACES, RESTRICTED
+from autograder.box.client import BoxSpec
 from autograder.box.zygote import receive
 from autograder.course import LoadedAssignment
 from autograder.errors import GradeError
@@ -185,7 +186,7 @@ class WarmJudges(Judges):
         self._running = [one for one in self._running if not one.ended]
         try:
             settled = settle(assignment, submission, options)
-            boxes, lent = _lend(assignment, submission, options, settled.isolation)
+            boxes, lent = _lend(assignment, submission, options, settled)
             zygote = self._zygote_for(assignment, hidden=options.hidden)
             pending = zygote.call(Call(options.data, boxes), _order(submission, options, settled), lent)
         except zygotes.ZygoteGone as error:
@@ -238,21 +239,25 @@ def _ended(pending: Collection[Pending]) -> list[Pending]:
 
 
 def _lend(
-    assignment: LoadedAssignment, submission: Submission, options: AttemptOptions, isolation: str
+    assignment: LoadedAssignment, submission: Submission, options: AttemptOptions, settled: Settled
 ) -> tuple[BoxZygote | None, list[int]]:
     """Return which box zygote a judge is lent, and its descriptors; none where boxes are started by themselves."""
-    if isolation not in {NAMESPACES, RESTRICTED}:
+    choice = settled.choice
+    if choice.isolation not in {NAMESPACES, RESTRICTED}:
         return None, []
-    key = sealed.key_for(submission.frameworks, assignment.limits, options.device, isolation)
+    spec = BoxSpec(
+        {}, "", submission.frameworks, options.device, assignment.limits, python=settled.python, grant=choice.grant
+    )
+    key = sealed.key_for(spec, choice.isolation)
     zygote = zygotes.zygote_for(key)
-    return BoxZygote(*key, zygote.pid, str(zygote.folder)), list(zygote.lent)
+    return BoxZygote(key, zygote.pid, str(zygote.folder)), list(zygote.lent)
 
 
 def _order(submission: Submission, options: AttemptOptions, settled: Settled) -> Order:
     return Order(
         submission=submission,
         python=settled.python,
-        isolation=settled.isolation,
+        choice=settled.choice,
         hidden=options.hidden,
         full=options.full,
         device=options.device,

@@ -1,4 +1,4 @@
-"""Machines that have less than this one, made for the test: which isolation they get, that they say so, that it holds."""
+"""Machines that have less than this one, made for the test: the isolation they get, that they say so, that it holds."""
 
 from __future__ import annotations
 
