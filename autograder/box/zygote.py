@@ -9,7 +9,8 @@
    the new pid namespace and waits for it. Root builds the new root before it gives up its rights, for Python may be
    installed where an ordinary user can't go; an ordinary user builds it inside the user namespace.
 3. The zygote imports, warms up, and answers each `SealRequest` by a fork: new pid namespace, then `seal.enter`.
-4. When the judge is gone the control socket ends, the zygote exits, and with pid 1 the kernel ends every box.
+4. When the judge that asked for a box is gone, that box's status socket ends, and the zygote kills it.
+5. When all judges are gone the control socket ends, the zygote exits, and with pid 1 the kernel ends every box.
 
 SECURITY: whatever is in this process's memory, every box can read, and what is freed is still there. So: a clean
 environment and command line, requests of numbers only, no module of the judge's, and never a byte of a submission; it
@@ -31,7 +32,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
@@ -196,6 +197,11 @@ def warm_torch(threads: int) -> None:
 # --- serving --------------------------------------------------------------------------------------------------------
 
 
+class _Box(NamedTuple):
+    init: int  # its pid
+    status: int  # our copy of the socket that its judge has the other end of
+
+
 class Zygote:
     """Forks boxes until the judge closes the control socket.
 
@@ -210,7 +216,8 @@ class Zygote:
         self._prepared = prepared
         self._frameworks = frameworks
         self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        self._boxes: dict[int, int] = {}  # pid of each init by a pidfd of it
+        self._boxes: dict[int, _Box] = {}  # by a pidfd of its init
+        self._judges: dict[int, int] = {}  # that pidfd by the status socket: the judge's life
         self._poll = select.poll()
 
     def serve(self) -> NoReturn:
@@ -220,8 +227,10 @@ class Zygote:
             for descriptor, _ in self._poll.poll():
                 if descriptor == self._control.fileno():
                     self._answer()
-                else:
+                elif descriptor in self._boxes:
                     self._reap(descriptor)
+                elif descriptor in self._judges:  # not of a box that was reaped a moment ago
+                    self._kill(descriptor)
 
     def _answer(self) -> None:
         message, descriptors = receive(self._control)
@@ -254,10 +263,14 @@ class Zygote:
     def _watch(self, pid: int, descriptors: Descriptors) -> int:
         """Tell the judge of a new box, and note its pidfd, which is returned."""
         pidfd = os.pidfd_open(pid)
-        self._boxes[pidfd] = pid
+        status = os.dup(descriptors.status)
+        self._boxes[pidfd], self._judges[status] = _Box(pid, status), pidfd
         self._poll.register(pidfd, select.POLLIN)
+        # SECURITY: one zygote serves many judges. A box whose judge was killed would run on, for the student's code
+        # need not look at its channel. No events but the end of the other side, which is always told.
+        self._poll.register(status, 0)
         try:
-            send_descriptor(descriptors.status, seal.STARTED, pidfd)
+            send_descriptor(status, seal.STARTED, pidfd)
         except OSError:  # the judge has given it up
             os.kill(pid, signal.SIGKILL)
         return pidfd
@@ -273,11 +286,20 @@ class Zygote:
     def _enter(self, request: SealRequest, descriptors: Descriptors) -> None:
         seal.enter(request, descriptors, self._prepared)
 
+    def _kill(self, status: int) -> None:
+        """The judge has gone, or has closed the box: end it. It is reaped when its pidfd says so."""
+        self._poll.unregister(status)
+        os.kill(self._boxes[self._judges[status]].init, signal.SIGKILL)
+
     def _reap(self, pidfd: int) -> None:
-        _, status = os.waitpid(self._boxes.pop(pidfd), 0)
-        self._poll.unregister(pidfd)
+        box = self._boxes.pop(pidfd)
+        _, status = os.waitpid(box.init, 0)
         self._ended(pidfd, status)
-        os.close(pidfd)
+        del self._judges[box.status]
+        for descriptor in (pidfd, box.status):
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(descriptor)
+            os.close(descriptor)
 
     def _ended(self, pidfd: int, status: int) -> None:
         """A box has ended. Of its worker init has told; what became of init says nothing more."""
@@ -325,7 +347,7 @@ def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def send_descriptor(sock: int, message: bytes, descriptor: int) -> None:
-    """Send a message with a descriptor on a socket."""
+    """Send a message with a descriptor, or raise OSError where nobody can receive it any more."""
     with socket.socket(fileno=os.dup(sock)) as status:
         socket.send_fds(status, [message], [descriptor])
 

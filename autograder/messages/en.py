@@ -763,4 +763,7 @@ MESSAGES: dict[str, str] = {
     "isolation.python_version": "In a sealed box, {python} would be Python {came} instead of {version}: its own library can't be found there.",
     "isolation.python_shows": "A sealed box with this Python would show {shown} to the student's code, and in there lies {private}.",
     "isolation.without_seal": "{why} The checks run in an ordinary process instead (isolation `process`).",
+    # --- warm judges
+    "judge.died": "The process that graded this submission ended before it was done, which is our fault: nothing is known of the submission. Try again. {problem}",
+    "judge.threads": "Importing the checks has started {count} threads, and a process with threads can't be forked safely. Start them inside a check instead.",
 }

@@ -25,6 +25,7 @@ FILES = (
     "test_ordinary_code.py",
     "test_attacks.py",
     "test_attacks_elsewhere.py",
+    "../test_warm.py",
 )
 SLOW_S = 280
 
