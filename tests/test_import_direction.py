@@ -45,7 +45,7 @@ INSIDE = (
 )
 # Of sealed boxes: what the worker's process goes through before it is the worker.
 LINUX = tuple(sorted(f"linux.{file.stem}" for file in (PACKAGE / "box" / "linux").glob("[a-z]*.py")))
-SEALED = ("seal", "zygote", *LINUX)
+SEALED = ("seal", "init", "zygote", *LINUX)
 WIRE = {"numpy", "msgspec"}
 FRAMEWORKS = {"torch", "tensorflow", "keras", "torchvision", "jax"}
 

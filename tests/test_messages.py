@@ -43,10 +43,11 @@ FAMILIES = {
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
     "note.": set(KINDS),
+    **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}
+CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken", "call"}
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

@@ -16,9 +16,9 @@ FILE = Submission("mlp.py", {"mlp.py": b""}, "mlp.py")
 NOTEBOOK = Submission("mlp.py", {"mlp.py": b""}, "作业.ipynb", (CellStart(1, 1), CellStart(5, 2)))
 
 
-def raised(type_name, text="", *bases, frames=(), **more):
+def raised(type_name, text="", *bases, frames=(), refused=(), **more):
     mro = [type_name, *bases, "Exception", "BaseException", "object"]
-    return StudentRaised(Raised(id=1, type_name=type_name, mro=mro, text=text, frames=list(frames), **more))
+    return StudentRaised(Raised(id=1, type_name=type_name, mro=mro, text=text, frames=list(frames), **more), refused)
 
 
 def frame(line, source="", function="fit", file="mlp.py", *, student=True):
@@ -66,6 +66,25 @@ TABLE = [
      "你的代码耗尽了内存"),
     (raised("RuntimeError", "DefaultCPUAllocator: can't allocate memory"), Status.MEMORY,
      "your code ran out of memory", "你的代码耗尽了内存"),
+    (
+        raised("PermissionError", "[Errno 1]", "OSError", errnos=[1], refused=("vfork", "clone")), Status.FORBIDDEN,
+        "your code tried to start another process (fork)", "你的代码想启动另一个进程（fork）",
+    ),
+    (raised("URLError", "no", "OSError", errnos=[0, 97], refused=("socket",)), Status.FORBIDDEN,
+     "your code tried to open a network connection (socket)", "你的代码想连接网络（socket）"),
+    (raised("PermissionError", "", "OSError", errnos=[1], refused=("execve",)), Status.FORBIDDEN,
+     "your code tried to start another program (execve)", "你的代码想启动另一个程序（execve）"),
+    (raised("OSError", "", errnos=[1], refused=("ptrace",)), Status.FORBIDDEN,
+     "your code tried to look into another process (ptrace)", "你的代码想查看别的进程（ptrace）"),
+    (raised("OSError", "", errnos=[1], refused=("mount",)), Status.FORBIDDEN,
+     "your code tried to change something of the system (mount)", "你的代码想改动系统（mount）"),
+    # A library that tries a call by the way, and an exception of something else; an exception that only says so.
+    (raised("ZeroDivisionError", "division by zero", refused=("clone",)), Status.ERROR, "ZeroDivisionError",
+     "ZeroDivisionError"),
+    (raised("PermissionError", "[Errno 1]", "OSError", errnos=[1]), Status.ERROR, "PermissionError: [Errno 1]",
+     "PermissionError: [Errno 1]"),
+    (died(Status.FORBIDDEN, "call"), Status.FORBIDDEN, "your code made a system call of a kind that grading forbids",
+     "你的代码做了评分不允许的系统调用"),
     (raised("SystemExit", "0"), Status.CRASHED, "your code ended the program (sys.exit or exit)",
      "你的代码结束了程序（sys.exit 或 exit）"),
     (raised("TypeError", "a set", unsendable=True), Status.FAILED,

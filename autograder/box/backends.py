@@ -42,6 +42,7 @@ class Evidence(NamedTuple):
 
     broken: str = ""  # it could not be made or kept, through no fault of the student's: why
     memory_exceeded: bool = False
+    refused: tuple[str, ...] = ()  # telling system calls that were refused since it was last asked, by name
 
 
 class Started(Protocol):

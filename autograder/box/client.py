@@ -104,9 +104,10 @@ class BoxDied(Exception):
 class StudentRaised(Exception):
     """The student's code raised an exception in the box."""
 
-    def __init__(self, raised: Raised) -> None:
+    def __init__(self, raised: Raised, refused: tuple[str, ...] = ()) -> None:
         super().__init__(f"{raised.type_name}: {raised.text}")
         self.raised = raised
+        self.refused = refused  # evidence: system calls that were refused in this check, by name
 
 
 class Told(NamedTuple):
@@ -212,7 +213,7 @@ class BoxClient:
         request_id = next(self._ids)
         reply, reader = self._exchange(make(request_id), arrays, deadline or within(self._spec.limits.call_s))
         if isinstance(reply, Raised):
-            raise StudentRaised(reply)
+            raise StudentRaised(reply, self._running.evidence().refused)
         return Answer(reply.value if isinstance(reply, Returned) else None, reader)
 
     def forget(self, number: int) -> None:
@@ -237,6 +238,7 @@ class BoxClient:
             reply, _ = self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC)
         except BoxDied:
             return Told(shown(self._output.take_all(_TAIL_WAIT_S)))
+        self._running.evidence()  # a refusal counts for the check that it came in
         notes = reply.notes if isinstance(reply, Synced) else ()
         return Told(shown(self._output.take(marker.encode(), _TAIL_WAIT_S)), notes)
 
@@ -274,10 +276,11 @@ class BoxClient:
     def _wait_for_load(self) -> Loaded:
         reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
         if isinstance(reply, Raised):
-            self._load_failure = StudentRaised(reply)
+            self._load_failure = StudentRaised(reply, self._running.evidence().refused)
             raise self._load_failure
         if not isinstance(reply, Loaded):
             raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol")))
+        self._running.evidence()  # what packages have tried while they were imported has nothing to do with what comes
         return reply
 
     def _exchange(
@@ -351,12 +354,16 @@ def _cause_of_exit(status: int) -> Cause:
         return Cause(Status.CRASHED, "broken")
     if status >= _WINDOWS_EXCEPTION:
         return Cause(Status.CRASHED, "signal", hex(status))
-    if status >= 0:
-        return Cause(Status.CRASHED, "exit", str(status))
+    return Cause(Status.CRASHED, "exit", str(status)) if status >= 0 else _cause_of_signal(-status)
+
+
+def _cause_of_signal(number: int) -> Cause:
     try:
-        name = signal.Signals(-status).name
+        name = signal.Signals(number).name
     except ValueError:
-        name = str(-status)
+        name = str(number)
     if name == "SIGXCPU":
         return Cause(Status.TIMEOUT, "cpu")
+    if name == "SIGSYS":  # the filter's answer to calls of another machine's kind
+        return Cause(Status.FORBIDDEN, "call")
     return Cause(Status.CRASHED, "signal", name)

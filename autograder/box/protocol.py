@@ -257,6 +257,7 @@ class Raised(Message, frozen=True, tag="raised"):
     syntax: bool = False  # a syntax error of a file handed in: its only frame is the place, `column` is from 1
     column: int = 0
     unsendable: bool = False
+    errnos: list[int] = []  # of the OSErrors among its causes; 0: one without
 
 
 class Synced(Message, frozen=True, tag="synced"):

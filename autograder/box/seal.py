@@ -12,35 +12,37 @@ The order is not free: /proc can be mounted only with rights in the namespace th
 own user namespace; that takes every right there was, so before the capabilities go; landlock and the filter forbid what
 sets up the others, so they come last, and only then the first byte of the student's is read.
 
-Descriptors: 0 null device, 1 and 2 output pipe, 3 channel (worker), 4 status socket (init; the worker until it serves).
+Descriptors: 0 null device, 1 and 2 output pipe, 3 channel (worker), 4 status socket (init; the worker until it serves),
+5 the socket by which init gets the filter's listener (init; see there).
 SECURITY: what comes on the status socket is evidence, because nothing of the student's has ever had it open.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
 import signal
-import struct
+import socket
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import msgspec
 
+from autograder.box import init
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.namespaces import Ids, Namespace
 from autograder.box.linux.policy import Profile
 
-NULL, OUTPUT, ERRORS, CHANNEL, STATUS = range(5)
+NULL, OUTPUT, ERRORS, CHANNEL, STATUS, HANDOVER = range(6)
 
 # Messages on the status socket, by their first byte.
 STARTED = b"p"  # from the zygote, with init's pidfd
-EXITED = b"x"  # from init: how the worker ended
-BROKEN = b"b"  # from any of them: which layer could not be made, in words
-EXIT_STATUS = struct.Struct("<i")
+BROKEN = b"b"  # from any of them: which layer could not be made, in words; init's own are in `init`
 
 SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status socket says why
 _MOST_TEXT = 2000
@@ -90,6 +92,7 @@ class Prepared(NamedTuple):
 
     rules: landlock.Rules
     filters: dict[Profile, bytes]
+    errors: dict[bool, dict[int, int]]  # what refused calls are answered with, by whether processes may be started
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
 
 
@@ -102,9 +105,10 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
         writable=(str(mounts.SCRATCH),),
         devices=mounts.device_paths(),
     )
-    profiles = [Profile(processes=processes) for processes in (False, True)]
+    profiles = [Profile(processes=processes, told=told) for processes in (False, True) for told in (False, True)]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
-    return Prepared(rules, filters)
+    errors = {profile.processes: seccomp.told_errors(profile) for profile in profiles}
+    return Prepared(rules, filters, errors)
 
 
 def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
@@ -115,11 +119,13 @@ def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) ->
     try:
         cgroups = keep_descriptors(descriptors)
         isolate(request)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         worker = os.fork()
         if worker:
-            _be_init(worker)
+            be_init(worker, ours.detach(), prepared.errors[request.processes > 0])
+        ours.close()
         join_cgroups(cgroups)
-        limit(request, prepared)
+        limit(request, prepared, theirs.detach())
         use_threads(request.threads, prepared)
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
@@ -198,17 +204,14 @@ def prefer_to_be_killed(proc_self: int) -> None:
     os.close(descriptor)
 
 
-def _be_init(worker: int) -> NoReturn:
-    """Reap whatever is orphaned, until the worker ends; tell how, and end. With init the kernel ends all others."""
+def be_init(worker: int, handover: int, errors: dict[int, int]) -> NoReturn:
+    """Serve as init, with two descriptors and none of the worker's. With init the kernel ends all others."""
+    os.dup2(handover, HANDOVER, inheritable=False)
     os.closerange(NULL, STATUS)
-    os.closerange(STATUS + 1, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(HANDOVER + 1, os.sysconf("SC_OPEN_MAX"))
     # Of the default signals pid 1 gets none from its own namespace; for this one Python has a handler, which raises.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
-        ended, status = os.waitpid(-1, 0)
-        if ended == worker:
-            os.write(STATUS, EXITED + EXIT_STATUS.pack(os.waitstatus_to_exitcode(status)))
-            os._exit(0)
+    init.Init(worker, STATUS, HANDOVER, errors).serve()
 
 
 # --- worker ---------------------------------------------------------------------------------------------------------
@@ -223,7 +226,7 @@ def join_cgroups(opened: list[int]) -> None:
         os.write(descriptor, b"0")
 
 
-def limit(request: SealRequest, prepared: Prepared) -> None:
+def limit(request: SealRequest, prepared: Prepared, handover: int | None = None) -> None:
     """Put on the layers that bind this process alone. The filter is last: it forbids to set up anything more."""
     without = request.without
     syscalls.set_dumpable(dumpable=True)  # /proc/self is its own again
@@ -238,7 +241,16 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)
     if Layer.SECCOMP not in without:
-        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0)])
+        filter_calls(Profile(processes=request.processes > 0), prepared, handover)
+
+
+def filter_calls(profile: Profile, prepared: Prepared, handover: int | None) -> None:
+    """Put on the system call filter; where the kernel can, one whose refusals init is told of."""
+    if handover is not None:
+        with contextlib.suppress(OSError):  # no listener to be had here: the same is refused, and nobody is told
+            init.hand_over(seccomp.apply(prepared.filters[replace(profile, told=True)], listen=True), handover)
+            return
+    seccomp.apply(prepared.filters[profile])
 
 
 def thread_count() -> int:

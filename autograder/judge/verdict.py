@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from unicodedata import east_asian_width
 
@@ -18,6 +18,7 @@ from autograder.box.client import BoxDied, Cause, StudentRaised
 from autograder.box.protocol import Raised
 from autograder.judge import claims
 from autograder.judge.expectations import CheckFailed
+from autograder.judge.forbidden import of_refusal
 from autograder.judge.hints import hint_for
 from autograder.judge.near_miss import Handout, attribute_hint, call_hint, name_hint
 from autograder.judge.time_limits import ReferenceTimes
@@ -71,7 +72,10 @@ def verdict_of(
         case CheckFailed():
             return Verdict(Status.FAILED, text("check.failed"), error.expected, error.came, error.hint or hint)
         case StudentRaised():
-            return _of_exception(claims.raised(error.raised), submission, handout or Handout())
+            raised = claims.raised(error.raised)
+            refused = of_refusal(error.refused, raised)
+            verdict = _of_exception(raised, submission, handout or Handout())
+            return replace(verdict, status=Status.FORBIDDEN, **refused._asdict()) if refused else verdict
         case BoxDied():
             return _of_death(error.cause, reference)
         case AssertionError():
@@ -175,7 +179,7 @@ def _of_death(cause: Cause, reference: ReferenceTimes | None) -> Verdict:
         key = "died.killed" if cause.detail == "SIGKILL" else "died.signal"
         return Verdict(cause.status, text(key, signal=cause.detail), hint=text("hint.crashed"))
     hints = {**dict.fromkeys(("wall", "training", "cpu"), "hint.timeout"), "import_wall": "hint.import_timeout",
-             "memory": "hint.memory", "output": "hint.output"}  # fmt: skip
+             "memory": "hint.memory", "output": "hint.output", "call": "hint.forbidden_system"}  # fmt: skip
     hint = text(hints[cause.kind]) if cause.kind in hints else ""
     message = text(f"died.{cause.kind}", limit=cause.detail) + _beside_reference(cause.kind, reference)
     return Verdict(cause.status, message, hint=hint, staff_note=cause.detail)

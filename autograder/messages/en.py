@@ -575,6 +575,18 @@ MESSAGES: dict[str, str] = {
     "note.eager_compile": "torch.compile compiles nothing in grading; your model ran as it is, with the same results.",
     "note.stand_in": "{detail} is not installed here; a small part of it that grade brings along stood in for it.",
     "note.numeric_warning": "while your code ran, Python warned: {detail}",
+    # --- what is refused, and limits --------------------------------------------------------------------------------
+    "check.forbidden_program": "your code tried to start another program ({call}); grading refuses that",
+    "check.forbidden_process": "your code tried to start another process ({call}); this assignment allows none (limits.processes)",
+    "check.forbidden_network": "your code tried to open a network connection ({call}); there is no network while grading",
+    "check.forbidden_peer": "your code tried to look into another process ({call}); grading refuses that",
+    "check.forbidden_system": "your code tried to change something of the system ({call}); grading refuses that",
+    "hint.forbidden_program": "Do it in Python, without subprocess and os.system: programs are not there while grading.",
+    "hint.forbidden_process": "Work in one process: DataLoader(…, num_workers=0), no multiprocessing, no subprocess and os.system.",
+    "hint.forbidden_network": "Nothing can be downloaded while grading. Use the data that your function is given.",
+    "hint.forbidden_peer": "Take it out; nothing that is graded needs it.",
+    "hint.forbidden_system": "Take it out; nothing that is graded needs it.",
+    "died.call": "your code made a system call of a kind that grading forbids, and was ended (SIGSYS)",
     # --- isolation --------------------------------------------------------------------------------------------------
     "cli.check.isolation": "How your code is shut in; auto takes the strictest there is.",
     "usage.no_isolation": "isolation `{isolation}` can't be had here. {why}",

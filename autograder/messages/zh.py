@@ -568,6 +568,18 @@ MESSAGES: dict[str, str] = {
     "note.eager_compile": "评分时 torch.compile 不做编译，模型按原样运行，结果相同。",
     "note.stand_in": "这里没有安装 {detail}，由 grade 自带的一小部分代替。",
     "note.numeric_warning": "你的代码运行时 Python 发出了警告：{detail}",
+    # --- what is refused, and limits --------------------------------------------------------------------------------
+    "check.forbidden_program": "你的代码想启动另一个程序（{call}），评分时不允许",
+    "check.forbidden_process": "你的代码想启动另一个进程（{call}），这次作业不允许（limits.processes）",
+    "check.forbidden_network": "你的代码想连接网络（{call}），评分时没有网络",
+    "check.forbidden_peer": "你的代码想查看别的进程（{call}），评分时不允许",
+    "check.forbidden_system": "你的代码想改动系统（{call}），评分时不允许",
+    "hint.forbidden_program": "请直接用 Python 完成，不要用 subprocess 和 os.system；评分时没有别的程序可用。",
+    "hint.forbidden_process": "请只用一个进程：DataLoader(…, num_workers=0)，不要用 multiprocessing、subprocess 和 os.system。",
+    "hint.forbidden_network": "评分时不能下载任何东西，请使用传给函数的数据。",
+    "hint.forbidden_peer": "请删掉这部分代码，得分不需要它。",
+    "hint.forbidden_system": "请删掉这部分代码，得分不需要它。",
+    "died.call": "你的代码做了评分不允许的系统调用，进程已被结束（SIGSYS）",
     # --- isolation --------------------------------------------------------------------------------------------------
     "cli.check.isolation": "用哪种方式隔离你的代码；auto 选本机可用的最严格的一种。",
     "usage.no_isolation": "本机无法使用隔离方式 `{isolation}`。{why}",

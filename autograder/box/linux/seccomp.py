@@ -13,11 +13,12 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import TOLD, Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
 ERRNO = 0x00050000
+USER_NOTIF = 0x7FC00000
 KILL_PROCESS = 0x80000000
 
 # struct seccomp_data: the call's number, the architecture, the address it was made from, six arguments of 64 bits
@@ -33,6 +34,7 @@ _SET_MODE_FILTER = 1
 # The mitigation of speculative store bypass that a filter brings along makes training slower by a tenth on older
 # kernels, and guards a process's memory from its own code: there is nothing in it that the student must not know.
 _SPECULATION_ALLOWED = 4
+_NEW_LISTENER = 8
 _MOST_INSTRUCTIONS = 4096  # BPF_MAXINSNS
 
 
@@ -61,7 +63,7 @@ def program(profile: Profile, machine: str | None = None) -> Program:
         instruction
         for name, rule in sorted(rules(profile).items())
         if name in known
-        for instruction in _if_number(known[name], _decide(rule))
+        for instruction in _if_number(known[name], _decide(rule, _refusal(name, rule, profile)))
     ]
     made = (*_same_architecture(machine), *body, _answer(ERRNO | errno.ENOSYS))
     if len(made) > _MOST_INSTRUCTIONS:
@@ -74,18 +76,35 @@ def encode(instructions: Program) -> bytes:
     return b"".join(struct.pack("HBBI", *instruction) for instruction in instructions)
 
 
-def apply(encoded: bytes) -> None:
+def told_errors(profile: Profile) -> dict[int, int]:
+    """Return the errno to answer each call with that a profile's filter tells of, by number."""
+    known = numbers.this_machine()
+    decided = rules(profile)
+    return {known[name]: error for name in TOLD if name in known and (error := _error(decided[name]))}
+
+
+def apply(encoded: bytes, *, listen: bool = False) -> int:
     """Put this process, and all that it will start, under the filter. Can't be undone; of filters the strictest counts.
 
     Why: the kernel behind a system call is the surface an attack has; three quarters of its calls are of no use to a
     training, and nearly every known way out of a container began with one of those.
 
     The last layer of all: after it no other could be set up.
+
+    Args:
+        encoded: the program.
+        listen: make the descriptor from which the calls can be taken that it tells of.
+
+    Returns:
+        The listener; zero without.
+
+    Raises:
+        OSError: the kernel has no listeners (before 5.0), or this process is under another one (in some containers).
     """
     set_no_new_privileges()
     code = ctypes.create_string_buffer(encoded, len(encoded))
     head = struct.pack("HxxxxxxQ", len(encoded) // struct.calcsize("HBBI"), ctypes.addressof(code))
-    call("seccomp", _SET_MODE_FILTER, _SPECULATION_ALLOWED, head)
+    return call("seccomp", _SET_MODE_FILTER, _SPECULATION_ALLOWED | (_NEW_LISTENER if listen else 0), head)
 
 
 # --- assembling -----------------------------------------------------------------------------------------------------
@@ -110,33 +129,46 @@ def _if_number(number: int, decision: list[Instruction]) -> list[Instruction]:
     return [Instruction(IF_EQUAL, 0, len(decision), number), *decision]
 
 
-def _decide(rule: Rule) -> list[Instruction]:
+def _error(rule: Rule) -> int:
+    """Return the errno of a rule's refusals; zero where it has none."""
+    match rule:
+        case Allow():
+            return 0
+        case Refuse(error) | OneOf(otherwise=error) | Bits(otherwise=error) | IsNull(otherwise=error):
+            return error
+
+
+def _refusal(name: str, rule: Rule, profile: Profile) -> Instruction:
+    return _answer(USER_NOTIF if profile.told and name in TOLD else ERRNO | _error(rule))
+
+
+def _decide(rule: Rule, refusal: Instruction) -> list[Instruction]:
     match rule:
         case Allow():
             return [_answer(ALLOW)]
-        case Refuse(error):
-            return [_answer(ERRNO | error)]
-        case OneOf(argument, values, error):
+        case Refuse():
+            return [refusal]
+        case OneOf(argument, values):
             last = len(values)
             tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(values)]
-            return [_low(argument), *tests, _answer(ERRNO | error), _answer(ALLOW)]
-        case Bits(argument, none_of, all_of, error):
+            return [_low(argument), *tests, refusal, _answer(ALLOW)]
+        case Bits(argument, none_of, all_of):
             # Each comparison that fails falls on the refusal; the second one jumps over it.
             return [
                 _low(argument),
                 Instruction(IF_ANY_BIT, 2, 0, none_of),
                 Instruction(AND, 0, 0, all_of),
                 Instruction(IF_EQUAL, 1, 0, all_of),
-                _answer(ERRNO | error),
+                refusal,
                 _answer(ALLOW),
             ]
-        case IsNull(argument, error):
+        case IsNull(argument):
             return [
                 _low(argument),
                 Instruction(IF_EQUAL, 0, 2, 0),
                 Instruction(LOAD, 0, 0, _low(argument).operand + _HIGH_WORD),
                 Instruction(IF_EQUAL, 1, 0, 0),
-                _answer(ERRNO | error),
+                refusal,
                 _answer(ALLOW),
             ]
 
