@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from autograder import yaml_file
 from autograder.datasets.registry import DATASETS
 from autograder.errors import ConfigError, UsageError
-from autograder.limits import LEAST_TRAINING_S, Limits
+from autograder.limits import LEAST_TRAINING_S, Limits, Needs
 from autograder.messages import Text, text
 from autograder.results import Thresholds
 
@@ -184,11 +184,12 @@ class Assignment(_Model):
     metrics: dict[str, Metric] = {}
     dataset: DatasetUse | None = None
     limits: dict[str, float] = Field({}, description="overrides course.yml's limits, key by key")
-    # The next three are written by `grade calibrate --write`.
+    # The next four are written by `grade calibrate --write`.
     reference_s: dict[Reference, float] = Field({}, description="seconds of the reference solution's longest training")
     reference_attempt_s: dict[Reference, float] = Field(
         {}, description="seconds of an attempt with all checks and seeds"
     )
+    reference_needs: dict[Reference, Needs] = Field({}, description="what it takes of memory, processors and files")
     benchmark_s: dict[Reference, float] = Field({}, description="how fast the machine was that each was measured on")
 
     @model_validator(mode="after")

@@ -47,7 +47,8 @@ FAMILIES = {
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken", "call"}
+CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken", "call",
+          "disk", "files", "file", "answer", "write", "memory_error"}  # fmt: skip
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 
@@ -154,6 +155,7 @@ def test_every_placeholder_is_given_a_value():
 
 # Texts that are the same in both languages: nothing but placeholders, names and punctuation.
 SAME = {
+    "died.by_key",
     "cli.heading",
     "validate.internal",
     "progress.check",

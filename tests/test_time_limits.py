@@ -121,14 +121,16 @@ def test_a_training_that_takes_too_long_is_told_beside_the_reference(course, imp
     assignment_with(course, "reference_s: {python: 0.25}\n")
     check = check_of(attempt(course, ENDLESS), "test_slope")
     assert check.status is Status.TIMEOUT
-    assert check.message == "the training did not end within 1 s; the reference solution takes 0.25 s here"
+    assert check.message == (
+        "the training did not end within 1 s (limits.training_s); the reference solution takes 0.25 s here"
+    )
     assert check.hint
 
 
 def test_a_call_that_does_not_train_has_a_limit_of_its_own(course):
     write(course / FILE, ASSIGNMENT + "limits: {call_s: 1}\n")
     check = check_of(attempt(course, SOLUTION.replace("return a + b", "while True: pass")), "test_add")
-    assert check.message == "your code did not come back within 1 s"
+    assert check.message == "your code did not come back within 1 s (limits.call_s)"
 
 
 def test_the_whole_attempt_is_told_by_its_own_limit(course, monkeypatch):
@@ -138,7 +140,7 @@ def test_the_whole_attempt_is_told_by_its_own_limit(course, monkeypatch):
     assignment_with(course, "reference_s: {python: 0.25}\nreference_attempt_s: {python: 0.5}\n")
     check = check_of(attempt(course, ENDLESS), "test_slope")
     assert check.message == (
-        "the time for the whole attempt (2 s) was used up; the reference solution takes 0.5 s here"
+        "the time for the whole attempt (2 s) was used up (limits.attempt_s); the reference solution takes 0.5 s here"
     )
 
 

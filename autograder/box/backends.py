@@ -12,6 +12,7 @@ from autograder.box.channel import Channel
 
 if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
+    from autograder.box.init import Room
 
 PROCESS = plain.ISOLATION
 NAMESPACES = "namespaces"
@@ -69,6 +70,10 @@ class Started(Protocol):
         """Return what is known of its end."""
         ...
 
+    def room(self) -> Room | None:
+        """Return what its files take now, or took at its end; None where nothing bounds that."""
+        ...
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> Watch:
         """Have `on_excess` called, once, when everything in it together takes more memory."""
         ...
@@ -110,6 +115,9 @@ class _PlainBox:
 
     def evidence(self) -> Evidence:
         return Evidence()
+
+    def room(self) -> None:
+        return None
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> plain.MemoryWatch:
         return plain.MemoryWatch(self._running.process.pid, max_bytes, on_excess)

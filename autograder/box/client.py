@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -38,11 +38,15 @@ from autograder.box.protocol import (
     Returned,
     Sync,
     Synced,
+    TooLarge,
     Value,
     decode_reply,
 )
 from autograder.limits import MB, Limits
 from autograder.results import Status
+
+if TYPE_CHECKING:
+    from autograder.box.init import Room
 
 _generations = itertools.count(1)
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
@@ -50,6 +54,7 @@ _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_MOST = 10_000  # in one message
 _RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
+_FULL = 0.98  # of the disk: the last write that does not fit leaves a little
 _LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
 
 
@@ -71,8 +76,9 @@ class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken, seal
-    detail: str = ""  # seconds, MiB, the signal's name, the exit status
+    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, disk, files, answer, call, signal, exit, …
+    detail: str = ""  # the limit: seconds, MiB, a number; the signal's name, the exit status
+    used: str = ""  # of what the limit is about, where that is known
 
 
 class Deadline(NamedTuple):
@@ -93,6 +99,9 @@ def within(limit_s: float, kind: str = "wall") -> Deadline:
     return Deadline(limit_s, kind, limit_s)
 
 
+_NO_ROOM = {"SIGBUS", "SIGABRT"}  # a mapped file that has no room; a C++ exception that nobody caught
+
+
 class BoxDied(Exception):
     """The box ended during a request, or had ended before."""
 
@@ -104,10 +113,11 @@ class BoxDied(Exception):
 class StudentRaised(Exception):
     """The student's code raised an exception in the box."""
 
-    def __init__(self, raised: Raised, refused: tuple[str, ...] = ()) -> None:
+    def __init__(self, raised: Raised, refused: tuple[str, ...] = (), room: Room | None = None) -> None:
         super().__init__(f"{raised.type_name}: {raised.text}")
         self.raised = raised
-        self.refused = refused  # evidence: system calls that were refused in this check, by name
+        # Evidence: system calls that were refused in this check, by name; what the box's files took then.
+        self.refused, self.room = refused, room
 
 
 class Told(NamedTuple):
@@ -145,6 +155,7 @@ class BoxClient:
         self._forgotten: list[int] = []
         limits = spec.limits
         self._running = backends.start(spec)
+        self._running.channel.most_received_bytes = limits.answer_mb * MB
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
         self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
         try:
@@ -213,7 +224,7 @@ class BoxClient:
         request_id = next(self._ids)
         reply, reader = self._exchange(make(request_id), arrays, deadline or within(self._spec.limits.call_s))
         if isinstance(reply, Raised):
-            raise StudentRaised(reply, self._running.evidence().refused)
+            raise self._raised(reply)
         return Answer(reply.value if isinstance(reply, Returned) else None, reader)
 
     def forget(self, number: int) -> None:
@@ -265,6 +276,7 @@ class BoxClient:
             memory_bytes=limits.memory_mb * MB,
             cpu_s=limits.cpu_s,
             file_bytes=limits.file_mb * MB,
+            answer_bytes=limits.answer_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
         )
@@ -276,7 +288,7 @@ class BoxClient:
     def _wait_for_load(self) -> Loaded:
         reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
         if isinstance(reply, Raised):
-            self._load_failure = StudentRaised(reply, self._running.evidence().refused)
+            self._load_failure = self._raised(reply)
             raise self._load_failure
         if not isinstance(reply, Loaded):
             raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol")))
@@ -307,12 +319,18 @@ class BoxClient:
             raise BoxDied(self._kill(deadline.cause)) from None
         except ChannelClosed:
             raise BoxDied(self._cause_of_silence()) from None
+        except TooLarge as error:
+            limit = str(self._spec.limits.answer_mb)
+            raise BoxDied(self._kill(Cause(Status.OUTPUT, "answer", limit, megabytes(error.payload_bytes)))) from None
         except ProtocolError as error:
             raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol", str(error)))) from None
         # SECURITY: an answer to another question is not an answer; the student's code can write to the channel.
         if reply.id != request_id:
             raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol", "an answer to no question")))
         return reply, ArrayReader(frame.payload)
+
+    def _raised(self, reply: Raised) -> StudentRaised:
+        return StudentRaised(reply, self._running.evidence().refused, self._running.room())
 
     def reject(self, error: ProtocolError) -> BoxDied:
         """End the box because a value it sent is impossible, and return what to raise."""
@@ -344,7 +362,30 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
-        return self._kill(_cause_of_exit(status))
+        cause = _cause_of_exit(status)
+        if cause.detail in _NO_ROOM and (full := full_files(self._running.room(), self._spec.limits)):
+            return self._kill(full)
+        if cause.kind == "cpu":
+            cause = cause._replace(detail=str(self._spec.limits.cpu_s))
+        elif cause.kind == "file":
+            cause = cause._replace(detail=str(self._spec.limits.file_mb))
+        return self._kill(cause)
+
+
+def megabytes(size: int) -> str:
+    """Return a size in MB as it is told."""
+    return f"{size / MB:.0f}" if size >= 10 * MB else f"{size / MB:.1f}"
+
+
+def full_files(room: Room | None, limits: Limits) -> Cause | None:
+    """Return which limit on files is used up; None where there is room, or nothing is known."""
+    if room is None:
+        return None
+    if room.files >= limits.files:
+        return Cause(Status.OUTPUT, "files", str(limits.files), str(room.files))
+    if room.disk_bytes >= limits.disk_mb * MB * _FULL:
+        return Cause(Status.OUTPUT, "disk", str(limits.disk_mb), megabytes(room.disk_bytes))
+    return None
 
 
 def _cause_of_exit(status: int) -> Cause:
@@ -364,6 +405,8 @@ def _cause_of_signal(number: int) -> Cause:
         name = str(number)
     if name == "SIGXCPU":
         return Cause(Status.TIMEOUT, "cpu")
+    if name == "SIGXFSZ":
+        return Cause(Status.OUTPUT, "file")
     if name == "SIGSYS":  # the filter's answer to calls of another machine's kind
         return Cause(Status.FORBIDDEN, "call")
     return Cause(Status.CRASHED, "signal", name)

@@ -38,22 +38,22 @@ _MOST_ANSWERED = 20_000  # refused calls; what makes more of them is no training
 _MESSAGE_BYTES = 16
 
 
-class Scratch(NamedTuple):
+class Room(NamedTuple):
     """What the files of a box take."""
 
-    disk_bytes: int = 0
-    files: int = 0
+    disk_bytes: int
+    files: int
 
 
-def unpack_exit(content: bytes) -> tuple[int, Scratch]:
+def unpack_exit(content: bytes) -> tuple[int, Room]:
     """Return the exit status and what was used, from an EXITED message."""
     (status,) = NUMBER.unpack(content[: NUMBER.size])
     return status, unpack_usage(content[NUMBER.size :])
 
 
-def unpack_usage(content: bytes) -> Scratch:
+def unpack_usage(content: bytes) -> Room:
     """Return what was used, from a USAGE message."""
-    return Scratch(*_SIZES.unpack(content))
+    return Room(*_SIZES.unpack(content))
 
 
 class Init:
@@ -153,7 +153,7 @@ def hand_over(listener: int, handover: int) -> None:
     os.close(listener)
 
 
-def used() -> Scratch:
+def used() -> Room:
     """Return what the files of the box take: its file system's own account."""
     found = os.statvfs(mounts.SCRATCH)
-    return Scratch((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_files - found.f_ffree)
+    return Room((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_files - found.f_ffree)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
 
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
-_MOST_FILES = 8192  # inodes; each takes about 1 KB of the kernel's memory
 _ANSWER_S = 0.5  # of init's, which does next to nothing else
 _ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
 _GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for the box
@@ -116,8 +115,8 @@ def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
         memory_bytes=limits.memory_mb * MB,
         cpu_s=limits.cpu_s,
         file_bytes=limits.file_mb * MB,
-        disk_bytes=limits.file_mb * MB,
-        files=_MOST_FILES,
+        disk_bytes=limits.disk_mb * MB,
+        files=limits.files,
         processes=limits.processes,
         without=without,
     )
@@ -175,6 +174,10 @@ class SealedBox:
             broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded, refused=refused
         )
 
+    def room(self) -> init.Room | None:
+        """Return what its files take, as their file system tells it from outside."""
+        return self.process.room()
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""
         return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess)
@@ -194,7 +197,7 @@ class SealedProcess:
         self._exit: int | None = None
         self._killed = False  # by us
         self._refused: list[str] = []
-        self._scratch: init.Scratch | None = None
+        self._room: init.Room | None = None
         self.broken = ""
 
     def poll(self) -> int | None:
@@ -231,17 +234,17 @@ class SealedProcess:
                 self._say(init.FORGET)
             return taken
 
-    def scratch(self) -> init.Scratch | None:
+    def room(self) -> init.Room | None:
         """Return what the box's files take now, or took when the worker ended; None where that can't be had."""
         with self._lock:
             self._take_all()
             if self._exit is None:
-                self._scratch = None
+                self._room = None
                 self._say(init.ASK)
                 deadline = time.monotonic() + _ANSWER_S
-                while self._scratch is None and self._exit is None and self._take(deadline - time.monotonic()):
+                while self._room is None and self._exit is None and self._take(deadline - time.monotonic()):
                     pass
-            return self._scratch
+            return self._room
 
     def _say(self, message: bytes) -> None:
         with contextlib.suppress(OSError):  # init has ended
@@ -301,9 +304,9 @@ class SealedProcess:
         if kind == seal.STARTED and descriptors:
             self._pidfd = descriptors[0]
         elif kind == init.EXITED:
-            self._exit, self._scratch = init.unpack_exit(content)
+            self._exit, self._room = init.unpack_exit(content)
         elif kind == init.USAGE:
-            self._scratch = init.unpack_usage(content)
+            self._room = init.unpack_usage(content)
         elif kind == init.REFUSED:
             self._refused.append(syscalls.name_of(*init.NUMBER.unpack(content)))
         elif kind == seal.BROKEN:

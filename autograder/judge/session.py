@@ -18,6 +18,7 @@ from autograder.datasets import Split
 from autograder.errors import GradeError, UsageError
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
+from autograder.judge.limit_words import Allowed
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.near_miss import Handout, handout_of
@@ -230,7 +231,7 @@ class JudgeSession:
         return result
 
     def _verdict(self, error: BaseException | None, check: CheckSpec) -> Verdict:
-        return verdict_of(error, self.submission, check.hint, self._handout, self.reference)
+        return verdict_of(error, self.submission, check.hint, self._handout, Allowed(self.limits, self.reference))
 
     @cached_property
     def _handout(self) -> Handout:
