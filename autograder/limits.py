@@ -51,3 +51,7 @@ class Needs(BaseModel):
     disk_mb: float = Field(0, ge=0)
     files: int = Field(0, ge=0)
     output_mb: float = Field(0, ge=0)
+
+    def or_more(self, other: Needs) -> Needs:
+        """Return the most of either, key by key."""
+        return Needs(**{name: max(value, getattr(other, name)) for name, value in self.model_dump().items()})

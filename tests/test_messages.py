@@ -27,7 +27,7 @@ FAMILIES = {
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
     "data.column.": {"name", "where", "download", "licence"},
     "calibrate.column.": {
-        *("solution", "device", "trainings", "longest", "attempt"),
+        *("solution", "device", "trainings", "longest", "attempt", "memory"),
         *("metric", "least", "median", "most", "full", "zero"),
     },
     "doctor.isolation_": {"namespaces", "process"},

@@ -5,9 +5,13 @@ import pytest
 from rich.cells import cell_len
 
 from autograder.box.client import BoxDied, Cause, StudentRaised
+from autograder.box.init import Room
 from autograder.box.protocol import Frame, Raised
 from autograder.judge import CheckFailed, expect
+from autograder.judge.limit_words import Allowed
+from autograder.judge.time_limits import ReferenceTimes
 from autograder.judge.verdict import PASSED, verdict_of
+from autograder.limits import Limits, Needs
 from autograder.messages import set_language
 from autograder.results import Status
 from autograder.submission import CellStart, Submission
@@ -16,9 +20,11 @@ FILE = Submission("mlp.py", {"mlp.py": b""}, "mlp.py")
 NOTEBOOK = Submission("mlp.py", {"mlp.py": b""}, "作业.ipynb", (CellStart(1, 1), CellStart(5, 2)))
 
 
-def raised(type_name, text="", *bases, frames=(), refused=(), **more):
+def raised(type_name, text="", *bases, frames=(), refused=(), room=None, **more):
     mro = [type_name, *bases, "Exception", "BaseException", "object"]
-    return StudentRaised(Raised(id=1, type_name=type_name, mro=mro, text=text, frames=list(frames), **more), refused)
+    return StudentRaised(
+        Raised(id=1, type_name=type_name, mro=mro, text=text, frames=list(frames), **more), refused, room
+    )
 
 
 def frame(line, source="", function="fit", file="mlp.py", *, student=True):
@@ -31,6 +37,39 @@ def died(status, kind, detail=""):
 
 def verdict(error, submission=FILE, hint="look closer"):
     return verdict_of(error, submission, hint)
+
+
+REFERENCE = ReferenceTimes(
+    training_s=1.5, attempt_s=9, needs=Needs(memory_mb=310, cpu_s=12.5, disk_mb=2, files=7, output_mb=0.1)
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (died(Status.MEMORY, "memory", "600"),
+         "your code used more than 600 MB of memory (limits.memory_mb); the reference solution needs 310 MB"),
+        (died(Status.TIMEOUT, "cpu", "9"),
+         "your code used up its 9 s of processor time (limits.box_cpu_s); the reference solution needs 12.5 s"),
+        (died(Status.OUTPUT, "output", "4"),
+         "your code printed more than 4 MB (limits.output_mb); the reference solution needs 0.1 MB"),
+        (died(Status.TIMEOUT, "training", "60"),
+         "the training did not end within 60 s (limits.training_s); the reference solution takes 1.5 s here"),
+        (raised("OSError", "", errnos=[28], room=Room(1024 << 20, 9)),
+         "your code filled its folder for files: 1024 of 1024 MB (limits.disk_mb); the reference solution needs 2 MB"),
+        (raised("OSError", "", errnos=[28], room=Room(0, 8192)),
+         "your code made too many files and folders: 8192 of 8192 (limits.files); the reference solution needs 7"),
+        (raised("RuntimeError", "PytorchStreamWriter failed writing file", room=Room(1024 << 20, 9)),
+         "your code filled its folder for files: 1024 of 1024 MB (limits.disk_mb); the reference solution needs 2 MB"),
+        (raised("MemoryError"),
+         "your code ran out of memory: it may use 4096 MB (limits.memory_mb); the reference solution needs 310 MB"),
+        (raised("RuntimeError", "CUDA out of memory"), "your code ran out of memory"),  # of the GPU's
+        (raised("OSError", "No space left on device", errnos=[28]), "OSError: No space left on device"),
+        (raised("ZeroDivisionError", "", room=Room(1024 << 20, 9)), "ZeroDivisionError"),
+    ],
+)  # fmt: skip
+def test_a_limit_is_told_with_its_value_its_key_and_what_the_reference_needs(error, said):
+    assert verdict_of(error, FILE, "", allowed=Allowed(Limits(), REFERENCE)).message == said
 
 
 @pytest.fixture

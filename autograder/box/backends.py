@@ -37,6 +37,14 @@ class Watch(Protocol):
         """End the watch."""
         ...
 
+    def limit_cpu(self, max_cpu_s: float, on_excess: Callable[[], None]) -> None:
+        """Have `on_excess` called when all its processes together have used more processor time."""
+        ...
+
+    def taken(self) -> plain.Taken:
+        """Return what its processes have taken so far."""
+        ...
+
 
 class Evidence(NamedTuple):
     """What is known of a box's end besides its exit status; from the kernel and from us, never from the box."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import secrets
 import signal
 import subprocess
@@ -42,7 +43,7 @@ from autograder.box.protocol import (
     Value,
     decode_reply,
 )
-from autograder.limits import MB, Limits
+from autograder.limits import MB, Limits, Needs
 from autograder.results import Status
 
 if TYPE_CHECKING:
@@ -158,6 +159,8 @@ class BoxClient:
         self._running.channel.most_received_bytes = limits.answer_mb * MB
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
         self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
+        if limits.processes or spec.isolation == backends.PROCESS:  # elsewhere there is one process, and its rlimit
+            self._memory.limit_cpu(limits.cpu_s, self._kill_for_cpu)
         try:
             self._load_id = self._send_load()
         except BaseException:
@@ -253,6 +256,17 @@ class BoxClient:
         notes = reply.notes if isinstance(reply, Synced) else ()
         return Told(shown(self._output.take(marker.encode(), _TAIL_WAIT_S)), notes)
 
+    def needs(self) -> Needs:
+        """Return what the box has taken so far of what is limited: the judge's own counts, and the kernel's."""
+        taken, room = self._memory.taken(), self._running.room()
+        return Needs(
+            memory_mb=math.ceil(taken.memory_bytes / MB),
+            cpu_s=round(taken.cpu_s, 1),
+            disk_mb=round(room.disk_bytes / MB, 1) if room else 0,
+            files=room.files if room else 0,
+            output_mb=round(self._output.most_bytes / MB, 1),
+        )
+
     def close(self) -> None:
         """End the box and everything in it. Safe to call twice."""
         self._memory.stop()
@@ -341,6 +355,9 @@ class BoxClient:
 
     def _kill_for_memory(self) -> None:
         self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+
+    def _kill_for_cpu(self) -> None:
+        self._kill(Cause(Status.TIMEOUT, "cpu", str(self._spec.limits.cpu_s)))
 
     def _kill(self, cause: Cause) -> Cause:
         """Kill the box; the first cause stands. Called from the judge's thread and from the two that watch."""

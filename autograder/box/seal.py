@@ -206,7 +206,8 @@ def prefer_to_be_killed(proc_self: int) -> None:
 
 def be_init(worker: int, handover: int, errors: dict[int, int]) -> NoReturn:
     """Serve as init, with two descriptors and none of the worker's. With init the kernel ends all others."""
-    os.dup2(handover, HANDOVER, inheritable=False)
+    if handover != HANDOVER:  # dup3, which this is, takes no two that are the same
+        os.dup2(handover, HANDOVER, inheritable=False)
     os.closerange(NULL, STATUS)
     os.closerange(HANDOVER + 1, os.sysconf("SC_OPEN_MAX"))
     # Of the default signals pid 1 gets none from its own namespace; for this one Python has a handler, which raises.

@@ -331,6 +331,11 @@ class SealedMemoryWatch(plain.MemoryWatch):
     def _exceeded(self) -> bool:
         return self._group.memory_exceeded() if self._group else super()._exceeded()
 
+    def taken(self) -> plain.Taken:
+        """Return what the box has taken; its group, where there is one, knows the most that its memory was."""
+        taken = super().taken()
+        return taken._replace(memory_bytes=self._group.memory_peak()) if self._group else taken
+
     def _members(self) -> list[psutil.Process]:
         return self._process.members()
 

@@ -256,6 +256,7 @@ MESSAGES: dict[str, str] = {
     "calibrate.column.trainings": "trainings",
     "calibrate.column.longest": "longest",
     "calibrate.column.attempt": "all checks",
+    "calibrate.column.memory": "memory",
     "calibrate.column.metric": "metric",
     "calibrate.column.least": "least",
     "calibrate.column.median": "median",

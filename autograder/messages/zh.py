@@ -250,6 +250,7 @@ MESSAGES: dict[str, str] = {
     "calibrate.column.trainings": "训练次数",
     "calibrate.column.longest": "最长一次",
     "calibrate.column.attempt": "全部检查",
+    "calibrate.column.memory": "内存",
     "calibrate.column.metric": "指标",
     "calibrate.column.least": "最小",
     "calibrate.column.median": "中位数",

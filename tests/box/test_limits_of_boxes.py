@@ -37,6 +37,18 @@ SOURCE = """
     def answer(size): return np.zeros(size // 8)
     def spin():
         while True: pass
+    def spin_in_turn(count, seconds):
+        import time
+        for _ in range(count):
+            child = os.fork()
+            if child == 0:
+                while time.process_time() < seconds: pass
+                os._exit(0)
+            os.waitpid(child, 0)
+    HELD = []
+    def hold(size): HELD.append(np.ones(size // 8))
+    def say(size):
+        for _ in range(size >> 10): print("x" * 1023)
     def unlink(): os.unlink("big")
     def one(): return 1
 """
@@ -112,6 +124,27 @@ def test_an_answer_may_have_so_many_bytes_and_no_more(open_box, size, kept):
 def test_processor_time_is_told_with_its_limit(open_box):
     cause = open_box(SOURCE, box_cpu_s=1).death_in("spin", timeout_s=60)
     assert cause == (Status.TIMEOUT, "cpu", "1", "")
+
+
+def test_processor_time_counts_all_processes_together(open_box):
+    """Each of four stays within the limit of one process."""
+    cause = open_box(SOURCE, processes=8, box_cpu_s=2).death_in("spin_in_turn", 20, 0.5, timeout_s=100)
+    assert cause == (Status.TIMEOUT, "cpu", "2", "")
+
+
+def test_what_a_box_has_taken_is_told(open_box):
+    student = open_box(SOURCE)
+    student.call("hold", 64 * MB)
+    student.call("write", 8 * MB)
+    student.call("say", 3 * MB)
+    student.client.take_advice()
+    needs = student.client.needs()
+    assert 64 <= needs.memory_mb < 1000
+    assert 0 <= needs.cpu_s < 60
+    assert 3 <= needs.output_mb < 3.5
+    if student.client.isolation == "namespaces":
+        assert 8 <= needs.disk_mb < 8.5
+        assert 6 <= needs.files < 12
 
 
 @pytest.mark.parametrize(
