@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from autograder import yaml_file
 from autograder.datasets.registry import DATASETS
 from autograder.errors import ConfigError, UsageError
+from autograder.late_policy import LatePolicy, LateTerms
 from autograder.limits import LEAST_TRAINING_S, Limits, Needs
 from autograder.messages import Text, text
 from autograder.results import Thresholds
@@ -65,6 +66,7 @@ class AssignmentEntry(_Model):
         None, description="without an offset, in the course's time zone"
     )
     weight: float = Field(1, ge=0, description="its share of the course's grade")
+    late: LateTerms = Field(LateTerms(), description="overrides the course's `late`, key by key")
 
 
 class Course(_Model):
@@ -74,6 +76,7 @@ class Course(_Model):
     title: Text
     timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="an IANA name: Asia/Shanghai")
     limits: Limits = Limits()
+    late: LatePolicy = LatePolicy()
     assignments: tuple[AssignmentEntry, ...] = ()
 
     @model_validator(mode="after")
@@ -83,6 +86,11 @@ class Course(_Model):
             if ids.count(one) > 1:
                 raise ValueError(text("config.assignment_twice", id=one))
         return self
+
+    def late_policy(self, assignment_id: str) -> LatePolicy:
+        """Return what late work costs in an assignment."""
+        own = next((entry.late for entry in self.assignments if entry.id == assignment_id), LateTerms())
+        return self.late.with_terms(own)
 
     def due(self, assignment_id: str) -> datetime | None:
         """Return the due date with its time zone, or None where there is none."""
@@ -152,10 +160,13 @@ def _known_dataset(name: str) -> str:
     return name
 
 
+DatasetName = Annotated[str, AfterValidator(_known_dataset)]
+
+
 class DatasetUse(_Model):
     """The dataset that an assignment's checks train and measure with."""
 
-    name: Annotated[str, AfterValidator(_known_dataset)]
+    name: DatasetName
     embedded: str | None = Field(
         None, pattern=r"^[\w-]+$", description="a folder beside assignment.yml with a part of it, used by default"
     )
@@ -183,6 +194,9 @@ class Assignment(_Model):
     checks: dict[str, CheckText] = {}
     metrics: dict[str, Metric] = {}
     dataset: DatasetUse | None = None
+    mounts: tuple[DatasetName, ...] = Field(
+        (), description="datasets that the student's own code may load, in boxes of public checks only"
+    )
     limits: dict[str, float] = Field({}, description="overrides course.yml's limits, key by key")
     # The next four are written by `grade calibrate --write`.
     reference_s: dict[Reference, float] = Field({}, description="seconds of the reference solution's longest training")

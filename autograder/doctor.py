@@ -132,12 +132,16 @@ def _absent(name: str, python: Interpreter, *, others: bool) -> Finding:
 
 
 def _isolation(python: Interpreter) -> Iterator[Finding]:
-    """Say how the student's code is shut in here, and for each layer that is missing how to get it."""
+    """Say how the student's code is shut in here, what else works, and how to get each thing that is missing."""
     name = choose_isolation("auto", "auto", python)
-    yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{name}"))
-    for missing in probe().missing:
-        said, hint = text("doctor.isolation_weaker"), missing.explained()
-        yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint=hint)
+    found = probe(every=True)
+    others = ", ".join(one for one in found.backends if one != name)
+    also = text("doctor.isolation_others", names=others) if others else ""
+    yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{name}"), hint=also)
+    for missing in found.missing:
+        isolation = missing.isolation
+        said = text("doctor.isolation_absent", name=isolation) if isolation else text("doctor.isolation_weaker")
+        yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint=missing.explained())
 
 
 def _datasets() -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from autograder.course import find_course, load_assignment, load_course
 from autograder.errors import ConfigError, UsageError
+from autograder.late_policy import LatePolicy
 from autograder.messages import set_language
 from tests.tiny_course import ASSIGNMENT, make_course, write
 
@@ -49,6 +50,14 @@ def test_a_course_and_its_assignment(folder):
     assert loaded.has_hidden
 
 
+def test_the_late_policy_of_an_assignment_is_the_courses_but_for_what_it_says_itself(folder):
+    late = "late: {per_day: 0.1, slip_days: 3, hard_stop_days: 7}\n"
+    own = "assignments:\n  - {id: hw1}\n  - {id: hw2, late: {per_day: 0.2, hard_stop_days: null}}\n"
+    course = _course(folder, f"id: a\ntitle: {{en: x}}\n{late}{own}").spec
+    assert course.late_policy("hw1") == LatePolicy(per_day=0.1, slip_days=3, hard_stop_days=7)
+    assert course.late_policy("hw2") == LatePolicy(per_day=0.2, slip_days=3, hard_stop_days=None)
+
+
 def test_titles_in_two_languages(folder):
     course = load_course(folder)
     set_language("zh")
@@ -76,6 +85,15 @@ def test_models_are_frozen(folder):
         ("id: a\ntitle: {en: x}\ntimezone: China\n", 3, "timezone", "Asia/Shanghai; came 'China'", None),
         ("id: a\ntitle: {en: x}\ntimezone: ../../etc/passwd\n", 3, "timezone", "came '../../etc/passwd'", None),
         ("id: a\ntitle: {en: x}\ntimezone: 8\n", 3, "timezone", "came 8", None),
+        ("id: a\ntitle: {en: x}\nlate: {per_day: 10}\n", 3, "late.per_day", "came 10", None),
+        ("id: a\ntitle: {en: x}\nlate: {per_days: 0.1}\n", 3, "late.per_days", "no such key", "Did you mean per_day?"),
+        (
+            "id: a\ntitle: {en: x}\nassignments:\n  - {id: b, late: {slip_days: 2}}\n",
+            4,
+            "assignments[0].late.slip_days",
+            "no such key",
+            "Did you mean per_day?",
+        ),
         ("id: a\ntitle: {en: x}\nlimits: {call: 3}\n", 3, "limits.call", "no such key", "Did you mean call_s?"),
         ("id: a\ntitle: {en: x}\nlimits: {call_s: 0}\n", 3, "limits.call_s", "came 0", None),
         ("id: a\ntitle: {en: x}\nassignment: []\n", 3, "assignment", "no such key", "Did you mean assignments?"),

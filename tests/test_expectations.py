@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import math
 import tracemalloc
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograder.box.protocol import Handle
-from autograder.judge import CheckFailed, as_array, as_int, as_number, both, expect, show
+from autograder.judge import CheckFailed, as_array, as_int, as_number, both, expect, expectations, show
 from autograder.judge.proxy import Core, RemoteObject
 from autograder.messages import set_language
 
@@ -266,3 +267,44 @@ def test_show_is_short(value):
 
 def test_show_says_what_a_handle_is_without_asking_the_box():
     assert show(remote("Model")) == "<Model in the box>"
+
+
+# --- values that are small and would become large ---------------------------------------------------------------------
+
+
+def peak_bytes(function, *arguments, **named):
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(CheckFailed):
+            function(*arguments, **named)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+LARGE = np.zeros(1 << 25, np.uint8)  # 32 MB, and eight times that in floats
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "value", [np.empty((1 << 31, 0)), LARGE, [LARGE], {"k": LARGE}, [np.ones(900)] * 3000, {0: [np.ones(900)] * 3000}]
+)
+def test_security_showing_a_value_takes_no_more_memory_than_it_has(value):
+    assert peak_bytes(show, value) < 32 << 20
+    assert len(show(value)) < 400
+
+
+@pytest.mark.parametrize("asked", [{"size": 3}, {"shape": (3, 4)}, {"size": 1 << 24, "shape": (3,)}])
+def test_security_an_array_of_a_wrong_shape_is_not_converted_first(asked):
+    assert peak_bytes(as_array, LARGE, what="f(x)", **asked) < 1 << 20
+
+
+def test_security_an_array_has_no_more_values_than_a_message_could_carry_as_floats(monkeypatch):
+    monkeypatch.setattr(expectations, "_MOST_VALUES", 1000)
+    assert as_array(np.zeros(1000, np.uint8), what="f(x)").dtype == np.float64
+    assert failure(as_array, np.zeros(1001, np.uint8), what="f(x)").expected == "f(x) to be at most 1,000 numbers"
+    assert failure(as_array, [np.zeros(600, np.uint8), np.zeros(600)], what="f(x)").expected == "f(x) to be numbers"
+
+
+def test_as_array_still_takes_a_column_where_rows_are_wanted():
+    assert as_array(np.ones((3, 1)), what="f(x)", size=3, shape=(3,)).shape == (3,)

@@ -21,7 +21,10 @@ FAMILIES = {
     "status.": {status.value for status in Status},
     "cli.": {
         f"{command}.short"
-        for command in ("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release")
+        for command in (
+            *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
+            *("pack", "collect", "assign", "roster", "ledger"),
+        )
     },
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
@@ -30,7 +33,7 @@ FAMILIES = {
         *("solution", "device", "trainings", "longest", "attempt", "memory"),
         *("metric", "least", "median", "most", "full", "zero"),
     },
-    "doctor.isolation_": {"namespaces", "process"},
+    "doctor.isolation_": {"namespaces", "bwrap", "restricted", "process"},
     "doctor.name.": {"box", "isolation", "disk", "course"},
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
@@ -42,13 +45,17 @@ FAMILIES = {
     },
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
+    "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
+    "roster.column.": {"id", "name", "section", "email", "pseudonym"},
+    "collect.outcome.": {"new", "again", "known", "unmatched", "doubtful", "refused"},
+    "collect.how.": {"manifest", "alias", "id", "name"},
     "note.": set(KINDS),
     **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},
-    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
+    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
 CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken", "call",
-          "disk", "files", "file", "answer", "write", "memory_error"}  # fmt: skip
+          "disk", "files", "file", "answer", "write", "memory_error", "depth"}  # fmt: skip
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

@@ -93,6 +93,12 @@ def test_the_name_of_the_class_is_what_the_box_tells(remote):
     assert repr(remote) == "<Model in the box>"
 
 
+def test_security_the_name_of_a_class_can_not_act_on_a_terminal(boxes, box):
+    remote = RemoteObject(Core(boxes, box, Handle(1, 1, "Model\x1b[2J\u202e" + "x" * 9999, callable=False)))
+    assert repr(remote).isprintable()
+    assert len(repr(remote)) < 400
+
+
 def test_a_function_of_the_module_is_named_by_its_path(boxes, box):
     remote = RemoteObject(Core(boxes, box, Handle(1, 1, "function", callable=True), "fit"))
     assert repr(remote) == "<fit in the box>"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from autograder.box import plain
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from autograder.box.init import Room
 
 PROCESS = plain.ISOLATION
+RESTRICTED = "restricted"
+BWRAP = "bwrap"
 NAMESPACES = "namespaces"
+ISOLATIONS = (NAMESPACES, BWRAP, RESTRICTED, PROCESS)  # the strictest first
+TRUSTED_ONLY = (RESTRICTED, PROCESS)  # that no class run takes unless it is asked for by name
 
 
 class Process(Protocol):
@@ -52,6 +57,7 @@ class Evidence(NamedTuple):
     broken: str = ""  # it could not be made or kept, through no fault of the student's: why
     memory_exceeded: bool = False
     refused: tuple[str, ...] = ()  # telling system calls that were refused since it was last asked, by name
+    disk_exceeded: bool = False
 
 
 class Started(Protocol):
@@ -82,6 +88,10 @@ class Started(Protocol):
         """Return what its files take now, or took at its end; None where nothing bounds that."""
         ...
 
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset that is mounted."""
+        ...
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> Watch:
         """Have `on_excess` called, once, when everything in it together takes more memory."""
         ...
@@ -94,12 +104,21 @@ def start(spec: BoxSpec) -> Started:
         OSError: this system can't make one of that isolation.
     """
     if spec.isolation == PROCESS:
-        return _PlainBox(plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu"))
-    if sys.platform != "linux" or spec.isolation != NAMESPACES:
+        running = plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu")
+        return _PlainBox(running, spec.datasets)
+    if sys.platform != "linux" or spec.isolation not in ISOLATIONS:
         raise OSError(f"no isolation called {spec.isolation}")
-    from autograder.box import sealed
+    from autograder.box import bwrap, restricted, sealed
 
-    return sealed.start(spec)
+    return {NAMESPACES: sealed.start, BWRAP: bwrap.start, RESTRICTED: restricted.start}[spec.isolation](spec)
+
+
+def replenish(spec: BoxSpec) -> None:
+    """Start what is wanted ahead of the next box; to be called once this one is busy, or has nothing to do any more."""
+    if spec.isolation == NAMESPACES:
+        from autograder.box import sealed
+
+        sealed.replenish(spec)
 
 
 class _PlainBox:
@@ -107,8 +126,8 @@ class _PlainBox:
 
     isolation = PROCESS
 
-    def __init__(self, running: plain.Running) -> None:
-        self._running = running
+    def __init__(self, running: plain.Running, datasets: Mapping[str, Path]) -> None:
+        self._running, self._datasets = running, datasets
         self.channel, self.output = running.channel, running.output
 
     @property
@@ -126,6 +145,9 @@ class _PlainBox:
 
     def room(self) -> None:
         return None
+
+    def dataset_folder(self, name: str) -> str:
+        return str(self._datasets[name])  # this backend hides no files
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> plain.MemoryWatch:
         return plain.MemoryWatch(self._running.process.pid, max_bytes, on_excess)

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or neve
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_MOST = 10_000  # in one message
+_FORGOTTEN_MOST = 100_000  # a box that hands out more, to fill the judge's memory, keeps them
 _RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
 _FULL = 0.98  # of the disk: the last write that does not fit leaves a little
 _LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
@@ -71,6 +73,7 @@ class BoxSpec:
     notebook: bool = False
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
+    datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
 
 
 class Cause(NamedTuple):
@@ -157,15 +160,17 @@ class BoxClient:
         limits = spec.limits
         self._running = backends.start(spec)
         self._running.channel.most_received_bytes = limits.answer_mb * MB
+        try:
+            # Before the threads: a spare box has imported the submission in the time that they take to start.
+            self._load_id = self._send_load()
+        except BaseException:
+            self._running.end()
+            self._running.output.close()
+            raise
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
         self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
         if limits.processes or spec.isolation == backends.PROCESS:  # elsewhere there is one process, and its rlimit
             self._memory.limit_cpu(limits.cpu_s, self._kill_for_cpu)
-        try:
-            self._load_id = self._send_load()
-        except BaseException:
-            self.close()
-            raise
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -228,11 +233,14 @@ class BoxClient:
         reply, reader = self._exchange(make(request_id), arrays, deadline or within(self._spec.limits.call_s))
         if isinstance(reply, Raised):
             raise self._raised(reply)
-        return Answer(reply.value if isinstance(reply, Returned) else None, reader)
+        if not isinstance(reply, Returned):
+            raise self.reject(ProtocolError("an answer of another kind"))
+        return Answer(reply.value, reader)
 
     def forget(self, number: int) -> None:
         """Note that a handle is no longer used; the object is released with some later request."""
-        self._forgotten.append(number)
+        if len(self._forgotten) < _FORGOTTEN_MOST:
+            self._forgotten.append(number)
 
     def take_output(self) -> str:
         """Return the tail of what the student's code printed since the last time."""
@@ -293,6 +301,7 @@ class BoxClient:
             answer_bytes=limits.answer_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
+            datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
         )
         # A worker that is dead already is found out when the answer is waited for.
         with contextlib.suppress(ChannelClosed, DeadlineExceeded):
@@ -301,6 +310,7 @@ class BoxClient:
 
     def _wait_for_load(self) -> Loaded:
         reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
+        backends.replenish(self._spec)
         if isinstance(reply, Raised):
             self._load_failure = self._raised(reply)
             raise self._load_failure
@@ -379,6 +389,9 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+        if evidence.disk_exceeded:
+            full = full_files(self._running.room(), self._spec.limits)
+            return self._kill(full or Cause(Status.OUTPUT, "depth"))
         cause = _cause_of_exit(status)
         if cause.detail in _NO_ROOM and (full := full_files(self._running.room(), self._spec.limits)):
             return self._kill(full)

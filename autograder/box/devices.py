@@ -18,7 +18,7 @@ from autograder.box.frameworks import loaded
 AUTO = "auto"
 CPU = "cpu"
 _MAX_PROBLEM_CHARS = 300
-_NO_DEVICES = frozenset("null zero full random urandom stdin stdout stderr fd shm".split())
+_NO_DEVICES = frozenset(["null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "fd", "shm"])
 _NVIDIA = {"linux": ("/dev/nvidiactl",), "win32": (r"C:\Windows\System32\nvcuda.dll",)}  # there with the driver
 
 

@@ -45,10 +45,11 @@ class Room(NamedTuple):
     files: int
 
 
-def unpack_exit(content: bytes) -> tuple[int, Room]:
-    """Return the exit status and what was used, from an EXITED message."""
+def unpack_exit(content: bytes) -> tuple[int, Room | None]:
+    """Return the exit status, and what was used where that is told, from an EXITED message."""
     (status,) = NUMBER.unpack(content[: NUMBER.size])
-    return status, unpack_usage(content[NUMBER.size :])
+    usage = content[NUMBER.size :]
+    return status, unpack_usage(usage) if usage else None
 
 
 def unpack_usage(content: bytes) -> Room:

@@ -25,7 +25,6 @@ MAX_DEPTH = 32  # nested containers in one value
 MAX_ITEMS = 500_000  # values in one message
 MAX_FILES = 1000  # of a folder that is moved from box to box
 MAX_NDIM = 8
-MAX_DIMENSION = 1 << 31  # of one axis; an empty array may have no bytes and yet an axis of 2**62
 
 # Exit statuses of the worker: its channel was closed; something that Python itself works with was replaced.
 CHANNEL_LOST, BROKEN = 97, 98
@@ -156,6 +155,7 @@ class Load(Message, frozen=True, tag="load"):
     answer_bytes: int
     frameworks: list[str]
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
+    datasets: dict[str, str] = {}  # mounted ones: the folder of each one's .gz files, as the box sees it
 
 
 class Get(Message, frozen=True, tag="get"):
@@ -363,24 +363,21 @@ class ArrayReader:
         Raises:
             ProtocolError: unknown dtype, bad shape, or not enough bytes.
         """
-        if (
-            node.dtype not in DTYPES
-            or len(node.shape) > MAX_NDIM
-            or not all(0 <= axis <= MAX_DIMENSION for axis in node.shape)
-        ):
+        if node.dtype not in DTYPES or len(node.shape) > MAX_NDIM or min(node.shape, default=0) < 0:
             raise ProtocolError(f"an array of dtype {node.dtype[:20]!r} and shape {node.shape[:10]} can't be")
         dtype = np.dtype(node.dtype)
         size = math.prod(node.shape) * dtype.itemsize
         if size > self._payload.nbytes - self._at:
             raise ProtocolError("an array is longer than the payload")
+        # SECURITY: an empty array has no bytes and may yet have axes of 2**31, along which a check's sum or copy would
+        # take all memory. None that an array with something in it could not have.
+        if math.prod(max(axis, 1) for axis in node.shape) * dtype.itemsize > MAX_PAYLOAD_BYTES:
+            raise ProtocolError("an empty array of impossible shape")
         raw = self._payload[self._at : self._at + size]
         self._at += size
         # A copy where the bytes lie unaligned for their type: numpy would work, but slowly, on every use.
         aligned = raw if raw.ctypes.data % max(dtype.alignment, 1) == 0 else raw.copy()
-        try:
-            return aligned.view(dtype).reshape(node.shape)
-        except ValueError:  # an empty array whose other axes multiply beyond what numpy counts with
-            raise ProtocolError("an array of impossible shape") from None
+        return aligned.view(dtype).reshape(node.shape)
 
     def finish(self) -> None:
         """Raise ProtocolError where bytes are left over."""

@@ -2,7 +2,8 @@
 
 One process is forked from the zygote (autograder.box.zygote) into a pid namespace of its own and becomes its init:
 
-    init      keeps five descriptors and its cgroups' ─▶ own mounts, network, ipc, host name ─▶ scratch, /proc
+    init      keeps five descriptors, its cgroups' and datasets' ─▶ own mounts, network, ipc, host name
+              ─▶ scratch, datasets, /proc
               ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker
               ─▶ reaps, tells its end
     worker    joins the cgroups ─▶ rlimits ─▶ landlock ─▶ system call filter ─▶ lets go of all but the channel
@@ -25,15 +26,16 @@ import fcntl
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import msgspec
 
-from autograder.box import init
+from autograder.box import init, mounted
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.namespaces import Ids, Namespace
 from autograder.box.linux.policy import Profile
@@ -65,7 +67,10 @@ class Layer(StrEnum):
 
 
 class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What the judge asks a zygote for: numbers. With it come descriptors: channel, output, status, then cgroups'."""
+    """What the judge asks a zygote for: nothing secret.
+
+    With it come descriptors: channel, output, status, then those of the datasets' files, then cgroups'.
+    """
 
     threads: int
     memory_bytes: int
@@ -74,6 +79,12 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     disk_bytes: int
     files: int
     processes: int = 0
+    datasets: tuple[int, ...] = ()  # by their places in mounted.KNOWN
+    # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
+    # and otherwise how many threads the user may have besides.
+    scratch: str = ""
+    user: int | None = None
+    tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -85,6 +96,21 @@ class Descriptors(NamedTuple):
     output: int
     status: int
     cgroups: tuple[int, ...]
+    datasets: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, request: SealRequest, given: Sequence[int]) -> Descriptors:
+        """Sort what came with a request."""
+        files = len(mounted.files_of(request.datasets))
+        channel, output, status, *rest = given
+        return cls(channel, output, status, cgroups=tuple(rest[files:]), datasets=tuple(rest[:files]))
+
+
+class Kept(NamedTuple):
+    """What init has open besides the five, as long as it needs it."""
+
+    datasets: list[int]
+    cgroups: list[int]
 
 
 class Prepared(NamedTuple):
@@ -92,15 +118,16 @@ class Prepared(NamedTuple):
 
     rules: landlock.Rules
     filters: dict[Profile, bytes]
-    errors: dict[bool, dict[int, int]]  # what refused calls are answered with, by whether processes may be started
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
+    # What refused calls are answered with, by whether processes may be started; none: nobody answers them.
+    errors: Mapping[bool, Mapping[int, int]] = {}
 
 
 def prepare(folders: tuple[str, ...]) -> Prepared:
     """Return what boxes with these folders in their root are sealed by."""
     rules = landlock.Rules(
         libraries=(*folders, "/lib", "/lib64", "/bin"),
-        readable=("/etc", "/proc"),
+        readable=("/etc", "/proc", str(mounts.DATASETS)),
         listed=("/", "/dev"),
         writable=(str(mounts.SCRATCH),),
         devices=mounts.device_paths(),
@@ -108,23 +135,34 @@ def prepare(folders: tuple[str, ...]) -> Prepared:
     profiles = [Profile(processes=processes, told=told) for processes in (False, True) for told in (False, True)]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
     errors = {profile.processes: seccomp.told_errors(profile) for profile in profiles}
-    return Prepared(rules, filters, errors)
+    return Prepared(rules, filters, errors=errors)
 
 
-def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
+def enter(
+    request: SealRequest,
+    descriptors: Descriptors,
+    prepared: Prepared,
+    take_away: Callable[[SealRequest], None] | None = None,
+) -> None:
     """Become init, fork the worker, and return in the worker, sealed. In init it does not return.
 
     Broken setups end here: the status socket says why, and the judge takes it for its own fault.
+
+    Args:
+        request: the limits.
+        descriptors: what came with it.
+        prepared: what the boxes are sealed by.
+        take_away: the namespaces, mounts and rights; `isolate`, where it is left out.
     """
     try:
-        cgroups = keep_descriptors(descriptors)
-        isolate(request)
+        kept = keep_descriptors(descriptors)
+        (take_away or partial(isolate, datasets=kept.datasets))(request)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         worker = os.fork()
         if worker:
             be_init(worker, ours.detach(), prepared.errors[request.processes > 0])
         ours.close()
-        join_cgroups(cgroups)
+        join_cgroups(kept.cgroups)
         limit(request, prepared, theirs.detach())
         use_threads(request.threads, prepared)
     # Broad: whatever it is, the box must not come to life with a layer missing.
@@ -145,26 +183,27 @@ def give_up(error: BaseException) -> NoReturn:
 # --- init -----------------------------------------------------------------------------------------------------------
 
 
-def keep_descriptors(given: Descriptors) -> list[int]:
+def keep_descriptors(given: Descriptors) -> Kept:
     """Put what the box needs to its places and close everything else.
 
     Why: an inherited descriptor is access that no later layer takes back: of a file, of a folder outside the root, of
     the zygote's own socket.
 
     Returns:
-        Where the cgroups' are now; init's, like the status socket.
+        Where the datasets' and the cgroups' are now; init's, like the status socket.
     """
     null = os.open(os.devnull, os.O_RDWR)
-    kept = (null, given.output, given.output, given.channel, given.status, *given.cgroups)
+    kept = (null, given.output, given.output, given.channel, given.status, *given.datasets, *given.cgroups)
     # First out of the way: one of them may lie where another has to go.
     moved = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, len(kept)) for number in kept]
     for place, number in enumerate(moved):
         os.dup2(number, place, inheritable=place <= ERRORS)
     os.closerange(len(kept), os.sysconf("SC_OPEN_MAX"))
-    return list(range(STATUS + 1, len(kept)))
+    more = list(range(STATUS + 1, len(kept)))
+    return Kept(more[: len(given.datasets)], more[len(given.datasets) :])
 
 
-def isolate(request: SealRequest) -> None:
+def isolate(request: SealRequest, datasets: Sequence[int] = ()) -> None:
     """Take this process's namespaces, mounts and rights, so that everything it starts is born without them."""
     without = request.without
     os.setsid()
@@ -180,6 +219,8 @@ def isolate(request: SealRequest) -> None:
     prefer_to_be_killed(proc_self)
     if Layer.SCRATCH not in without:
         mounts.mount_scratch(mounts.Quota(request.disk_bytes, request.files))
+    if request.datasets:
+        mounts.mount_datasets(dict(zip(mounted.files_of(request.datasets), datasets, strict=True)))
     if Layer.PROC not in without:
         mounts.mount_proc(read_only=True)
     if Layer.USER not in without:
@@ -204,7 +245,7 @@ def prefer_to_be_killed(proc_self: int) -> None:
     os.close(descriptor)
 
 
-def be_init(worker: int, handover: int, errors: dict[int, int]) -> NoReturn:
+def be_init(worker: int, handover: int, errors: Mapping[int, int]) -> NoReturn:
     """Serve as init, with two descriptors and none of the worker's. With init the kernel ends all others."""
     if handover != HANDOVER:  # dup3, which this is, takes no two that are the same
         os.dup2(handover, HANDOVER, inheritable=False)
@@ -219,7 +260,7 @@ def be_init(worker: int, handover: int, errors: dict[int, int]) -> NoReturn:
 
 
 def join_cgroups(opened: list[int]) -> None:
-    """Move this process, and so all that it will start, into the cgroups that the judge made, with rights of the judge's.
+    """Move this process, and so all that it will start, into the cgroups that the judge made, with the judge's rights.
 
     Why: what all processes of a box take together is bounded by nothing else. First, so that nothing goes uncounted.
     """

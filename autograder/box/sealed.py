@@ -14,20 +14,20 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import psutil
 
-from autograder.box import init, plain, seal
+from autograder.box import init, mounted, plain, seal
 from autograder.box.backends import NAMESPACES, Evidence
 from autograder.box.channel import Channel, offer_pair
 from autograder.box.linux import cgroup, syscalls
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygote import receive
-from autograder.box.zygotes import Key, ZygoteGone, ZygoteProcess, zygote_for
+from autograder.box.zygotes import Key, ZygoteGone, zygote_for
 from autograder.limits import MB, Limits
 
 if TYPE_CHECKING:
@@ -40,12 +40,29 @@ _GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for 
 _KILLED = -int(signal.SIGKILL)
 
 
+class Forker(Protocol):
+    """Where a box comes from: a zygote, or a program that makes one."""
+
+    def fork(self, request: SealRequest, descriptors: list[int]) -> None:
+        """Ask for a box; what comes of it is told on the status socket among the descriptors."""
+        ...
+
+    def ends_within(self, timeout_s: float) -> bool:
+        """Whether it has ended, or does so soon."""
+        ...
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote to its stderr."""
+        ...
+
+
 class Kind(NamedTuple):
     """Boxes of one kind are as good as each other before they are given a submission."""
 
     key: Key
     request: SealRequest
     limits: Limits
+    dataset_files: tuple[Path, ...] = ()
 
 
 _spares: dict[Kind, list[SealedBox]] = {}
@@ -59,14 +76,27 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
-    kind = Kind(
-        Key(spec.frameworks, spec.limits.threads, spec.device == "cpu"), request_for(spec.limits, without), spec.limits
-    )
+    kind = kind_of(spec, without)
+    return _take_spare(_spares.setdefault(kind, [])) or _fork(kind)
+
+
+def replenish(spec: BoxSpec) -> None:
+    """Fork as many boxes ahead as are wanted; they are sealed, and wait for a submission.
+
+    Not as part of `start`: whoever has asked for a box would wait for the next one.
+    """
+    kind = kind_of(spec)
     waiting = _spares.setdefault(kind, [])
-    box = _take_spare(waiting) or _fork(kind)
     while len(waiting) < _spares_wanted:
         waiting.append(_fork(kind))
-    return box
+
+
+def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
+    """Return which spare boxes are good for a submission."""
+    key = Key(spec.frameworks, spec.limits.threads, spec.device == "cpu")
+    numbers = tuple(number for number, known in enumerate(mounted.KNOWN) if known.name in spec.datasets)
+    files = tuple(spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES)
+    return Kind(key, request_for(spec.limits, without, numbers), spec.limits, files)
 
 
 def keep_spares(count: int) -> None:
@@ -95,7 +125,10 @@ def _take_spare(waiting: list[SealedBox]) -> SealedBox | None:
 
 
 def _fork(kind: Kind) -> SealedBox:
-    return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits))
+    with contextlib.ExitStack() as opened:
+        # Opened here, for the box's user may not; a descriptor is all that leaves this process.
+        files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
+        return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits), files)
 
 
 def make_group(limits: Limits) -> cgroup.Group | None:
@@ -108,7 +141,7 @@ def make_group(limits: Limits) -> cgroup.Group | None:
         return None
 
 
-def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
+def request_for(limits: Limits, without: tuple[Layer, ...], datasets: tuple[int, ...] = ()) -> SealRequest:
     """Return the limits as the zygote is told them."""
     return SealRequest(
         threads=limits.threads,
@@ -118,6 +151,7 @@ def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
         disk_bytes=limits.disk_mb * MB,
         files=limits.files,
         processes=limits.processes,
+        datasets=datasets,
         without=without,
     )
 
@@ -127,7 +161,9 @@ class SealedBox:
 
     isolation = NAMESPACES
 
-    def __init__(self, zygote: ZygoteProcess, request: SealRequest, group: cgroup.Group | None) -> None:
+    def __init__(
+        self, zygote: Forker, request: SealRequest, group: cgroup.Group | None, files: Sequence[int] = ()
+    ) -> None:
         self._group = group
         joined = group.descriptors if group else []
         ours, theirs = offer_pair().pair or (None, None)
@@ -139,7 +175,7 @@ class SealedBox:
         self.output: IO[bytes] = os.fdopen(output_read, "rb", buffering=0)
         self.process = SealedProcess(status_ours, zygote)
         try:
-            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno(), *joined])
+            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno(), *files, *joined])
         except ZygoteGone as error:
             self.process.fail(str(error))
         finally:
@@ -178,6 +214,10 @@ class SealedBox:
         """Return what its files take, as their file system tells it from outside."""
         return self.process.room()
 
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset."""
+        return f"{mounted.DATASETS}/{name}"
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""
         return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess)
@@ -189,7 +229,7 @@ class SealedProcess:
     Asked from the judge's thread and from the two that watch.
     """
 
-    def __init__(self, status: socket.socket, zygote: ZygoteProcess) -> None:
+    def __init__(self, status: socket.socket, zygote: Forker) -> None:
         self._status = status
         self._zygote = zygote
         self._lock = threading.RLock()

@@ -13,14 +13,14 @@ import inspect
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path as FilePath
-from types import ModuleType
-from typing import Any, NoReturn
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograder.box import advice, devices, frameworks, importing, plotting, tracebacks
+from autograder.box import advice, devices, frameworks, importing, mounted, plotting, stand_in, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.protocol import (
@@ -80,9 +80,10 @@ class Worker:
         """Answer until the judge closes the channel."""
         with contextlib.suppress(ChannelClosed):
             while True:
-                self._serve_one()
+                self.serve_one()
 
-    def _serve_one(self) -> None:
+    def serve_one(self) -> None:
+        """Answer one request."""
         frame = self._channel.receive()
         request = decode_request(frame.header)
         reader = ArrayReader(frame.payload)
@@ -121,16 +122,19 @@ class Worker:
     def _load(self, request: Load, reader: ArrayReader) -> Loaded:
         self._generation = request.generation
         files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents)}
-        _limit_self(request)
+        self.set_up(request)
         self._channel.most_sent_bytes = request.answer_bytes
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
-        plotting.draw_with_agg()
-        advice.note_numeric_warnings()
         importing.import_frameworks(request.frameworks)
+        mounted.offer(request.datasets)
+        stand_in.offer()
+        frameworks.compile_eagerly()
         frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
+        mounted.while_importing(begins=True)
         self._module = importing.import_submission(self._folder, request.main, given)
+        mounted.while_importing(begins=False)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
         available = devices.available(framework)
         self._device = devices.choose(request.device, available)
@@ -150,6 +154,12 @@ class Worker:
                 device_problem=available.problem,
             ),
         )
+
+    def set_up(self, request: Load) -> None:
+        """Change this process for good, before the first file of the student's is there."""
+        _limit_self(request)
+        plotting.draw_with_agg()
+        advice.note_numeric_warnings()
 
     def _perform(  # noqa: PLR0911 - one return a kind
         self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder
@@ -183,13 +193,10 @@ class Worker:
 
     def _fit_to_signature(self, function: Any, kwargs: dict[str, object]) -> None:
         """Drop `seed` where the function has no such parameter; add `device` where it has one."""
-        parameters: Mapping[str, inspect.Parameter] = {}
-        with contextlib.suppress(TypeError, ValueError):  # a builtin without a signature
-            parameters = inspect.signature(function).parameters
-        takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-        if "seed" not in parameters and not takes_any:
+        names, takes_any = _parameters_of(function)
+        if "seed" not in names and not takes_any:
             kwargs.pop("seed", None)
-        if "device" in parameters:
+        if "device" in names:
             kwargs.setdefault("device", self._device.argument)
 
     def _release(self, request: Release) -> Returned:
@@ -232,6 +239,26 @@ class Worker:
         self._next_number += 1
         self._objects[number] = value
         return Handle(number, self._generation, type(value).__name__[:200], callable(value))
+
+
+class _Parameters(NamedTuple):
+    names: Collection[str]
+    takes_any: bool  # further ones by name
+
+
+def _parameters_of(function: Any) -> _Parameters:
+    """Return what a function may be called with; nothing for a builtin without a signature."""
+    if type(function) is FunctionType and not vars(function):
+        # The same as below for a plain function that nothing has wrapped, in a microsecond and not in twenty.
+        code = function.__code__
+        named = code.co_argcount + code.co_kwonlyargcount
+        takes_rest, takes_any = bool(code.co_flags & inspect.CO_VARARGS), bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        return _Parameters(code.co_varnames[: named + takes_rest + takes_any], takes_any)
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return _Parameters((), takes_any=False)
+    return _Parameters(parameters, any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()))
 
 
 class _Missing(Exception):

@@ -17,12 +17,16 @@ from typing import NamedTuple
 import msgspec
 
 from autograder.box import plain
+from autograder.box.backends import NAMESPACES, RESTRICTED
 from autograder.box.interpreter import ours
 from autograder.box.linux import mounts
+from autograder.box.restrict import ZYGOTE_FOLDER
+from autograder.box.scratch import make_folder
 from autograder.box.seal import SealRequest
 from autograder.box.zygote import Begin
 
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.zygote import main; main()"
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.{module} import main; main()"
+_MODULES = {NAMESPACES: "zygote", RESTRICTED: "restrict"}
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 
 
@@ -32,6 +36,7 @@ class Key(NamedTuple):
     frameworks: tuple[str, ...]
     threads: int
     cpu_only: bool
+    isolation: str = NAMESPACES
 
 
 class ZygoteGone(OSError):
@@ -44,13 +49,17 @@ class ZygoteProcess:
     def __init__(self, key: Key) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = plain.environment(mounts.SCRATCH, os.environ, ours(), threads=key.threads, cpu_only=key.cpu_only)
+        # Where the boxes' scratch folders are made, for want of a mount namespace.
+        self.folder = make_folder() if key.isolation == RESTRICTED else Path()
+        scratch = self.folder / ZYGOTE_FOLDER if key.isolation == RESTRICTED else mounts.SCRATCH
+        environment = plain.environment(scratch, os.environ, ours(), threads=key.threads, cpu_only=key.cpu_only)
         # numpy's library starts its threads when it is imported, and a zygote must not have any.
         environment["OPENBLAS_NUM_THREADS"] = "1"
         package_root = str(Path(__file__).resolve().parents[2])
+        start = _START.format(module=_MODULES[key.isolation])
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, str(theirs.fileno())],
+                [sys.executable, "-P", "-B", "-X", "utf8", "-c", start, package_root, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -59,7 +68,13 @@ class ZygoteProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        self._send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads)), [])
+        begin = Begin(list(key.frameworks), key.threads, str(self.folder) if key.isolation == RESTRICTED else "")
+        self._send(msgspec.msgpack.encode(begin), [])
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -96,6 +111,8 @@ class ZygoteProcess:
             self._process.kill()
             self._process.wait()
         self._errors.close()
+        if self.folder != Path():
+            plain.remove_tree(self.folder)
 
     def disown(self) -> None:
         """Let go of it in a process that was forked from the one that started it."""

@@ -22,6 +22,11 @@ _COMMANDS = {
     "calibrate": "autograder.cli.author",
     "new": "autograder.cli.author",
     "release": "autograder.cli.author",
+    "pack": "autograder.cli.student",
+    "collect": "autograder.cli.instructor",
+    "assign": "autograder.cli.instructor",
+    "roster": "autograder.cli.roster",
+    "ledger": "autograder.cli.ledger",
 }
 _FUNCTIONS = {"list": "list_"}  # where the command's name is Python's own
 

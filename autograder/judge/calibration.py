@@ -172,7 +172,7 @@ def write_reference(calibration: Calibration, assignment: LoadedAssignment) -> P
     wanted: dict[str, Any] = {
         "reference_s": spec.reference_s | {key: one.training_s for key, one in times.items()},
         "reference_attempt_s": spec.reference_attempt_s | {key: one.attempt_s for key, one in times.items()},
-        "reference_needs": {key: one.model_dump(exclude_defaults=True) for key, one in needs.items()},
+        "reference_needs": {key: one.model_dump(exclude_defaults=True) for key, one in needs.items() if one},
         "benchmark_s": spec.benchmark_s | dict.fromkeys(times, round(calibration.benchmark_s, 5)),
     }
     before = path.read_bytes().decode()

@@ -7,6 +7,7 @@ it or fail the check with what came; a check that calculated with the raw value 
 from __future__ import annotations
 
 import math
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from autograder.messages import Text, text
 
 _SHOWN_CHARS = 100
 _SHOWN_ITEMS = 6
+_LIGHT_ITEMS = 1000  # a value of more is not written out to be cut: an array of a thousand numbers takes 3 ms
+_MOST_VALUES = 1 << 27  # 1 GB as float64, what one message may carry; as uint8 that would be 8 GB here
 
 
 class CheckFailed(AssertionError):
@@ -55,7 +58,7 @@ def show(value: object) -> str:
     if isinstance(value, list | tuple) and len(value) > _SHOWN_ITEMS:
         return text("show.list", type=type(value).__name__, count=len(value), items=_items(value))
     try:
-        shown = repr(value)
+        shown = repr(value) if _size(value) <= _LIGHT_ITEMS else reprlib.repr(value)
     except ValueError:  # Python does not write an int of more than 4,300 digits
         return text("show.huge", type=type(value).__name__)
     return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
@@ -65,10 +68,24 @@ def _items(values: Any) -> str:
     return ", ".join(show(item) for item in values[:3])
 
 
+def _size(value: object) -> int:
+    """Return how many values there are in a value, the containers included."""
+    if isinstance(value, np.ndarray):
+        return 1 + value.size
+    if isinstance(value, list | tuple):
+        return 1 + sum(map(_size, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value)) + sum(map(_size, value.values()))
+    return 1
+
+
 def _show_array(array: np.ndarray[Any, Any]) -> str:
+    if not array.size:
+        # SECURITY: tolist() of shape (2**30, 0), an array of no bytes, makes as many empty lists.
+        return text("show.small_array", values=[], shape=array.shape)
     if array.size <= _SHOWN_ITEMS:
         return text("show.small_array", values=array.tolist(), shape=array.shape)
-    return text("show.array", shape=array.shape, dtype=array.dtype, values=_items(array.reshape(-1).tolist()))
+    return text("show.array", shape=array.shape, dtype=array.dtype, values=_items(array.flat[:3].tolist()))
 
 
 def as_array(
@@ -85,14 +102,16 @@ def as_array(
     plain = _plain_array(value)
     if plain.dtype.kind not in "biuf":
         raise CheckFailed(text("expect.numbers", what=what), _came(value), _hint(value))
+    came_shape = text("expect.came_shape", shape=plain.shape)
+    if size is not None and plain.shape not in {(size,), (size, 1)}:
+        raise CheckFailed(text("expect.size", what=what, size=size), came_shape)
+    if shape is not None and (plain.shape if size is None else (size,)) != shape:
+        raise CheckFailed(text("expect.shape", what=what, shape=shape), came_shape)
+    if plain.size > _MOST_VALUES:
+        raise CheckFailed(text("expect.at_most", what=what, most=f"{_MOST_VALUES:,}"), came_shape)
+    # SECURITY: last. What is of no use to the check is not to be made eight times as large first.
     array = plain.astype(np.float64)
-    if size is not None:
-        if array.shape not in {(size,), (size, 1)}:
-            raise CheckFailed(text("expect.size", what=what, size=size), text("expect.came_shape", shape=array.shape))
-        array = array.reshape(size)
-    if shape is not None and array.shape != shape:
-        raise CheckFailed(text("expect.shape", what=what, shape=shape), text("expect.came_shape", shape=array.shape))
-    return array
+    return array if size is None else array.reshape(size)
 
 
 def as_number(value: object, *, what: str) -> float:
@@ -115,8 +134,9 @@ def as_int(value: object, *, what: str) -> int:
 
 def _plain_array(value: object) -> np.ndarray[Any, Any]:
     """Return the value as an array of whatever kind; an array of objects where it is not one of numbers."""
-    # Before numpy sees it: of texts it would make an array as wide as the longest, of handles it would probe each.
-    if not _is_numeric(value):
+    # Before numpy sees it: of texts it would make an array as wide as the longest, of handles it would probe each, and
+    # of large arrays of bytes beside one of floats, one of floats.
+    if not _is_numeric(value) or (isinstance(value, list | tuple) and _size(value) > _MOST_VALUES):
         return np.asarray(None)
     try:
         return np.asarray(value)

@@ -23,7 +23,7 @@ KEYS = {
 }  # fmt: skip
 _HINTS = {
     **dict.fromkeys(("wall", "training", "cpu"), "hint.timeout"),
-    **dict.fromkeys(("disk", "files", "file", "write"), "hint.disk"),
+    **dict.fromkeys(("disk", "files", "file", "write", "depth"), "hint.disk"),
     "import_wall": "hint.import_timeout",
     **dict.fromkeys(("memory", "memory_error"), "hint.memory"),
     "output": "hint.output",

@@ -82,7 +82,7 @@ class RemoteObject:
 
     def __repr__(self) -> str:
         core = self.__core
-        return f"<{core.path or core.handle.type_name} in the box>"
+        return f"<{core.path or claims.plain(core.handle.type_name)} in the box>"
 
 
 class Submission:

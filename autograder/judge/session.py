@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from autograder import datasets
-from autograder.box.backends import PROCESS
+from autograder.box.backends import PROCESS, RESTRICTED, TRUSTED_ONLY
 from autograder.box.client import BoxSpec
 from autograder.box.interpreter import Interpreter, ours
 from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.errors import GradeError, UsageError
+from autograder.judge import torchvision
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.limit_words import Allowed
@@ -41,6 +43,7 @@ class AttemptOptions:
     device: str = "auto"
     python: str | None = None  # an interpreter or an environment's folder to run the boxes with; None: grade's own
     isolation: str = "auto"  # the strictest there is
+    for_class: bool = False  # others' code: no isolation that is for trusted code only, unless it is named
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
@@ -60,29 +63,57 @@ def data_in_use(assignment: LoadedAssignment, asked: DataChoice) -> Literal["", 
     return "full" if assignment.embedded_data is None else asked
 
 
-def choose_isolation(wanted: str, device: str, python: Interpreter) -> str:
+def choose_isolation(
+    wanted: str, device: str, python: Interpreter, *, processes: int = 0, for_class: bool = False
+) -> str:
     """Return the isolation to use.
 
     Args:
         wanted: by name, or "auto" for the strictest that works here; the environment may say what "auto" is.
         device: a sealed box has no GPU; where one may be used, "auto" does without the seal.
         python: a sealed box is forked from a process of grade's own Python; with another, "auto" does without, too.
+        processes: that the student's code may start. A restricted box can't have any, so "auto" passes it over.
+        for_class: whether the code is others': then "auto" does not settle for an isolation for trusted code.
 
     Raises:
-        UsageError: it does not work here.
+        UsageError: it does not work here, or, for a class, nothing does that is strict enough.
     """
     if wanted == "auto":
         wanted = os.environ.get("GRADE_ISOLATION", "auto")
-    may_use_gpu = device != "cpu" and has_gpu()
-    if wanted == PROCESS or (wanted == "auto" and (may_use_gpu or not python.is_ours)):
-        return PROCESS
+    if wanted != "auto":
+        return _named_isolation(wanted, python, processes)
+    if (device != "cpu" and has_gpu()) or not python.is_ours:
+        chosen, why = PROCESS, text("usage.class_isolation_gpu" if python.is_ours else "usage.class_isolation_python")
+    else:
+        found = probe()
+        chosen = PROCESS if found.best == RESTRICTED and processes else found.best
+        why = " ".join(missing.explained() for missing in found.stricter_missing())
+    if for_class and chosen in TRUSTED_ONLY:
+        raise UsageError(
+            text(
+                "usage.class_isolation", isolation=chosen, why=why or text("isolation.unknown", platform=sys.platform)
+            ),
+            hint=text("usage.class_isolation_hint", isolation=chosen),
+        )
+    return chosen
+
+
+def _named_isolation(wanted: str, python: Interpreter, processes: int) -> str:
+    """Return the isolation that was asked for by name.
+
+    Raises:
+        UsageError: it can't be had here, or not for this assignment.
+    """
+    if wanted == PROCESS:
+        return wanted
     if not python.is_ours:
         raise UsageError(text("usage.isolation_python", isolation=wanted), hint=text("usage.no_isolation_hint"))
-    found = probe()
-    if wanted == "auto":
-        return found.best
-    if why := found.why_not(wanted):
+    if why := probe(every=True).why_not(wanted):
         raise UsageError(text("usage.no_isolation", isolation=wanted, why=why), hint=text("usage.no_isolation_hint"))
+    if wanted == RESTRICTED and processes:
+        raise UsageError(
+            text("usage.restricted_processes", count=processes), hint=text("usage.restricted_processes_hint")
+        )
     return wanted
 
 
@@ -127,7 +158,14 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 python=self.python,
-                isolation=choose_isolation(options.isolation, options.device, self.python),
+                isolation=choose_isolation(
+                    options.isolation,
+                    options.device,
+                    self.python,
+                    processes=self.limits.processes,
+                    for_class=options.for_class,
+                ),
+                datasets={name: datasets.packed_folder(datasets.DATASETS[name]) for name in assignment.spec.mounts},
             ),
             assignment.spec.entry,
             options.listener,
@@ -224,14 +262,18 @@ class JudgeSession:
     def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
         """A check has ended: with an exception, with None, or it was skipped for a reason."""
         advice = self.boxes.end_check()
-        verdict = Verdict(Status.SKIPPED, skipped) if skipped else self._verdict(error, check)
+        verdict = Verdict(Status.SKIPPED, skipped) if skipped else self.verdict(error, check.hint)
         result = self._result(check, verdict, advice)
         self.results[check.name] = result
         self.options.listener.check_finished(result)
         return result
 
-    def _verdict(self, error: BaseException | None, check: CheckSpec) -> Verdict:
-        return verdict_of(error, self.submission, check.hint, self._handout, Allowed(self.limits, self.reference))
+    def verdict(self, error: BaseException | None, hint: str = "") -> Verdict:
+        """Return the verdict on what a check, or the import, raised; `hint` is the check's own."""
+        allowed = Allowed(self.limits, self.reference)
+        return torchvision.lacking(error, self.submission, self.python) or verdict_of(
+            error, self.submission, hint, self._handout, allowed
+        )
 
     @cached_property
     def _handout(self) -> Handout:

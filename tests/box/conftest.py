@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from autograder.box.backends import ISOLATIONS
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised, within
 from autograder.box.probe import probe
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value
@@ -25,8 +26,10 @@ from autograder.judge.listener import Listener
 from autograder.judge.proxy import Submission
 from autograder.limits import Limits
 
-FOUND = probe()
-BACKENDS = tuple(sorted({*FOUND.backends} | ({"namespaces"} if os.environ.get("GRADE_REQUIRE_ALL") else set())))
+FOUND = probe(every=True)
+# What a machine does not have is left out, and where everything is required it is a failure.
+REQUIRED = {"namespaces", "bwrap", "restricted"} if os.environ.get("GRADE_REQUIRE_ALL") else set()
+BACKENDS = tuple(name for name in ISOLATIONS if name in {*FOUND.backends, *REQUIRED})
 
 sealed_only = pytest.mark.skipif("namespaces" not in BACKENDS, reason=f"no sealed boxes here: {FOUND.missing}")
 
@@ -123,6 +126,7 @@ class Opener(Protocol):
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven: ...
 
@@ -157,6 +161,7 @@ def _opener(backend: str) -> Iterator[Opener]:
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven:
         texts = {main: source, **(files or {})}
@@ -168,6 +173,7 @@ def _opener(backend: str) -> Iterator[Opener]:
             limits=Limits.model_validate({**QUICK.model_dump(), **limits}),
             notebook=notebook,
             isolation=backend,
+            datasets=datasets or {},
         )
         client = BoxClient(spec)
         opened.append(client)

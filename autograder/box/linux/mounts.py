@@ -3,6 +3,7 @@
     build_root      once, for the process that the boxes are forked from
     mount_proc      for each of them: its own processes, and no others
     mount_scratch   for each of them: one quota for everything that it writes
+    mount_datasets  for those of them that may: datasets, read-only
 
 All of them in a mount namespace of this process's own: nothing is mounted on the machine.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+from collections.abc import Mapping
 from enum import IntFlag
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +22,10 @@ from autograder.box.linux.syscalls import call
 
 SCRATCH = Path("/scratch")
 FOLDERS = ("work", "home", "tmp", "shm")  # of the scratch folder
+DATASETS = Path("/datasets")  # as autograder.box.mounted has it
+_SLACK_BYTES = 1 << 20  # files fill whole pages
 _OLD_ROOT = "/.old"
-_SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _ROOT_OPTIONS = b"size=4m,nr_inodes=4096,mode=755"
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
@@ -87,7 +91,7 @@ def build_root(plan: RootPlan) -> None:
         bind_read_only(_OLD_ROOT + folder, folder)
     _make_etc()
     _make_devices()
-    for name in ("/proc", str(SCRATCH)):
+    for name in ("/proc", str(SCRATCH), str(DATASETS)):
         Path(name).mkdir(exist_ok=True)
     # The machine's /proc stays in place until the box's own covers it: the kernel lets a user namespace mount one only
     # where one is to be seen already.
@@ -126,6 +130,37 @@ def mount_scratch(quota: Quota) -> None:
         (SCRATCH / name).mkdir(mode=0o700)
 
 
+def mount_datasets(files: Mapping[str, int]) -> None:
+    """Mount a file system with copies of files in it, read-only.
+
+    Why: what the course lets the student's code read is not the student's to change, nor part of the quota. Copies,
+    for a bind would need the folder in the root that all boxes share, those of hidden checks too, or else rights in the
+    judge's mount namespace, which an ordinary user lacks. What was never mounted need not be taken away.
+
+    Args:
+        files: descriptors of what is copied, by paths below the folder.
+    """
+    size = sum(os.fstat(source).st_size for source in files.values()) + _SLACK_BYTES
+    flags = _INERT | Flag.NO_EXECUTION
+    call("mount", b"tmpfs", str(DATASETS).encode(), b"tmpfs", int(flags), f"size={size},mode=755".encode())
+    for name, source in files.items():
+        target = DATASETS / name
+        target.parent.mkdir(exist_ok=True)
+        with target.open("xb") as copy:
+            _copy(source, copy.fileno())
+    remount = Flag.REMOUNT | Flag.BIND | Flag.READ_ONLY
+    call("mount", None, str(DATASETS).encode(), None, int(flags | remount), None)
+
+
+def _copy(source: int, target: int) -> None:
+    at, size = 0, os.fstat(source).st_size
+    while at < size:  # from a place that is named: the descriptor's own is shared with other boxes
+        copied = os.sendfile(target, source, at, size - at)
+        if not copied:
+            raise OSError("a dataset's file was cut short while it was copied")
+        at += copied
+
+
 def bind_read_only(source: str, target: str) -> None:
     """Show a folder, with all that is mounted below it, read-only at another place."""
     call("mount", source.encode(), target.encode(), None, int(Flag.BIND | Flag.RECURSIVE), None)
@@ -162,7 +197,7 @@ def locked_flags(place: str) -> int:
 
 def _link_system_folders() -> None:
     """Make /bin, /lib and their like what they are on this machine: links into /usr, or folders."""
-    for name in _SYSTEM_LINKS:
+    for name in SYSTEM_LINKS:
         old = Path(f"{_OLD_ROOT}/{name}")
         if old.is_symlink():
             Path(f"/{name}").symlink_to(old.readlink())
@@ -172,8 +207,8 @@ def _link_system_folders() -> None:
 
 
 # SECURITY: named one by one. /etc has keys, passwords' hashes and the names of this machine's users.
-_ETC = ("ld.so.cache", "localtime", "timezone", "mime.types")
-_ETC_MADE = {
+ETC = ("ld.so.cache", "localtime", "timezone", "mime.types")
+ETC_MADE = {
     "passwd": "student:x:1000:1000::/scratch/home:/bin/false\n",
     "group": "student:x:1000:\n",
     "hosts": "127.0.0.1 localhost\n",
@@ -184,9 +219,9 @@ _ETC_MADE = {
 def _make_etc() -> None:
     etc = Path("/etc")
     etc.mkdir(exist_ok=True)
-    for name, content in _ETC_MADE.items():
+    for name, content in ETC_MADE.items():
         (etc / name).write_text(content)
-    for name in _ETC:
+    for name in ETC:
         old = Path(f"{_OLD_ROOT}/etc/{name}")
         if old.is_symlink():  # a time zone's file, in /usr
             (etc / name).symlink_to(old.readlink())

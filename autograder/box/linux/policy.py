@@ -93,9 +93,22 @@ _CLONE_THREAD = 0x10000
 _IOCTLS = (0x541B, 0x5421, 0x5451, 0x5450, 0x5401, 0x5413)
 _NO_TTY = errno.ENOTTY
 
-# SET_PDEATHSIG GET_PDEATHSIG GET_DUMPABLE SET_NAME GET_NAME GET_SECCOMP CAPBSET_READ GET_NO_NEW_PRIVS SET_THP_DISABLE
-# GET_THP_DISABLE GET_TIMERSLACK, and SET_VMA, by which allocators name their memory. Not SET_DUMPABLE, not SECCOMP.
-_PRCTLS = (1, 2, 3, 15, 16, 21, 23, 39, 41, 42, 30, 0x53564D41)
+# GET_PDEATHSIG GET_DUMPABLE SET_NAME GET_NAME GET_SECCOMP CAPBSET_READ GET_NO_NEW_PRIVS SET_THP_DISABLE GET_THP_DISABLE
+# GET_TIMERSLACK, and SET_VMA, by which allocators name their memory. Not SET_DUMPABLE, not SECCOMP; not SET_PDEATHSIG,
+# which could take back that a box ends with whoever forked it.
+_PRCTLS = (2, 3, 15, 16, 21, 23, 39, 41, 42, 30, 0x53564D41)
+
+# What a descriptor can be made to send to whom when something comes in on it: F_SETOWN F_SETSIG F_SETOWN_EX, and
+# F_SETLEASE, which holds up whoever writes to a file.
+_FCNTLS_THAT_REACH_OTHERS = (8, 10, 15, 1024)
+
+# Of pairs of sockets, those that stay pairs. A datagram socket of a pair can still be sent from to any other.
+_CONNECTED_PAIRS = tuple(
+    kind | flags
+    for kind in (int(socket.SOCK_STREAM), int(socket.SOCK_SEQPACKET))
+    for flags in (0, int(socket.SOCK_CLOEXEC), int(socket.SOCK_NONBLOCK), socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+)
+_SOCKET_ADDRESSES = _names("socket connect bind listen accept accept4")
 
 
 class OneOf(NamedTuple):
@@ -104,6 +117,20 @@ class OneOf(NamedTuple):
     argument: int
     values: tuple[int, ...]
     otherwise: int  # an errno
+
+
+class NoneOf(NamedTuple):
+    """Allowed where the low 32 bits of an argument are none of these."""
+
+    argument: int
+    values: tuple[int, ...]
+    otherwise: int
+
+
+class Every(NamedTuple):
+    """Allowed where each of these would allow it; the first that does not says the error."""
+
+    rules: tuple[OneOf, ...]
 
 
 class Bits(NamedTuple):
@@ -123,16 +150,16 @@ class IsNull(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """Never allowed."""
+    """Never carried out."""
 
-    error: int
+    error: int  # 0: it says that it was
 
 
 class Allow(NamedTuple):
     """Always allowed."""
 
 
-Rule = Allow | Refuse | OneOf | Bits | IsNull
+Rule = Allow | Refuse | OneOf | NoneOf | Every | Bits | IsNull
 
 
 @dataclass(frozen=True)
@@ -140,7 +167,7 @@ class Profile:
     """Where boxes differ. What is not said is the strictest."""
 
     processes: bool = False  # fork, for data loaders with workers
-    only_signals_to: int | None = None  # a process id; where no pid namespace hides the other processes
+    only_signals_to: int | None = None  # a process id; where no namespace hides the machine's processes and sockets
     metadata: bool = True  # chmod and utime; not where files of others are in reach
     told: bool = False  # refusals of TOLD are answered by whoever holds the listener
 
@@ -150,13 +177,14 @@ def rules(profile: Profile) -> dict[str, Rule]:
     permit, deny = Allow(), Refuse(errno.EPERM)
     made: dict[str, Rule] = dict.fromkeys(REFUSED, deny)
     made |= dict.fromkeys(ALLOWED, permit)
-    made |= dict.fromkeys(METADATA, permit if profile.metadata else deny)
+    # Without a word: shutil.copy sets the mode of the copy, and a homework that copies its model is not at fault.
+    made |= dict.fromkeys(METADATA, permit if profile.metadata else Refuse(0))
     made |= dict.fromkeys(FORKS, permit if profile.processes else deny)
     made |= _signals(profile.only_signals_to)
     # SECURITY: pairs of descriptors within the box are fine, every other family reaches something: the network, the
     # kernel's crypto, the host of a virtual machine (vsock knows no network namespace).
     pairs = OneOf(0, (int(socket.AF_UNIX),), errno.EAFNOSUPPORT)
-    return made | {
+    made |= {
         "socket": pairs,
         "socketpair": pairs,
         # SECURITY: a user namespace would bring all capabilities back, in a kernel that has to bear them.
@@ -167,6 +195,38 @@ def rules(profile: Profile) -> dict[str, Rule]:
         "prctl": OneOf(0, _PRCTLS, errno.EPERM),
         "prlimit64": IsNull(2, errno.EPERM),  # limits may be read
     }
+    return made if profile.only_signals_to is None else made | _among_others(profile.only_signals_to)
+
+
+def _among_others(own: int) -> dict[str, Rule]:
+    """Return what is decided otherwise where the machine's processes and sockets can be named."""
+    pairs = Every((OneOf(0, (int(socket.AF_UNIX),), errno.EAFNOSUPPORT), OneOf(1, _CONNECTED_PAIRS, errno.EPERM)))
+    return {
+        # SECURITY: no file right closes a socket without a file (abstract), and older landlocks know no scopes.
+        **dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT)),
+        "socketpair": pairs,
+        "sendto": IsNull(4, errno.EPERM),  # the address; send() is this call without one
+        "fcntl": NoneOf(1, _FCNTLS_THAT_REACH_OTHERS, errno.EPERM),
+        "sched_setaffinity": OneOf(0, (0, own), errno.EPERM),
+    }
+
+
+def for_zygote() -> dict[str, Rule]:
+    """Return what is decided of the process that such boxes are forked from, while it imports and forks.
+
+    It runs what is installed and no student's code. What it needs besides a box with processes is to become what a box
+    is, and programs: libraries look for others by running `ldconfig`.
+    """
+    made = rules(Profile(processes=True)) | dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT))
+    return made | dict.fromkeys(_SETTING_UP, Allow())
+
+
+_SETTING_UP = _names(
+    """
+    execve execveat prctl capset setgroups setresgid setresuid setrlimit prlimit64 pidfd_open pidfd_send_signal
+    landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp memfd_create inotify_init1
+    """
+)
 
 
 def _signals(only_to: int | None) -> dict[str, Rule]:

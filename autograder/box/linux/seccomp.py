@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import TOLD, Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import TOLD, Allow, Bits, Every, IsNull, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
@@ -23,7 +23,7 @@ KILL_PROCESS = 0x80000000
 
 # struct seccomp_data: the call's number, the architecture, the address it was made from, six arguments of 64 bits
 _NUMBER, _ARCHITECTURE, _ARGUMENTS, _ARGUMENT_BYTES, _HIGH_WORD = 0, 4, 16, 8, 4
-_WORD = 0xFFFFFFFF
+_WORD, _ERROR = 0xFFFFFFFF, 0xFFFF
 
 LOAD, RETURN, IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT, AND = 0x20, 0x06, 0x15, 0x35, 0x45, 0x54
 
@@ -57,13 +57,18 @@ def program(profile: Profile, machine: str | None = None) -> Program:
         profile: where boxes differ.
         machine: as os.uname names it; this one where it is left out.
     """
+    return program_of(rules(profile), machine, TOLD if profile.told else frozenset())
+
+
+def program_of(table: dict[str, Rule], machine: str | None = None, told: frozenset[str] = frozenset()) -> Program:
+    """Return the filter for a table of rules by the calls' names; refusals of those in `told` are told of."""
     machine = machine or os.uname().machine
     known = numbers.TABLES[machine]
     body = [
         instruction
-        for name, rule in sorted(rules(profile).items())
+        for name, rule in sorted(table.items())
         if name in known
-        for instruction in _if_number(known[name], _decide(rule, _refusal(name, rule, profile)))
+        for instruction in _if_number(known[name], _told(_decide(rule)) if name in told else _decide(rule))
     ]
     made = (*_same_architecture(machine), *body, _answer(ERRNO | errno.ENOSYS))
     if len(made) > _MOST_INSTRUCTIONS:
@@ -78,9 +83,9 @@ def encode(instructions: Program) -> bytes:
 
 def told_errors(profile: Profile) -> dict[int, int]:
     """Return the errno to answer each call with that a profile's filter tells of, by number."""
-    known = numbers.this_machine()
-    decided = rules(profile)
-    return {known[name]: error for name in TOLD if name in known and (error := _error(decided[name]))}
+    known, decided = numbers.this_machine(), rules(profile)
+    refusals = {name: _refusals(_decide(decided[name])) for name in TOLD if name in known}
+    return {known[name]: answers[0].operand & _ERROR for name, answers in refusals.items() if answers}
 
 
 def apply(encoded: bytes, *, listen: bool = False) -> int:
@@ -129,48 +134,51 @@ def _if_number(number: int, decision: list[Instruction]) -> list[Instruction]:
     return [Instruction(IF_EQUAL, 0, len(decision), number), *decision]
 
 
-def _error(rule: Rule) -> int:
-    """Return the errno of a rule's refusals; zero where it has none."""
-    match rule:
-        case Allow():
-            return 0
-        case Refuse(error) | OneOf(otherwise=error) | Bits(otherwise=error) | IsNull(otherwise=error):
-            return error
-
-
-def _refusal(name: str, rule: Rule, profile: Profile) -> Instruction:
-    return _answer(USER_NOTIF if profile.told and name in TOLD else ERRNO | _error(rule))
-
-
-def _decide(rule: Rule, refusal: Instruction) -> list[Instruction]:
+def _decide(rule: Rule) -> list[Instruction]:
     match rule:
         case Allow():
             return [_answer(ALLOW)]
-        case Refuse():
-            return [refusal]
-        case OneOf(argument, values):
-            last = len(values)
-            tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(values)]
-            return [_low(argument), *tests, refusal, _answer(ALLOW)]
-        case Bits(argument, none_of, all_of):
+        case Refuse(error):
+            return [_answer(ERRNO | error)]
+        case OneOf():
+            return [*_unless(rule), _answer(ALLOW)]
+        case Every(each):
+            return [*(instruction for one in each for instruction in _unless(one)), _answer(ALLOW)]
+        case Bits(argument, none_of, all_of, error):
             # Each comparison that fails falls on the refusal; the second one jumps over it.
             return [
                 _low(argument),
                 Instruction(IF_ANY_BIT, 2, 0, none_of),
                 Instruction(AND, 0, 0, all_of),
                 Instruction(IF_EQUAL, 1, 0, all_of),
-                refusal,
+                _answer(ERRNO | error),
                 _answer(ALLOW),
             ]
-        case IsNull(argument):
+        case IsNull(argument, error):
             return [
                 _low(argument),
                 Instruction(IF_EQUAL, 0, 2, 0),
                 Instruction(LOAD, 0, 0, _low(argument).operand + _HIGH_WORD),
                 Instruction(IF_EQUAL, 1, 0, 0),
-                refusal,
+                _answer(ERRNO | error),
                 _answer(ALLOW),
             ]
+
+
+def _refusals(decision: list[Instruction]) -> list[Instruction]:
+    return [one for one in decision if one.code == RETURN and one.operand != ALLOW]
+
+
+def _told(decision: list[Instruction]) -> list[Instruction]:
+    """Return a decision whose refusals are left to whoever listens."""
+    return [_answer(USER_NOTIF) if one in _refusals(decision) else one for one in decision]
+
+
+def _unless(rule: OneOf) -> list[Instruction]:
+    """Refuse where the argument is none of the values; otherwise go on behind."""
+    last = len(rule.values)
+    tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(rule.values)]
+    return [_low(rule.argument), *tests, _answer(ERRNO | rule.otherwise)]
 
 
 def _low(argument: int) -> Instruction:

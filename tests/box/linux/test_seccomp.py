@@ -10,7 +10,22 @@ from pathlib import Path
 import pytest
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import ALLOWED, REFUSED, TOLD, Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import (
+    ALLOWED,
+    REFUSED,
+    TOLD,
+    Allow,
+    Bits,
+    Every,
+    IsNull,
+    NoneOf,
+    OneOf,
+    Profile,
+    Refuse,
+    Rule,
+    for_zygote,
+    rules,
+)
 from autograder.box.linux.seccomp import (
     ALLOW,
     AND,
@@ -24,6 +39,7 @@ from autograder.box.linux.seccomp import (
     USER_NOTIF,
     Program,
     program,
+    program_of,
     told_errors,
 )
 
@@ -109,6 +125,20 @@ def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
             before = (0,) * argument
             yield from (((*before, value), ALLOW) for value in values)
             yield from (((*before, value), refused(error)) for value in {0, 2, 17, 2**31, 2**32 - 1} - set(values))
+        case NoneOf(argument, values, error):
+            before = (0,) * argument
+            yield from (((*before, value), refused(error)) for value in values)
+            yield from (((*before, value), ALLOW) for value in {0, 1, 2, 3, 2**31, 2**32 - 1} - set(values))
+        case Every(each):
+            fitting = {one.argument: one.values[-1] for one in each}
+            good = tuple(fitting.get(at, 0) for at in range(6))
+            yield good, ALLOW
+            for one in each:
+                bad = next(value for value in range(2**16) if value not in one.values)
+                yield (
+                    tuple(bad if at == one.argument else value for at, value in enumerate(good)),
+                    refused(one.otherwise),
+                )
         case Bits(argument, none_of, all_of, error):
             before, bits = (0,) * argument, [1 << shift for shift in range(32)]
             yield from (((*before, all_of), ALLOW), ((*before, ~none_of), ALLOW))
@@ -196,6 +226,43 @@ def test_security_where_other_processes_are_in_reach_signals_go_to_oneself_only(
     assert decided(profile, "kill", 42, 9) == decided(profile, "tgkill", 42, 43, 6) == ALLOW
     for other in (0, -1, -42, 1, 41, 1 << 31):
         assert decided(profile, "kill", other, 9) == refused(errno.EPERM)
+
+
+def test_security_where_other_processes_are_in_reach_sockets_are_pairs_and_stay_pairs():
+    profile = Profile(only_signals_to=42)
+    unix, stream, datagram, sequence = 1, 1, 2, 5
+    assert decided(profile, "socketpair", unix, stream) == decided(profile, "socketpair", unix, sequence) == ALLOW
+    assert decided(profile, "socketpair", unix, stream | 0o2000000 | 0o4000) == ALLOW
+    assert decided(profile, "socketpair", unix, datagram) == refused(errno.EPERM)
+    assert decided(profile, "socketpair", 2, stream) == refused(errno.EAFNOSUPPORT)
+    for name in ("socket", "connect", "bind", "listen", "accept"):
+        assert decided(profile, name, unix, stream) == refused(errno.EAFNOSUPPORT)
+    assert decided(profile, "sendto", 3, 0, 0, 0, 0) == ALLOW
+    assert decided(profile, "sendto", 3, 0, 0, 0, 1 << 40) == refused(errno.EPERM)
+
+
+def test_security_where_other_processes_are_in_reach_no_descriptor_signals_them():
+    profile = Profile(only_signals_to=42)
+    set_owner, set_signal, set_owner_ex, set_flags = 8, 10, 15, 4
+    for command in (set_owner, set_signal, set_owner_ex):
+        assert decided(profile, "fcntl", 3, command, 1) == refused(errno.EPERM)
+        assert decided(Profile(), "fcntl", 3, command, 1) == ALLOW
+    assert decided(profile, "fcntl", 3, set_flags, 0) == ALLOW
+    assert decided(profile, "sched_setaffinity", 1, 8, 0) == refused(errno.EPERM)
+    assert decided(profile, "sched_setaffinity", 0, 8, 0) == decided(profile, "sched_setaffinity", 42, 8, 0) == ALLOW
+
+
+def test_where_files_of_others_are_in_reach_their_metadata_is_left_alone_without_a_word():
+    assert decided(Profile(metadata=False), "fchmodat") == refused(0)
+    assert decided(Profile(), "fchmodat") == ALLOW
+
+
+@pytest.mark.parametrize(
+    "name", ["socket", "connect", "ptrace", "unshare", "mount", "process_vm_readv", "bpf", "setns"]
+)
+def test_security_the_process_that_restricted_boxes_are_forked_from_can_not_lead_out(name):
+    made = program_of(for_zygote(), "x86_64")
+    assert answer(made, numbers.X86_64[name], ARCHITECTURES["x86_64"]) != ALLOW
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=str)

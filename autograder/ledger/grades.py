@@ -1,0 +1,165 @@
+"""What is in force: for each student which submission counts, what it scored, what humans decided, what lateness costs.
+
+Derived from the rows each time. Order of what counts: checks' scores, decisions about single checks, the late policy,
+and last a decision about the assignment as a whole, which nothing is taken from any more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from autograder.late_policy import Extension, HandIn, LatePolicy, Settled, Work, settle
+from autograder.ledger.models import (
+    Attempt,
+    CheckRow,
+    ExtensionRow,
+    HandedInBy,
+    Override,
+    Recognition,
+    Student,
+    SubmissionRow,
+)
+from autograder.ledger.records import attempts_in_force
+
+
+class Rules(NamedTuple):
+    """What course.yml says of an assignment."""
+
+    assignment: str
+    due: datetime | None
+    max_points: float
+    policy: LatePolicy
+
+
+@dataclass(frozen=True)
+class Grade:
+    """One student's grade for one assignment."""
+
+    student: Student
+    assignment: str
+    max_points: float
+    submission: SubmissionRow | None = None
+    """The one that counts; None: nothing was handed in."""
+    attempt: Attempt | None = None
+    """None: not graded yet."""
+    settled: Settled | None = None
+    decisions: tuple[Override, ...] = ()
+    """Those in force."""
+
+    @property
+    def score(self) -> float | None:
+        """Points before lateness, with decisions about single checks; None: no grade yet."""
+        return self.settled.hand_in.score if self.settled else None
+
+    @property
+    def final(self) -> float | None:
+        """The points that count; None: no grade yet. Who handed in nothing has 0 only where somebody decides so."""
+        for decision in self.decisions:
+            if decision.check_id is None:
+                return decision.points
+        return self.settled.final if self.settled else None
+
+
+def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
+    """Return every student's grade for each assignment, in the order of the student numbers.
+
+    Args:
+        session: of the ledger.
+        rules: of all assignments of the course: slip days are spent over all of them.
+    """
+    students = list(session.scalars(select(Student).order_by(Student.id)))
+    owned = _submissions_by_student(session)
+    attempts = attempts_in_force(session, {one.id for per in owned.values() for one in per})
+    decided, extended = _decisions_in_force(session), _extensions(session)
+    found: dict[str, list[Grade]] = {rule.assignment: [] for rule in rules}
+    for student in students:
+        mine = owned[student.id]
+        works = [
+            Work(
+                rule.assignment,
+                rule.due,
+                rule.max_points,
+                rule.policy,
+                tuple(
+                    _hand_in(one, attempts, decided[student.id]) for one in mine if one.assignment == rule.assignment
+                ),
+                tuple(extended[student.id, rule.assignment] + extended[student.id, None]),
+            )
+            for rule in rules
+        ]
+        settled = settle(works)
+        by_id = {one.id: one for one in mine}
+        for rule in rules:
+            chosen = settled.get(rule.assignment)
+            found[rule.assignment].append(
+                Grade(
+                    student=student,
+                    assignment=rule.assignment,
+                    max_points=rule.max_points,
+                    submission=by_id[chosen.hand_in.id] if chosen else None,
+                    attempt=attempts.get(chosen.hand_in.id) if chosen else None,
+                    settled=chosen,
+                    decisions=tuple(one for one in decided[student.id] if one.assignment == rule.assignment),
+                )
+            )
+    return found
+
+
+def score_with(checks: Iterable[CheckRow], decisions: Iterable[Override]) -> float:
+    """Return what checks earn with what was decided about them."""
+    points = {one.check_id: one.points for one in decisions}
+    return sum(decided if (decided := points.get(check.check_id)) is not None else check.score for check in checks)
+
+
+def owners(session: Session, submissions: Iterable[int]) -> dict[int, Recognition]:
+    """Return whose each of these submissions is, by its number: the newest word about it."""
+    newest = (
+        select(func.max(Recognition.id))
+        .where(Recognition.submission_id.in_(list(submissions)))
+        .group_by(Recognition.submission_id)
+    )
+    loaded = selectinload(Recognition.students)
+    found = session.scalars(select(Recognition).where(Recognition.id.in_(newest)).options(loaded))
+    return {one.submission_id: one for one in found}
+
+
+def _submissions_by_student(session: Session) -> defaultdict[str, list[SubmissionRow]]:
+    newest = select(func.max(Recognition.id)).group_by(Recognition.submission_id)
+    rows = session.execute(
+        select(HandedInBy.student_id, SubmissionRow)
+        .join(Recognition, HandedInBy.recognition_id == Recognition.id)
+        .join(SubmissionRow, Recognition.submission_id == SubmissionRow.id)
+        .where(Recognition.id.in_(newest))
+    )
+    owned: defaultdict[str, list[SubmissionRow]] = defaultdict(list)
+    for student_id, row in rows:
+        owned[student_id].append(row)
+    return owned
+
+
+def _hand_in(row: SubmissionRow, attempts: dict[int, Attempt], decisions: list[Override]) -> HandIn:
+    attempt = attempts.get(row.id)
+    mine = [one for one in decisions if one.assignment == row.assignment]
+    return HandIn(row.id, row.received, None if attempt is None else score_with(attempt.checks, mine))
+
+
+def _decisions_in_force(session: Session) -> defaultdict[str, list[Override]]:
+    newest = select(func.max(Override.id)).group_by(Override.student_id, Override.assignment, Override.check_id)
+    found: defaultdict[str, list[Override]] = defaultdict(list)
+    for one in session.scalars(select(Override).where(Override.id.in_(newest), Override.points.is_not(None))):
+        found[one.student_id].append(one)
+    return found
+
+
+def _extensions(session: Session) -> defaultdict[tuple[str, str | None], list[Extension]]:
+    found: defaultdict[tuple[str, str | None], list[Extension]] = defaultdict(list)
+    for row in session.scalars(select(ExtensionRow)):
+        found[row.student_id, row.assignment].append(Extension(row.days, row.until))
+    return found

@@ -1,0 +1,1 @@
+"""How a ledger gets from one version of its tables to the next, one file a step."""

@@ -1,0 +1,193 @@
+"""Students in the ledger: what a roster changes, extensions, groups, pseudonyms."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from autograder.errors import UsageError
+from autograder.ledger.models import Alias, Event, ExtensionRow, GroupMember, Student
+from autograder.messages import text
+from autograder.roster import Change, Known, Person, RosterExtension, changes
+
+_FROM_ROSTER = "roster"  # why an extension was given: only these are compared with a roster's
+
+
+class Author(NamedTuple):
+    """Who does something to the ledger, and when."""
+
+    who: str
+    at: datetime
+
+
+class StudentRow(NamedTuple):
+    """A student, as `grade roster list` shows one."""
+
+    id: str
+    name: str
+    email: str
+    section: str
+    pseudonym: str
+    left: bool
+
+
+def known_students(session: Session, zone: ZoneInfo) -> dict[str, Known]:
+    """Return the students by their numbers, as a roster would have them.
+
+    Args:
+        session: of the ledger.
+        zone: the course's: rosters give moments by its clock.
+    """
+    extended: dict[str, list[RosterExtension]] = {}
+    for row in session.scalars(select(ExtensionRow).where(ExtensionRow.why == _FROM_ROSTER).order_by(ExtensionRow.id)):
+        until = row.until.astimezone(zone).replace(tzinfo=None) if row.until else None
+        extended.setdefault(row.student_id, []).append(RosterExtension(row.assignment, row.days, until))
+    found = all_students(session)
+    return {student.id: Known(_person(student, extended.get(student.id, [])), student.left) for student in found}
+
+
+def all_students(session: Session) -> list[Student]:
+    """Return every student with the names that others know them by, in the order of the numbers."""
+    return list(session.scalars(select(Student).options(selectinload(Student.aliases)).order_by(Student.id)))
+
+
+def _person(student: Student, extensions: list[RosterExtension]) -> Person:
+    aliases = tuple((alias.source, alias.alias) for alias in student.aliases)
+    return Person(student.id, student.name, student.email, student.section, aliases, tuple(extensions))
+
+
+def apply(session: Session, people: Iterable[Person], author: Author, zone: ZoneInfo) -> list[Change]:
+    """Bring the ledger's students in step with a roster, and return what that changed.
+
+    Raises:
+        UsageError: two students would have one mail address, or another name that has to be theirs alone.
+    """
+    named = {person.id: person for person in people}
+    known = known_students(session, zone)
+    made = changes(known, named.values())
+    _refuse_shared_aliases(session, named)
+    for number in sorted(named):
+        _apply_one(session, named[number], known.get(number), author, zone)
+    for number in known.keys() - named.keys():
+        _student(session, number).left = True
+    if made:
+        counts: dict[str, int] = {}
+        for change in made:
+            counts[change.kind] = counts.get(change.kind, 0) + 1
+        session.add(Event(at=author.at, who=author.who, kind="roster", about=counts))
+    return made
+
+
+def _refuse_shared_aliases(session: Session, named: dict[str, Person]) -> None:
+    taken = {(alias.source, alias.alias): alias.student_id for alias in session.scalars(select(Alias))}
+    for number, person in sorted(named.items()):
+        for alias in person.aliases:
+            other = taken.setdefault(alias, number)
+            if other != number:
+                raise UsageError(text("roster.shared_alias", alias=": ".join(alias), one=other, other=number))
+
+
+def _apply_one(session: Session, person: Person, known: Known | None, author: Author, zone: ZoneInfo) -> None:
+    if known is None:
+        student = Student(id=person.id, name=person.name, pseudonym=_pseudonym(session))
+        session.add(student)
+        session.flush()
+    else:
+        student = _student(session, person.id)
+    student.name, student.left = person.name, False
+    student.email = person.email or student.email or ""
+    student.section = person.section or student.section or ""
+    before = known.person if known else None
+    for source, alias in person.aliases:
+        if before is None or (source, alias) not in before.aliases:
+            session.add(Alias(source=source, alias=alias, student_id=person.id))
+    for one in person.extensions:
+        if before is None or one not in before.extensions:
+            until = one.until.replace(tzinfo=zone) if one.until else None
+            extend(session, person.id, ExtensionRow(assignment=one.assignment, days=one.days, until=until), author)
+
+
+def _student(session: Session, number: str) -> Student:
+    student = session.get(Student, number)
+    if student is None:
+        raise UsageError(text("class.no_student", id=number), hint=text("class.no_student_hint"))
+    return student
+
+
+def require_student(session: Session, said: str) -> Student:
+    """Return the student of that number, alias or full name; a leading s as in s2026017 may be there or not.
+
+    Raises:
+        UsageError: nobody, or several.
+    """
+    for number in (said, said.removeprefix("s"), f"s{said}"):
+        if student := session.get(Student, number):
+            return student
+    named = select(Student).where((Student.name == said) | (Student.pseudonym == said))
+    known_as = select(Student).join(Alias).where(Alias.alias == said.lower())
+    found = {student.id: student for query in (named, known_as) for student in session.scalars(query)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise UsageError(text("class.several_students", said=said, ids=", ".join(sorted(found))))
+    raise UsageError(text("class.no_student", id=said), hint=text("class.no_student_hint"))
+
+
+def extend(session: Session, number: str, extension: ExtensionRow, author: Author) -> None:
+    """Give a student more time."""
+    extension.student_id = number
+    extension.why = extension.why or _FROM_ROSTER
+    extension.who, extension.at = author
+    session.add(extension)
+
+
+def group(session: Session, assignment: str, name: str, numbers: Iterable[str], author: Author) -> None:
+    """Have students hand in together; each is in one group of an assignment."""
+    members = [_student(session, number).id for number in numbers]
+    for number in members:
+        session.merge(GroupMember(assignment=assignment, student_id=number, name=name))
+    about = {"assignment": assignment, "name": name, "students": members}
+    session.add(Event(at=author.at, who=author.who, kind="group", about=about))
+
+
+def group_of(session: Session, assignment: str, number: str) -> list[str]:
+    """Return the numbers of all who hand in with a student, the student included."""
+    own = session.get(GroupMember, (assignment, number))
+    if own is None:
+        return [number]
+    same = select(GroupMember.student_id).where(GroupMember.assignment == assignment, GroupMember.name == own.name)
+    return sorted(session.scalars(same))
+
+
+def now() -> datetime:
+    """Return this moment."""
+    return datetime.now(UTC)
+
+
+# --- pseudonyms -------------------------------------------------------------------------------------------------------
+
+_COLOURS = (
+    "amber", "azure", "beige", "black", "blue", "bronze", "brown", "coral", "crimson", "cyan", "gold", "green", "grey",
+    "indigo", "ivory", "jade", "lilac", "lime", "maroon", "mint", "ochre", "olive", "orange", "pearl", "pink", "plum",
+    "purple", "red", "rose", "ruby", "rust", "sand", "silver", "teal", "umber", "violet", "white", "yellow",
+)  # fmt: skip
+_ANIMALS = (
+    "badger", "bear", "beaver", "bison", "cat", "crane", "crow", "deer", "dolphin", "dove", "duck", "eagle", "falcon",
+    "finch", "fox", "frog", "goat", "goose", "hare", "hawk", "heron", "horse", "ibis", "koala", "lark", "lemur", "lion",
+    "lynx", "magpie", "mole", "moose", "otter", "owl", "panda", "parrot", "pelican", "puffin", "raven", "robin", "seal",
+    "sheep", "sparrow", "squirrel", "stork", "swan", "tiger", "trout", "turtle", "whale", "wolf", "wren", "zebra",
+)  # fmt: skip
+
+
+def _pseudonym(session: Session) -> str:
+    """Return a name that nobody has. By chance and not by the number: who knows one must not find out the other."""
+    while True:
+        name = f"{secrets.choice(_COLOURS)}-{secrets.choice(_ANIMALS)}-{secrets.randbelow(90) + 10}"
+        if session.scalar(select(Student.id).where(Student.pseudonym == name)) is None:
+            return name

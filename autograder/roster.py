@@ -1,0 +1,332 @@
+"""The roster: who takes the course, read from what a registrar's office or an LMS exports.
+
+CSV in any usual encoding and with any usual separator, or XLSX; headers in English or Chinese. Canvas's gradebook
+export and Moodle's offline grading worksheet are rosters too, and bring the numbers by which those systems know a
+student:
+
+- Canvas: `Student` (last name, first name), `ID` (Canvas's own), `SIS User ID` (the university's), `SIS Login ID`,
+  `Section`:
+  https://nemogb-dev.github.io/nemogb-r/articles/detailed-canvas-export-info.html
+- Moodle: `Identifier` ("Participant 4711"), `Full name`, `ID number`, `Email address`, as Moodle's own plugin
+  mod/assign/feedback/offline writes them. The site has to show ID numbers (“Show user identity”).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from autograder.errors import UsageError
+from autograder.messages import text
+
+ENCODINGS = ("utf-8-sig", "gb18030")  # every GBK and GB2312 file is GB18030
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_MOST_BYTES = 20 << 20
+_MOST_ROWS = 100_000
+
+# Headers, without spaces and in small letters; the first that a file has is taken.
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "studentid", "studentnumber", "idnumber", "sisuserid", "sid", "学号", "学生学号", "学籍号"),
+    "name": ("name", "fullname", "student", "studentname", "姓名", "学生姓名", "名字"),
+    "first_name": ("firstname", "givenname", "名"),
+    "last_name": ("lastname", "surname", "familyname", "姓"),
+    "email": ("email", "emailaddress", "e-mail", "mail", "邮箱", "电子邮箱", "邮件", "电子邮件"),
+    "section": ("section", "class", "group", "班级", "教学班", "行政班", "班"),
+    "extension": ("extension", "延期", "延长"),
+    "canvas": ("canvasid",),
+    "login": ("sisloginid", "login", "username", "用户名"),
+    "moodle": ("identifier",),
+}
+_CANVAS_MARKS = {"sisuserid", "sisloginid"}
+_MOODLE_PARTICIPANT = re.compile(r"^\D*(\d+)$")  # "Participant 12345", in the site's language
+# Rows that Canvas puts among the students: the possible points, and the student that only teachers see.
+_CANVAS_NOT_STUDENTS = re.compile(r"^(points possible|student, test|test student)", re.IGNORECASE)
+
+
+class RosterExtension(NamedTuple):
+    """More time, as the roster gives it: days, or until when; for one assignment, or for all."""
+
+    assignment: str | None
+    days: int = 0
+    until: datetime | None = None
+    """By the course's clock, without a zone."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One row of a roster."""
+
+    id: str
+    name: str
+    email: str = ""
+    section: str = ""
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Names that others know the student by: (source, name)."""
+    extensions: tuple[RosterExtension, ...] = ()
+    line: int = field(default=0, compare=False)
+
+
+class Change(NamedTuple):
+    """One thing that a roster would change."""
+
+    kind: str
+    """added, changed, left, back, alias."""
+    id: str
+    name: str
+    before: str = ""
+    after: str = ""
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> tuple[Person, ...]:
+    """Read a roster.
+
+    Raises:
+        UsageError: it can't be read, lacks a column, or a row is wrong; the message names the line.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(text("roster.too_large", file=path))
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(text("roster.unreadable", file=path, problem=error.strerror or error)) from None
+    rows = _xlsx_rows(path, content) if content.startswith(b"PK\x03\x04") else _csv_rows(path, content)
+    return people(rows, path)
+
+
+def people(rows: Sequence[Sequence[str]], path: Path) -> tuple[Person, ...]:
+    """Return the students in a table whose first row that names a student number is its header.
+
+    Args:
+        rows: cells as text.
+        path: for messages.
+    """
+    header, columns = _header(rows, path)
+    found: dict[str, Person] = {}
+    problems: list[str] = []
+    for line, cells in enumerate(rows[header + 1 :], start=header + 2):
+        values = {name: cells[at].strip() for name, at in columns.items() if at < len(cells)}
+        if not any(values.values()) or _CANVAS_NOT_STUDENTS.match(values.get("name", "")):
+            continue
+        try:
+            person = _person(values, line)
+        except ValueError as error:
+            problem = str(error)
+        else:
+            first = found.setdefault(person.id, person)
+            problem = "" if first is person else text("roster.twice", id=person.id, line=first.line)
+        if problem:
+            problems.append(text("roster.line", line=line, problem=problem))
+    if problems:
+        raise UsageError(text("roster.wrong", file=path, count=len(problems)), hint="\n".join(problems[:_SHOWN]))
+    if not found:
+        raise UsageError(text("roster.empty", file=path))
+    return tuple(found.values())
+
+
+def _header(rows: Sequence[Sequence[str]], path: Path) -> tuple[int, dict[str, int]]:
+    """Return which row names the columns, and where each known one is."""
+    for number, row in enumerate(rows):
+        columns = _columns(row)
+        if "id" in columns:
+            if not {"name", "last_name"} & columns.keys():
+                line = number + 1
+                raise UsageError(text("roster.no_name", file=path, line=line), hint=text("roster.no_header_hint"))
+            return number, columns
+    raise UsageError(text("roster.no_header", file=path), hint=text("roster.no_header_hint"))
+
+
+_SHOWN = 20  # problems; whoever has more has the wrong file
+
+
+def _columns(header: Sequence[str]) -> dict[str, int]:
+    """Return where each known column is."""
+    plain = [re.sub(r"[\s_]", "", cell).lower() for cell in header]
+    columns = {
+        name: plain.index(known) for name, names in _COLUMNS.items() if (known := _first(names, plain)) is not None
+    }
+    if _CANVAS_MARKS & set(plain) and "id" in plain:  # there `ID` is Canvas's own number
+        columns["canvas"] = plain.index("id")
+        columns["id"] = plain.index("sisuserid" if "sisuserid" in plain else "sisloginid")
+    return columns
+
+
+def _first(names: Iterable[str], there: Sequence[str]) -> str | None:
+    return next((name for name in names if name in there), None)
+
+
+def _person(values: Mapping[str, str], line: int) -> Person:
+    number = _plain_number(values.get("id", ""))
+    if not number:
+        raise ValueError(text("roster.no_id"))
+    if len(number) > _MOST_ID or not number.isprintable() or re.search(r"[\s/\\,;]", number):
+        raise ValueError(text("roster.bad_id", id=number))
+    email = values.get("email", "")
+    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise ValueError(text("roster.bad_email", email=email))
+    name = _turned(values.get("name", "")) or _joined(values.get("last_name", ""), values.get("first_name", ""))
+    if not name:
+        raise ValueError(text("roster.nameless", id=number))
+    return Person(
+        id=number,
+        name=" ".join(name.split()),
+        email=email,
+        section=values.get("section", ""),
+        aliases=tuple(_aliases(values, email)),
+        extensions=extensions_in(values.get("extension", "")),
+        line=line,
+    )
+
+
+_MOST_ID = 64  # characters, the ledger's column
+
+
+def _plain_number(said: str) -> str:
+    """Undo what spreadsheets do to numbers: 2026017.0, and the quote that keeps leading zeros."""
+    said = said.lstrip("'").strip()
+    return said[:-2] if re.fullmatch(r"\d+\.0", said) else said
+
+
+def _turned(name: str) -> str:
+    last, comma, first = name.partition(",")
+    return f"{first.strip()} {last.strip()}" if comma and first.strip() else name
+
+
+def _joined(last: str, first: str) -> str:
+    chinese = re.fullmatch(r"[\u4e00-\u9fff]+", last + first)
+    return last + first if chinese else f"{first} {last}".strip()
+
+
+def _aliases(values: Mapping[str, str], email: str) -> Iterable[tuple[str, str]]:
+    if email:
+        yield "email", email.lower()
+    if canvas := _plain_number(values.get("canvas", "")):
+        yield "canvas", canvas
+    if login := values.get("login"):
+        yield "login", login
+    if participant := _MOODLE_PARTICIPANT.match(values.get("moodle", "")):
+        yield "moodle", participant.group(1)
+
+
+def extensions_in(said: str) -> tuple[RosterExtension, ...]:
+    """Read what stands in a roster's column of extensions: `3`, `hw2=2; hw3=2027-01-12 23:59`, several by semicolons.
+
+    Raises:
+        ValueError: it can't be understood, in words.
+    """
+    return tuple(_extension(part.strip()) for part in re.split(r"[;；]", said) if part.strip())
+
+
+def _extension(said: str) -> RosterExtension:
+    assignment, _, value = said.rpartition("=")
+    value = value.strip()
+    days = re.fullmatch(r"\+?(\d{1,3})(\.0)?\s*(d|days?|天)?", value)
+    if days:
+        return RosterExtension(assignment.strip() or None, days=int(days.group(1)))
+    try:
+        until = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(text("roster.bad_extension", said=said)) from None
+    if ":" not in value:  # a date by itself is the whole of that day
+        until = until.replace(hour=23, minute=59, second=59)
+    return RosterExtension(assignment.strip() or None, until=until)
+
+
+def _csv_rows(path: Path, content: bytes) -> list[list[str]]:
+    said = _decoded(path, content)
+    header = next((line for line in said.splitlines() if line.strip()), "")
+    separator = max(",;\t", key=header.count)
+    try:
+        return list(itertools.islice(csv.reader(io.StringIO(said), delimiter=separator), _MOST_ROWS))
+    except csv.Error as error:
+        raise UsageError(text("roster.unreadable", file=path, problem=error)) from None
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    encodings = ("utf-16",) if content.startswith(_UTF16_MARKS) else ENCODINGS
+    for encoding in encodings:
+        try:
+            said = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in said:
+            return said
+    raise UsageError(text("roster.not_text", file=path), hint=text("roster.not_text_hint"))
+
+
+def _xlsx_rows(path: Path, content: bytes) -> list[list[str]]:
+    """Return the first sheet's cells as text."""
+    try:
+        import openpyxl
+    except ImportError:
+        raise UsageError(text("class.missing", package="openpyxl"), hint=text("class.missing_hint")) from None
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        rows = book.worksheets[0].iter_rows(values_only=True, max_row=_MOST_ROWS)
+        return [["" if cell is None else str(cell) for cell in row] for row in rows]
+    # Broad: a damaged workbook raises whatever its parser stumbles on.
+    except Exception as error:  # noqa: BLE001
+        raise UsageError(text("roster.unreadable", file=path, problem=error)) from None
+
+
+# --- what it would change ---------------------------------------------------------------------------------------------
+
+
+class Known(NamedTuple):
+    """A student as the ledger knows one."""
+
+    person: Person
+    left: bool = False
+
+
+def changes(known: Mapping[str, Known], new: Iterable[Person]) -> list[Change]:
+    """Return what a roster would change, in the order of the student numbers. Nobody is removed: who left is marked."""
+    found: list[Change] = []
+    named = {person.id: person for person in new}
+    for number in sorted(known.keys() | named.keys()):
+        before, after = known.get(number), named.get(number)
+        if after is None:
+            if before is not None and not before.left:
+                found.append(Change("left", number, before.person.name))
+        elif before is None:
+            found.append(Change("added", number, after.name, after=_facts(after)))
+        else:
+            if before.left:
+                found.append(Change("back", number, after.name))
+            found += _differences(before.person, after)
+    return found
+
+
+def _differences(before: Person, after: Person) -> Iterable[Change]:
+    # What a roster does not tell (Canvas's export has no mail address) is not taken away.
+    told = {name: getattr(after, name) for name in ("name", "email", "section") if getattr(after, name)}
+    for name, value in told.items():
+        if getattr(before, name) != value:
+            yield Change("changed", before.id, after.name, getattr(before, name), value)
+    for source, alias in after.aliases:
+        if (source, alias) not in before.aliases:
+            yield Change("alias", before.id, after.name, after=f"{source}: {alias}")
+    for extension in after.extensions:
+        if extension not in before.extensions:
+            yield Change("extension", before.id, after.name, after=described(extension))
+
+
+def _facts(person: Person) -> str:
+    return " · ".join(part for part in (person.email, person.section, *map(described, person.extensions)) if part)
+
+
+def described(extension: RosterExtension) -> str:
+    """Return an extension in words."""
+    which = extension.assignment or text("roster.every_assignment")
+    if extension.until is not None:
+        return text("roster.until", assignment=which, until=f"{extension.until:%Y-%m-%d %H:%M}")
+    return text("roster.days", assignment=which, days=extension.days)

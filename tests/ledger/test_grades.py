@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from autograder.late_policy import LatePolicy
+from autograder.ledger.grades import Rules, grades
+from autograder.ledger.models import ExtensionRow, HandedInBy, Override, Recognition, Student
+from autograder.ledger.records import record
+from autograder.results import Status
+from tests.ledger.conftest import NOW, submission
+from tests.ledger.test_records import CIRCUMSTANCES
+from tests.test_results import make_check, make_report
+
+LI, ZHANG = "2026001", "2026017"
+RULES = Rules("hw1", NOW, 20.0, LatePolicy(per_day=0.1))
+
+
+@pytest.fixture
+def course(ledger):
+    """Two students; 张三 has handed in twice, the second time a day late, with 12 and 16 of 20 points."""
+    with ledger.writing() as session:
+        session.add_all([Student(id=LI, name="李华", pseudonym="a"), Student(id=ZHANG, name="张三", pseudonym="b")])
+        session.flush()
+        session.add(submission(ZHANG))
+        session.add(submission(ZHANG, sha256="cd" * 32, origin="folder:b", received=NOW + timedelta(hours=3)))
+    attempt(ledger, 1, 6.0, 6.0)
+    attempt(ledger, 2, 6.0, 10.0)
+    return ledger
+
+
+def attempt(ledger, submission_id, *scores, status=Status.PARTIAL):
+    checks = [make_check(id=f"test_x::test_{number}", score=score) for number, score in enumerate(scores)]
+    with ledger.writing() as session:
+        record(session, submission_id, make_report(*checks, score=sum(scores), status=status), CIRCUMSTANCES)
+
+
+def decide(ledger, check, points, student=ZHANG):
+    with ledger.writing() as session:
+        session.add(
+            Override(assignment="hw1", student_id=student, check_id=check, points=points, why="why", who="me", at=NOW)
+        )
+
+
+def of(ledger, student, rules=RULES):
+    with ledger.reading() as session:
+        found = grades(session, [rules])[rules.assignment]
+        (grade,) = [one for one in found if one.student.id == student]
+        return grade.submission and grade.submission.id, grade.score, grade.final
+
+
+def with_policy(**policy):
+    return RULES._replace(policy=LatePolicy(per_day=0.1, **policy))
+
+
+def test_the_last_one_counts_less_what_lateness_costs(course):
+    assert of(course, ZHANG) == (2, 16.0, pytest.approx(14.4))
+
+
+def test_the_policy_chooses_the_submission(course):
+    assert of(course, ZHANG, with_policy(counts="first")) == (1, 12.0, 12.0)
+    assert of(course, ZHANG, with_policy(counts="best")) == (2, 16.0, pytest.approx(14.4))
+    assert of(course, ZHANG, with_policy(hard_stop_days=0)) == (1, 12.0, 12.0)
+
+
+def test_who_handed_in_nothing_has_no_grade(course):
+    assert of(course, LI) == (None, None, None)
+
+
+def test_an_extension_takes_the_penalty_away(course):
+    with course.writing() as session:
+        session.add(ExtensionRow(student_id=ZHANG, assignment="hw1", days=1, who="me", at=NOW))
+    assert of(course, ZHANG) == (2, 16.0, 16.0)
+
+
+def test_a_decision_about_a_check_survives_every_regrade(course):
+    decide(course, "test_x::test_0", 10.0)
+    assert of(course, ZHANG) == (2, 20.0, pytest.approx(18.0))
+    attempt(course, 2, 1.0, 10.0)
+    assert of(course, ZHANG) == (2, 20.0, pytest.approx(18.0))
+    attempt(course, 2, 1.0, 3.0)
+    assert of(course, ZHANG) == (2, 13.0, pytest.approx(11.7))
+
+
+def test_a_later_decision_takes_the_place_of_an_earlier_one_and_can_be_taken_back(course):
+    decide(course, "test_x::test_0", 10.0)
+    decide(course, "test_x::test_0", 8.0)
+    assert of(course, ZHANG)[1] == 18.0
+    decide(course, "test_x::test_0", None)
+    assert of(course, ZHANG)[1] == 16.0
+
+
+def test_a_decision_about_the_whole_assignment_is_final(course):
+    decide(course, None, 19.0)
+    assert of(course, ZHANG) == (2, 16.0, 19.0)
+    decide(course, None, 5.0, student=LI)
+    assert of(course, LI) == (None, None, 5.0)
+
+
+def test_our_own_fault_leaves_the_grade_that_was_there(course):
+    attempt(course, 2, 0.0, 0.0, status=Status.INTERNAL)
+    assert of(course, ZHANG)[1] == 16.0
+
+
+def test_a_submission_counts_for_all_who_handed_it_in_and_moves_when_reassigned(course):
+    def recognise(submission_id, *students):
+        with course.writing() as session:
+            session.add(
+                Recognition(
+                    submission_id=submission_id,
+                    how="hand",
+                    who="me",
+                    at=NOW,
+                    students=[HandedInBy(student_id=one) for one in students],
+                )
+            )
+
+    recognise(2, LI, ZHANG)
+    assert [of(course, one)[0] for one in (LI, ZHANG)] == [2, 2]
+    recognise(2, LI)
+    assert [of(course, one)[0] for one in (LI, ZHANG)] == [2, 1]
+    recognise(2)
+    assert [of(course, one)[0] for one in (LI, ZHANG)] == [None, 1]
