@@ -50,7 +50,6 @@ from autograder.results import Status
 if TYPE_CHECKING:
     from autograder.box.init import Room
 
-_generations = itertools.count(1)
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
@@ -150,7 +149,9 @@ class BoxClient:
     """
 
     def __init__(self, spec: BoxSpec) -> None:
-        self.generation = next(_generations)
+        # SECURITY: not counted: the worker is told it, and what is counted tells the first box, which is the public
+        # checks', from those of the hidden ones.
+        self.generation = secrets.randbits(63)
         self._spec = spec
         self._ids = itertools.count(1)
         self._cause: Cause | None = None
@@ -389,11 +390,10 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
-        if evidence.disk_exceeded:
-            full = full_files(self._running.room(), self._spec.limits)
-            return self._kill(full or Cause(Status.OUTPUT, "depth"))
-        cause = _cause_of_exit(status)
-        if cause.detail in _NO_ROOM and (full := full_files(self._running.room(), self._spec.limits)):
+        cause = Cause(Status.OUTPUT, "depth") if evidence.disk_exceeded else _cause_of_exit(status)
+        if (evidence.disk_exceeded or cause.detail in _NO_ROOM) and (
+            full := full_files(self._running.room(), self._spec.limits)
+        ):
             return self._kill(full)
         if cause.kind == "cpu":
             cause = cause._replace(detail=str(self._spec.limits.cpu_s))

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
 from autograder.box.linux import mounts, refusals
+from autograder.box.linux.syscalls import call
 
 # Messages on the status socket, by their first byte; the zygote's and those of the setup are in `seal`.
 EXITED = b"x"  # how the worker ended, then what was used
@@ -36,6 +37,7 @@ _SIZES = struct.Struct("<qq")
 
 _MOST_ANSWERED = 20_000  # refused calls; what makes more of them is no training
 _MESSAGE_BYTES = 16
+_TAKEN = b"t"
 
 
 class Room(NamedTuple):
@@ -122,12 +124,19 @@ class Init:
         os._exit(0)  # the judge has let go of the box
 
     def _take_listener(self) -> None:
-        _, descriptors, _, _ = socket.recv_fds(self._handover, 1, 1)
+        """Take the listener out of the worker, which waits: under its filter it can send no descriptors itself."""
+        number = self._handover.recv(NUMBER.size)
         self._poll.unregister(self._handover)
+        # Without a number the worker has ended before, or has no listener. Where it can't be taken (Yama's strictest
+        # settings) nobody has it once the worker has let go, and the kernel answers by itself.
+        with contextlib.suppress(OSError):
+            if number:
+                pidfd = os.pidfd_open(self._worker)
+                self._listener = call("pidfd_getfd", pidfd, *NUMBER.unpack(number), 0)
+                os.close(pidfd)
+                self._poll.register(self._listener, select.POLLIN)
+            self._handover.send(_TAKEN)
         self._handover.close()
-        if descriptors:  # none: the worker has ended before, or this kernel has no listeners
-            self._listener = descriptors[0]
-            self._poll.register(self._listener, select.POLLIN)
 
     def _refuse(self) -> None:
         refusal = refusals.take(self._listener)
@@ -148,10 +157,14 @@ class Init:
 
 
 def hand_over(listener: int, handover: int) -> None:
-    """Send the filter's listener to init (in the worker), and close it here."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=handover) as ours:
-        socket.send_fds(ours, [b"l"], [listener])
+    """Have init take the filter's listener (in the worker), and close it here.
+
+    SECURITY: to be closed before the first byte of the student's is read; who has it can let calls through.
+    """
+    os.write(handover, NUMBER.pack(listener))
+    os.read(handover, 1)
     os.close(listener)
+    os.close(handover)
 
 
 def used() -> Room:

@@ -177,7 +177,10 @@ def _restricted() -> Missing | None:
         attempt.done()
 
     user = restricted.own_user()
-    folder = scratch.make_folder()
+    try:
+        folder = scratch.make_folder()
+    except OSError as error:
+        return Missing("restricted", str(error))
     try:
         request = seal.SealRequest(
             threads=1, memory_bytes=1 << 30, cpu_s=60, file_bytes=1 << 20, disk_bytes=1 << 20, files=64,
@@ -202,6 +205,7 @@ def no_own_user() -> Missing | None:
         for path in (*folders, *files, tempfile.gettempdir()):
             if not os.access(path, os.R_OK):
                 raise PermissionError(path)
+        attempt.done()
 
     folders = needed_folders([Path(__file__).resolve().parents[1]])
     found = map(importlib.util.find_spec, ("numpy", "msgspec", "torch", "tensorflow"))

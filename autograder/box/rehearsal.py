@@ -20,7 +20,7 @@ import numpy as np
 
 from autograder.box.channel import Channel
 from autograder.box.importing import MODULE_NAME
-from autograder.box.protocol import ArrayNode, Call, Load, Path, Reply, Request, decode_reply
+from autograder.box.protocol import MAX_PAYLOAD_BYTES, ArrayNode, Call, Load, Path, Reply, Request, decode_reply
 from autograder.box.worker import Worker
 
 _MAIN = "rehearsal.py"

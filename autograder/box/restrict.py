@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.box import seal, zygote
+from autograder.box import init, seal, zygote
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.policy import Profile, for_zygote
 from autograder.box.linux.python import needed_folders

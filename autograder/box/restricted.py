@@ -18,8 +18,9 @@ import psutil
 
 from autograder.box import plain, sealed
 from autograder.box.backends import RESTRICTED, Evidence
+from autograder.box.init import Room
 from autograder.box.linux import cgroup, namespaces
-from autograder.box.scratch import DATASETS, Room, make_scratch, put_datasets, room_of, unnamed_bytes
+from autograder.box.scratch import DATASETS, make_scratch, put_datasets, room_of, unnamed_bytes
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygotes import Key, ZygoteProcess, zygote_for
 

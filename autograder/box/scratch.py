@@ -9,7 +9,6 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from autograder.box.init import Room
 from autograder.box.linux.mounts import FOLDERS

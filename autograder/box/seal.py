@@ -223,6 +223,7 @@ def isolate(request: SealRequest, datasets: Sequence[int] = ()) -> None:
         mounts.mount_datasets(dict(zip(mounted.files_of(request.datasets), datasets, strict=True)))
     if Layer.PROC not in without:
         mounts.mount_proc(read_only=True)
+        mounts.cover_proc()
     if Layer.USER not in without:
         # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
         # within its reach.
@@ -288,11 +289,15 @@ def limit(request: SealRequest, prepared: Prepared, handover: int | None = None)
 
 def filter_calls(profile: Profile, prepared: Prepared, handover: int | None) -> None:
     """Put on the system call filter; where the kernel can, one whose refusals init is told of."""
+    listener = None
     if handover is not None:
+        told = prepared.filters[replace(profile, told=True)]
         with contextlib.suppress(OSError):  # no listener to be had here: the same is refused, and nobody is told
-            init.hand_over(seccomp.apply(prepared.filters[replace(profile, told=True)], listen=True), handover)
-            return
-    seccomp.apply(prepared.filters[profile])
+            listener = seccomp.apply(told, listen=True)
+    if handover is None or listener is None:
+        seccomp.apply(prepared.filters[profile])
+    else:
+        init.hand_over(listener, handover)
 
 
 def thread_count() -> int:

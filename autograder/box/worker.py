@@ -323,7 +323,7 @@ def _limit_self(request: Load) -> None:
         import resource
     except ImportError:
         return
-    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CORE, 1)  # not 0: at one byte the kernel starts no program that collects crashes either
     _lower(resource.RLIMIT_FSIZE, request.file_bytes)
     # The hard limit a second later: at the hard limit the kernel sends SIGKILL, which tells nothing.
     _lower(resource.RLIMIT_CPU, request.cpu_s, beyond=1)

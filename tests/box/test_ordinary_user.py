@@ -15,7 +15,15 @@ from tests.box.conftest import sealed_only
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-FILES = ("linux/test_layers.py", "test_conformance.py", "test_sealed.py", "test_attacks.py", "test_forbidden.py")
+FILES = (
+    "linux/test_layers.py",
+    "test_conformance.py",
+    "test_sealed.py",
+    "test_mounted.py",
+    "test_ordinary_code.py",
+    "test_attacks.py",
+    "test_forbidden.py",
+)
 SLOW_S = 280
 
 pytestmark = [

@@ -64,7 +64,17 @@ def unused_id() -> int:
 
 def unused_ids() -> set[int]:
     """Return numbers that are no users of this machine."""
-    return set(_FREE_IDS) - {entry.pw_uid for entry in pwd.getpwall()}
+    return {number for number in _FREE_IDS if not _is_used(number)}
+
+
+def _is_used(number: int) -> bool:
+    # SECURITY: asked one by one: the list of all users would stay in the memory of the process that boxes are forked
+    # from. And where users are kept by a directory service, it takes a minute.
+    try:
+        pwd.getpwuid(number)
+    except KeyError:
+        return False
+    return True
 
 
 def become(user: int) -> None:

@@ -4,8 +4,8 @@ The filter answers a call with USER_NOTIF instead of an errno; whoever holds the
 notification and answers with the same errno, so that for the caller nothing is different but a few microseconds. Why:
 that a call was refused is the kernel's word then, and evidence, while an exception that says so is the box's, a claim.
 
-SECURITY: the listener can also let a call through. It is init's alone: sent there by the worker before the first byte
-of the student's is read, closed in the worker, and init can be neither traced nor read.
+SECURITY: the listener can also let a call through. It is init's alone: taken from the worker before the first byte of
+the student's is read, and closed there; and init can be neither traced nor read.
 """
 
 from __future__ import annotations

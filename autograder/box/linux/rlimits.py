@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 _STACK_BYTES = (8 << 20, 64 << 20)  # the usual; a student may raise it for a deep recursion
 _OPEN_FILES = 256
+# One byte, and not none: where the system gives core dumps to a program (apport, systemd), only this keeps the kernel
+# from starting it, as root, for each crash.
+_NO_CORE = 1
+_SIGNALS_WAITING = 1024  # and timers; all boxes together have what one user of the machine may have
 MOST_THREADS = 256  # tensorflow starts a few for each core, several times over
 _ADDRESS_SPACE_FACTOR = 8  # tensorflow reserves far more than it uses; a backstop for what DATA does not count
 _KB = 1024
@@ -48,7 +52,8 @@ def apply(budget: Budget) -> None:
     """
     mapped = usage()
     address_space = mapped.total_bytes + _ADDRESS_SPACE_FACTOR * budget.memory_bytes
-    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CORE, _NO_CORE)
+    _lower(resource.RLIMIT_SIGPENDING, _SIGNALS_WAITING)
     _lower(resource.RLIMIT_MEMLOCK, 1 << 16)
     _lower(resource.RLIMIT_MSGQUEUE, 0)
     _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
