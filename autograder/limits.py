@@ -25,9 +25,7 @@ class Limits(BaseModel):
     # A flood ends the call only here: an honest `print` at every step of a long training is a few MB.
     output_mb: int = Field(256, ge=1, description="what one check may print, in MiB")
     file_mb: int = Field(1024, ge=1, description="the largest file that may be written, in MiB")
-    disk_mb: int = Field(
-        1024, ge=1, description="all files of a sealed box together, in MiB; they count as memory, too"
-    )
+    disk_mb: int = Field(0, ge=0, description="all files of a sealed box together, in MiB; 0: as much as one, file_mb")
     # Each takes about 1 KB of the kernel's memory.
     files: int = Field(8192, ge=64, le=1_000_000, description="files and folders of a sealed box together")
     answer_mb: int = Field(1024, ge=1, le=1024, description="the arrays that one call returns, together, in MiB")
@@ -39,6 +37,11 @@ class Limits(BaseModel):
     def cpu_s(self) -> int:
         """CPU seconds of one box; where nobody says otherwise, all threads busy for the whole attempt."""
         return self.box_cpu_s or int(self.attempt_s * self.threads) + 1
+
+    @property
+    def room_mb(self) -> int:
+        """What all files of a box may take together."""
+        return self.disk_mb or self.file_mb
 
 
 class Needs(BaseModel):

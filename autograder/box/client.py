@@ -413,8 +413,8 @@ def full_files(room: Room | None, limits: Limits) -> Cause | None:
         return None
     if room.files >= limits.files:
         return Cause(Status.OUTPUT, "files", str(limits.files), str(room.files))
-    if room.disk_bytes >= limits.disk_mb * MB * _FULL:
-        return Cause(Status.OUTPUT, "disk", str(limits.disk_mb), megabytes(room.disk_bytes))
+    if room.disk_bytes >= limits.room_mb * MB * _FULL:
+        return Cause(Status.OUTPUT, "disk", str(limits.room_mb), megabytes(room.disk_bytes))
     return None
 
 

@@ -105,4 +105,4 @@ def _of_files(errnos: list[int], room: Room | None, limits: Limits) -> Cause | N
         return Cause(Status.OUTPUT, "file", str(limits.file_mb))
     if room is None:  # the machine's own disk, which nothing bounds
         return None
-    return Cause(Status.OUTPUT, "write", str(limits.disk_mb), megabytes(room.disk_bytes))
+    return Cause(Status.OUTPUT, "write", str(limits.room_mb), megabytes(room.disk_bytes))
