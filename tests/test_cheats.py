@@ -33,7 +33,7 @@ from autograder.report.terminal import print_report
 from autograder.results import Report, Status
 from autograder.submission import Submission, find
 from tests.box.conftest import Driven, sealed_only
-from tests.tiny_course import COURSE, attempt, check_of, make_course, write
+from tests.tiny_course import COURSE, SOLUTION, attempt, check_of, make_course, write
 
 FOLDER = Path(__file__).with_name("cheats")
 CHECKS = ("test_add", "test_slope", "test_add_negative", "test_slope_negative")
@@ -257,4 +257,19 @@ def test_security_odd_names_of_files_reach_no_terminal(course: Path, tmp_path: P
     assert not [name for name, content in submission.files.items() if COURSE.encode() in content or name[:4] == "all/"]
     report = handed_in(course, submission.files)
     assert report.score == 0
+    assert not ACTED_ON & set(shown(report))
+
+
+def test_security_what_a_notebook_has_printed_is_not_run_or_shown(course: Path, tmp_path: Path) -> None:
+    """Ten megabytes of outputs, saved in it by whoever ran it; some are code, and for a terminal."""
+    printed = {"output_type": "stream", "name": "stdout", "text": ["\x1b[2J40/40\n" + "x" * 10_000_000]}
+    page = {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<script>alert(1)</script>"}}
+    cell = {"cell_type": "code", "metadata": {}, "execution_count": 1}
+    cells = [cell | {"source": SOLUTION, "outputs": [printed, page]}, cell | {"source": "print(1)", "outputs": []}]
+    document = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    write(tmp_path / "sums.ipynb", json.dumps(document))
+    assignment = load_course(course).assignment("hw1")
+    options = AttemptOptions(hidden=True, isolation="namespaces", device="cpu")
+    report = run_attempt(assignment, find(assignment, tmp_path / "sums.ipynb", tmp_path), options)
+    assert report.score == 40
     assert not ACTED_ON & set(shown(report))

@@ -55,7 +55,7 @@ FAMILIES = {
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
 CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken", "call",
-          "disk", "files", "file", "answer", "write", "memory_error", "depth"}  # fmt: skip
+          "disk", "files", "file", "answer", "write", "memory_error", "depth", "gpu_memory"}  # fmt: skip
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

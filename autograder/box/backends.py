@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
+import psutil
+
 from autograder.box import plain
 from autograder.box.channel import Channel
 
@@ -88,6 +90,10 @@ class Started(Protocol):
         """Return what its files take now, or took at its end; None where nothing bounds that."""
         ...
 
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in it."""
+        ...
+
     def dataset_folder(self, name: str) -> str:
         """Return where the worker finds the files of a dataset that is mounted."""
         ...
@@ -104,7 +110,8 @@ def start(spec: BoxSpec) -> Started:
         OSError: this system can't make one of that isolation.
     """
     if spec.isolation == PROCESS:
-        running = plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu")
+        cpu_only, gpus = spec.device == "cpu", spec.grant.visible
+        running = plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=cpu_only, gpus=gpus)
         return _PlainBox(running, spec.datasets)
     if sys.platform != "linux" or spec.isolation not in ISOLATIONS:
         raise OSError(f"no isolation called {spec.isolation}")
@@ -145,6 +152,9 @@ class _PlainBox:
 
     def room(self) -> None:
         return None
+
+    def members(self) -> list[psutil.Process]:
+        return plain.process_tree(self._running.process.pid)
 
     def dataset_folder(self, name: str) -> str:
         return str(self._datasets[name])  # this backend hides no files

@@ -23,7 +23,9 @@ import numpy as np
 from autograder.box import backends
 from autograder.box.advice import Note
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
+from autograder.box.grant import NO_GPU, GpuWatch, Grant
 from autograder.box.interpreter import Interpreter, ours
+from autograder.box.nvml import nvml
 from autograder.box.output import OutputDrain, shown
 from autograder.box.protocol import (
     BROKEN,
@@ -72,6 +74,7 @@ class BoxSpec:
     notebook: bool = False
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
+    grant: Grant = NO_GPU
     datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
 
 
@@ -172,6 +175,8 @@ class BoxClient:
         self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
         if limits.processes or spec.isolation == backends.PROCESS:  # elsewhere there is one process, and its rlimit
             self._memory.limit_cpu(limits.cpu_s, self._kill_for_cpu)
+        self._meter = nvml() if spec.grant.gpus else None
+        self._gpu = self._meter and GpuWatch(spec.grant, self._meter, self._running.members, self._kill_for_gpu_memory)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -276,9 +281,16 @@ class BoxClient:
             output_mb=round(self._output.most_bytes / MB, 1),
         )
 
+    def gpu_bytes(self) -> int:
+        """Return the memory of its GPUs that its processes have, by what the driver says; 0 where it can't be told."""
+        pids = [member.pid for member in self._running.members()]
+        return self._meter.used_bytes(self._spec.grant.gpus, pids) if self._meter else 0
+
     def close(self) -> None:
         """End the box and everything in it. Safe to call twice."""
         self._memory.stop()
+        if self._gpu:
+            self._gpu.stop()
         if self._cause is None:
             self._cause = Cause(Status.INTERNAL, "closed")
         self._running.end()
@@ -302,6 +314,7 @@ class BoxClient:
             answer_bytes=limits.answer_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
+            gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
             datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
         )
         # A worker that is dead already is found out when the answer is waited for.
@@ -369,6 +382,9 @@ class BoxClient:
 
     def _kill_for_cpu(self) -> None:
         self._kill(Cause(Status.TIMEOUT, "cpu", str(self._spec.limits.cpu_s)))
+
+    def _kill_for_gpu_memory(self) -> None:
+        self._kill(Cause(Status.MEMORY, "gpu_memory", str(self._spec.grant.memory_bytes // MB)))
 
     def _kill(self, cause: Cause) -> Cause:
         """Kill the box; the first cause stands. Called from the judge's thread and from the two that watch."""

@@ -157,6 +157,7 @@ class Load(Message, frozen=True, tag="load"):
     answer_bytes: int
     frameworks: list[str]
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
+    gpu_share: float = 0.0  # of the memory of each granted GPU; 0: none is granted
     datasets: dict[str, str] = {}  # mounted ones: the folder of each one's .gz files, as the box sees it
 
 
@@ -355,8 +356,8 @@ def decode_reply(header: bytes) -> Reply:
 def is_hollow(shape: Iterable[int]) -> bool:
     """Return whether an array has no values, and more rows than any that is empty by chance.
 
-    SECURITY: it has no bytes and may yet have 2**62 rows: each is a list once somebody takes it for one, and along them a
-    check's sum or copy takes all memory.
+    SECURITY: it has no bytes and may yet have 2**62 rows: each is a list once somebody takes it for one, and along them
+    a check's sum or copy takes all memory.
     """
     axes = tuple(shape)
     return 0 in axes and math.prod(axis or 1 for axis in axes) > MAX_EMPTY_ROWS

@@ -28,7 +28,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from enum import StrEnum
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -50,7 +50,7 @@ SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status sock
 _MOST_TEXT = 2000
 
 
-class Layer(StrEnum):
+class Layer(str, Enum):  # noqa: UP042 - StrEnum is Python 3.11's
     """What can be left out, for the tests that show what a layer is good for."""
 
     SCRATCH = "scratch"
@@ -79,6 +79,7 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     disk_bytes: int
     files: int
     processes: int = 0
+    gpus: str = ""  # the names by which CUDA sees those that were granted
     datasets: tuple[int, ...] = ()  # by their places in mounted.KNOWN
     # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
     # and otherwise how many threads the user may have besides.
@@ -123,16 +124,27 @@ class Prepared(NamedTuple):
     errors: Mapping[bool, Mapping[int, int]] = {}
 
 
-def prepare(folders: tuple[str, ...]) -> Prepared:
-    """Return what boxes with these folders in their root are sealed by."""
+def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
+    """Return what boxes with these folders in their root are sealed by.
+
+    Args:
+        folders: seen in it.
+        nodes: names in /dev of the GPUs' devices that they were granted.
+    """
     rules = landlock.Rules(
         libraries=(*folders, "/lib", "/lib64", "/bin"),
         readable=("/etc", "/proc", str(mounts.DATASETS)),
         listed=("/", "/dev"),
         writable=(str(mounts.SCRATCH),),
-        devices=mounts.device_paths(),
+        devices=(*mounts.device_paths(), *(f"/dev/{name}" for name in nodes)),
+        # CUDA names its threads by writing to a file of each, and fails with error 304 where it can't.
+        written=("/proc/self/task",) if nodes else (),
     )
-    profiles = [Profile(processes=processes, told=told) for processes in (False, True) for told in (False, True)]
+    profiles = [
+        Profile(processes=processes, gpu=bool(nodes), told=told)
+        for processes in (False, True)
+        for told in (False, True)
+    ]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
     errors = {profile.processes: seccomp.told_errors(profile) for profile in profiles}
     return Prepared(rules, filters, errors=errors)
@@ -165,6 +177,7 @@ def enter(
         join_cgroups(kept.cgroups)
         limit(request, prepared, theirs.detach())
         use_threads(request.threads, prepared)
+        os.environ["CUDA_VISIBLE_DEVICES"] = request.gpus  # the zygote's is empty, so that nothing in it finds a GPU
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
         give_up(error)
@@ -220,9 +233,10 @@ def isolate(request: SealRequest, datasets: Sequence[int] = ()) -> None:
     if Layer.SCRATCH not in without:
         mounts.mount_scratch(mounts.Quota(request.disk_bytes, request.files))
     if request.datasets:
-        mounts.mount_datasets(dict(zip(mounted.files_of(request.datasets), datasets, strict=True)))
+        mounts.mount_datasets(dict(zip(mounted.files_of(request.datasets), datasets)))  # noqa: B905 - Python 3.10's
     if Layer.PROC not in without:
-        mounts.mount_proc(read_only=True)
+        # Beside a GPU landlock alone keeps it from being written to, but for the threads' names (`prepare`).
+        mounts.mount_proc(read_only=not request.gpus)
         mounts.cover_proc()
     if Layer.USER not in without:
         # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
@@ -279,12 +293,14 @@ def limit(request: SealRequest, prepared: Prepared, handover: int | None = None)
         raise OSError(f"{threads} threads before the filter")
     if Layer.RLIMITS not in without:
         rlimits.apply(
-            rlimits.Budget(request.memory_bytes, request.cpu_s, request.file_bytes, request.processes),
+            rlimits.Budget(
+                request.memory_bytes, request.cpu_s, request.file_bytes, request.processes, has_gpu=bool(request.gpus)
+            )
         )
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)
     if Layer.SECCOMP not in without:
-        filter_calls(Profile(processes=request.processes > 0), prepared, handover)
+        filter_calls(Profile(processes=request.processes > 0, gpu=bool(request.gpus)), prepared, handover)
 
 
 def filter_calls(profile: Profile, prepared: Prepared, handover: int | None) -> None:

@@ -83,8 +83,11 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
 def replenish(spec: BoxSpec) -> None:
     """Fork as many boxes ahead as are wanted; they are sealed, and wait for a submission.
 
-    Not as part of `start`: whoever has asked for a box would wait for the next one.
+    Not as part of `start`: whoever has asked for a box would wait for the next one. And none with a GPU: one that waits
+    would hold some of its memory.
     """
+    if spec.grant.gpus:
+        return
     kind = kind_of(spec)
     waiting = _spares.setdefault(kind, [])
     while len(waiting) < _spares_wanted:
@@ -93,10 +96,11 @@ def replenish(spec: BoxSpec) -> None:
 
 def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
     """Return which spare boxes are good for a submission."""
-    key = Key(spec.frameworks, spec.limits.threads, spec.device == "cpu")
+    cpu_only, grant = spec.device == "cpu", spec.grant
+    key = Key(spec.frameworks, spec.limits.threads, cpu_only, python=spec.python, nodes=grant.nodes)
     numbers = tuple(number for number, known in enumerate(mounted.KNOWN) if known.name in spec.datasets)
     files = tuple(spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES)
-    return Kind(key, request_for(spec.limits, without, numbers), spec.limits, files)
+    return Kind(key, request_for(spec.limits, without, numbers, grant.visible), spec.limits, files)
 
 
 def keep_spares(count: int) -> None:
@@ -141,7 +145,9 @@ def make_group(limits: Limits) -> cgroup.Group | None:
         return None
 
 
-def request_for(limits: Limits, without: tuple[Layer, ...], datasets: tuple[int, ...] = ()) -> SealRequest:
+def request_for(
+    limits: Limits, without: tuple[Layer, ...], datasets: tuple[int, ...] = (), gpus: str = ""
+) -> SealRequest:
     """Return the limits as the zygote is told them."""
     return SealRequest(
         threads=limits.threads,
@@ -151,6 +157,7 @@ def request_for(limits: Limits, without: tuple[Layer, ...], datasets: tuple[int,
         disk_bytes=limits.room_mb * MB,
         files=limits.files,
         processes=limits.processes,
+        gpus=gpus,
         datasets=datasets,
         without=without,
     )
@@ -213,6 +220,10 @@ class SealedBox:
     def room(self) -> init.Room | None:
         """Return what its files take, as their file system tells it from outside."""
         return self.process.room()
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in it."""
+        return self.process.members()
 
     def dataset_folder(self, name: str) -> str:
         """Return where the worker finds the files of a dataset."""

@@ -127,6 +127,8 @@ class Worker:
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
         importing.import_frameworks(request.frameworks)
+        if request.gpu_share:
+            devices.keep_to_share(request.gpu_share)
         mounted.offer(request.datasets)
         stand_in.offer()
         frameworks.compile_eagerly()

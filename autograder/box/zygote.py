@@ -55,6 +55,7 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     frameworks: list[str]
     threads: int
     scratch: str = ""  # without namespaces: the folder that all scratch folders are in
+    nodes: list[tuple[str, str]] = []  # devices of granted GPUs: where they are, their name in the box's /dev
 
 
 def main() -> None:
@@ -62,19 +63,20 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv.pop()))
     control.set_inheritable(False)
     begin = msgspec.msgpack.decode(control.recv(MAX_MESSAGE_BYTES), type=Begin)
-    folders = needed_folders([Path(__file__).resolve().parents[1]])
-    enter_jail(folders, control)
+    folders = needed_folders([Path(__file__).resolve().parents[1], Path(msgspec.__file__).parent])
+    enter_jail(mounts.RootPlan(STAGE, folders, tuple(begin.nodes)), control)
     import_and_warm(begin)
-    prepared = seal.prepare(folders)._replace(set_threads=seal.thread_setters())
+    prepared = seal.prepare(folders, tuple(name for _, name in begin.nodes))
+    prepared = prepared._replace(set_threads=seal.thread_setters())
     Zygote(control, prepared, begin.frameworks).serve()
 
 
 # --- the jail -------------------------------------------------------------------------------------------------------
 
 
-def enter_jail(folders: tuple[str, ...], control: socket.socket) -> None:
+def enter_jail(plan: mounts.RootPlan, control: socket.socket) -> None:
     """Return in a new process that is pid 1 of its own namespaces and sees its own root; the old one waits for it."""
-    leave = Leaving(mounts.RootPlan(STAGE, folders))
+    leave = Leaving(plan)
     leave.give_up_rights()
     leave.take_namespaces()
     zygote = os.fork()
@@ -146,7 +148,7 @@ def import_and_warm(begin: Begin) -> None:
         importlib.import_module(name)
     if "torch" in sys.modules:
         warm_torch(begin.threads)
-    for _ in range(_REHEARSALS):
+    for _ in range(0 if begin.nodes else _REHEARSALS):  # it asks for devices, and tensorflow remembers what it finds
         rehearse(begin.frameworks)
     platform.platform()  # remembered: it reads the whole interpreter for the version of libc
     # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
@@ -234,6 +236,9 @@ class Zygote:
         if (threads := seal.thread_count()) != 1:
             os.write(descriptors.status, seal.BROKEN + f"{threads} threads before a fork".encode())
             return
+        if request.gpus and (touched := touched_gpu()):
+            os.write(descriptors.status, seal.BROKEN + f"a GPU in use before a fork: {touched}".encode())
+            return
         # Back into the own namespace first: a process that has unshared once can't do so again.
         namespaces.enter(self._own_namespace, Namespace.PID)
         namespaces.unshare(Namespace.PID)
@@ -276,6 +281,21 @@ class Zygote:
         """A box has ended. Of its worker init has told; what became of init says nothing more."""
 
 
+def touched_gpu(dev: str = "/dev") -> str:
+    """Return by what this process has begun to use a GPU; empty where it has not.
+
+    Why: CUDA does not survive a fork. Once asked for as much as the number of GPUs, it fails in every child.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "torch"
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them is closed by now
+            if (path := os.readlink(descriptor)).startswith(f"{dev}/nvidia"):  # noqa: PTH115 - text is all that is wanted
+                return path
+    return ""
+
+
 def work(frameworks: list[str]) -> NoReturn:
     """Serve as the worker, in a process that is sealed, with these frameworks imported."""
     from autograder.box import worker
@@ -287,7 +307,7 @@ def work(frameworks: list[str]) -> NoReturn:
         stream = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as Python opens them
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    if channel.is_idle():  # a spare box; nobody waits for it yet
+    if channel.is_idle() and not os.environ.get("CUDA_VISIBLE_DEVICES"):  # a spare box; nobody waits for it yet
         rehearse(frameworks)
     worker.serve(lambda: channel)
 

@@ -31,8 +31,8 @@ def _moment(_: click.Context, __: click.Parameter, said: str | None) -> datetime
 @lang_option
 def collect(*, assignment_id: str, source: Path, received: datetime | None, as_json: bool) -> int:
     """Take what students handed in."""
+    from autograder.collect.shown import as_document, collecting, print_collected
     from autograder.gradebook import open_gradebook
-    from autograder.report.collected import as_document, collecting, print_collected
 
     with open_gradebook(Path.cwd()) as book, collecting(enabled=not as_json) as tell:
         found = book.collect(assignment_id, source, received, tell)

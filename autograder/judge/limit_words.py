@@ -29,6 +29,7 @@ _HINTS = {
     "output": "hint.output",
     "answer": "hint.answer",
     "call": "hint.forbidden_system",
+    "gpu_memory": "hint.gpu_memory",
 }
 # What of the reference's needs a kind is about, and the words for it.
 _NEEDS = {

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from autograder import datasets
-from autograder.box.backends import PROCESS, RESTRICTED, TRUSTED_ONLY
 from autograder.box.client import BoxSpec
+from autograder.box.grant import Grant
 from autograder.box.interpreter import Interpreter, ours
-from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
-from autograder.errors import GradeError, UsageError
+from autograder.errors import GradeError
 from autograder.judge import torchvision
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
+from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.judge.limit_words import Allowed
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
@@ -43,6 +42,7 @@ class AttemptOptions:
     device: str = "auto"
     python: str | None = None  # an interpreter or an environment's folder to run the boxes with; None: grade's own
     isolation: str = "auto"  # the strictest there is
+    grant: Grant | None = None  # of GPUs; None: the first there is, where the device may be one
     for_class: bool = False  # others' code: no isolation that is for trusted code only, unless it is named
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
@@ -61,60 +61,6 @@ def data_in_use(assignment: LoadedAssignment, asked: DataChoice) -> Literal["", 
     if assignment.spec.dataset is None:
         return ""
     return "full" if assignment.embedded_data is None else asked
-
-
-def choose_isolation(
-    wanted: str, device: str, python: Interpreter, *, processes: int = 0, for_class: bool = False
-) -> str:
-    """Return the isolation to use.
-
-    Args:
-        wanted: by name, or "auto" for the strictest that works here; the environment may say what "auto" is.
-        device: a sealed box has no GPU; where one may be used, "auto" does without the seal.
-        python: a sealed box is forked from a process of grade's own Python; with another, "auto" does without, too.
-        processes: that the student's code may start. A restricted box can't have any, so "auto" passes it over.
-        for_class: whether the code is others': then "auto" does not settle for an isolation for trusted code.
-
-    Raises:
-        UsageError: it does not work here, or, for a class, nothing does that is strict enough.
-    """
-    if wanted == "auto":
-        wanted = os.environ.get("GRADE_ISOLATION", "auto")
-    if wanted != "auto":
-        return _named_isolation(wanted, python, processes)
-    if (device != "cpu" and has_gpu()) or not python.is_ours:
-        chosen, why = PROCESS, text("usage.class_isolation_gpu" if python.is_ours else "usage.class_isolation_python")
-    else:
-        found = probe()
-        chosen = PROCESS if found.best == RESTRICTED and processes else found.best
-        why = " ".join(missing.explained() for missing in found.stricter_missing())
-    if for_class and chosen in TRUSTED_ONLY:
-        raise UsageError(
-            text(
-                "usage.class_isolation", isolation=chosen, why=why or text("isolation.unknown", platform=sys.platform)
-            ),
-            hint=text("usage.class_isolation_hint", isolation=chosen),
-        )
-    return chosen
-
-
-def _named_isolation(wanted: str, python: Interpreter, processes: int) -> str:
-    """Return the isolation that was asked for by name.
-
-    Raises:
-        UsageError: it can't be had here, or not for this assignment.
-    """
-    if wanted == PROCESS:
-        return wanted
-    if not python.is_ours:
-        raise UsageError(text("usage.isolation_python", isolation=wanted), hint=text("usage.no_isolation_hint"))
-    if why := probe(every=True).why_not(wanted):
-        raise UsageError(text("usage.no_isolation", isolation=wanted, why=why), hint=text("usage.no_isolation_hint"))
-    if wanted == RESTRICTED and processes:
-        raise UsageError(
-            text("usage.restricted_processes", count=processes), hint=text("usage.restricted_processes_hint")
-        )
-    return wanted
 
 
 class JudgeSession:
@@ -149,6 +95,19 @@ class JudgeSession:
             self.dataset()  # now: in a check, a dataset that is not on this machine would be the check's mistake
         self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
         self.limits = limits_for(assignment.limits, self.reference)
+        private = (assignment.folder, assignment.root, Path.home())
+        wanted = Wanted(
+            options.isolation,
+            options.device,
+            options.grant,
+            submission.frameworks,
+            private,
+            processes=self.limits.processes,
+            for_class=options.for_class,
+        )
+        choice = choose_isolation(wanted, self.python)
+        if choice.why:
+            options.listener.notice(text("isolation.without_seal", why=choice.why))
         self.boxes = Boxes(
             BoxSpec(
                 files=submission.files,
@@ -158,13 +117,8 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 python=self.python,
-                isolation=choose_isolation(
-                    options.isolation,
-                    options.device,
-                    self.python,
-                    processes=self.limits.processes,
-                    for_class=options.for_class,
-                ),
+                isolation=choice.isolation,
+                grant=choice.grant,
                 datasets={name: datasets.packed_folder(datasets.DATASETS[name]) for name in assignment.spec.mounts},
             ),
             assignment.spec.entry,

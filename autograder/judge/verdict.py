@@ -32,6 +32,7 @@ _MOST_FRAMES = 12
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # keras colours its errors
 # cannot import name 'foo' from 'numpy' (/home/…/numpy/__init__.py): where it lies helps nobody.
 _OF_FILE = re.compile(r" \((?:unknown location|[^()]{0,300}[/\\\\][^()]{0,300})\)$")
+_OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}  # Python's, torch's, tensorflow's
 _ALLOCATION_FAILED = ("DefaultCPUAllocator", "CUDA out of memory", "OOM when allocating")
 
 
@@ -129,7 +130,7 @@ def _of_exception(raised: Raised, submission: Submission, handout: Handout) -> V
         return Verdict(Status.FAILED, text("check.unsendable", problem=_one_line(raised.text)), staff_note=note)
     if raised.type_name == "AttributeError" and raised.missing:
         return _of_missing_name(raised, submission, handout)
-    if "MemoryError" in raised.mro or any(sign in raised.text for sign in _ALLOCATION_FAILED):
+    if not _OUT_OF_MEMORY.isdisjoint(raised.mro) or any(sign in raised.text for sign in _ALLOCATION_FAILED):
         return Verdict(Status.MEMORY, text("check.memory_error"), hint=text("hint.memory"), frames=frames,
                        staff_note=note)  # fmt: skip
     if "SystemExit" in raised.mro:

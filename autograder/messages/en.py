@@ -752,7 +752,6 @@ MESSAGES: dict[str, str] = {
     # --- isolation --------------------------------------------------------------------------------------------------
     "cli.check.isolation": "How your code is shut in; auto takes the strictest there is.",
     "usage.no_isolation": "isolation `{isolation}` can't be had here. {why}",
-    "usage.isolation_python": "A box of another Python (--python) can't be `{isolation}` yet.",
     "usage.no_isolation_hint": "Leave --isolation out: the strictest that works here is taken.",
     "isolation.namespaces": "This system makes no user namespaces for you ({problem}). On Ubuntu 23.10 and later: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in a container: start it with `--security-opt seccomp=unconfined`, or with the right to make user namespaces.",
     "isolation.root": "A namespace can be made, but no root of its own ({problem}). In a container, start it with `--security-opt systempaths=unconfined --security-opt apparmor=unconfined`.",
@@ -764,8 +763,8 @@ MESSAGES: dict[str, str] = {
     "isolation.restricted": "A box can't be restricted without namespaces here ({problem}). It needs Linux 5.13 or later with landlock switched on, on x86-64 or ARM64.",
     "isolation.own_user": "Boxes keep root's user id, without its rights, because Python or the folder for temporary files is closed to other users ({problem}). Install Python where everybody can read it, or run grade as an ordinary user.",
     "usage.class_isolation": "What others have handed in is not run with isolation `{isolation}`, and nothing stricter can be had. {why}",
-    "usage.class_isolation_gpu": "A sealed box has no GPU, and this machine has one: `--device cpu` does without it.",
-    "usage.class_isolation_python": "A box of another Python (--python) is not sealed.",
+    "usage.class_isolation_gpu": "Here a sealed box can't have a GPU, and this machine has one: `--device cpu` does without it.",
+    "usage.class_isolation_python": "A box of another Python (--python) can be sealed by isolation `namespaces` only.",
     "usage.class_isolation_hint": "grade doctor says what works here and how to get more. If you trust all of them, ask for it by name: --isolation {isolation}",
     "usage.restricted_processes": "This assignment lets the student's code start processes (limits: processes: {count} in assignment.yml), and isolation `restricted` can't allow that: nothing would end those that are left over.",
     "usage.restricted_processes_hint": "Take --isolation namespaces or bwrap, where the system has it (grade doctor), or process for code that you trust.",
@@ -777,4 +776,16 @@ MESSAGES: dict[str, str] = {
     "report.isolation_missing_why": "Nothing stricter than restricted works here. {why}",
     "isolation.no_such": "There is no such isolation; there are: {names}.",
     "isolation.unknown": "It needs Linux; this is {platform}.",
+    # --- GPUs in sealed boxes
+    "isolation.gpu_fails": "A sealed box can't use the GPU here: {problem}. `--device cpu` does without it.",
+    "isolation.gpu_unseen": "no GPU is seen in it, and the framework does not say why",
+    "isolation.gpu_no_library": "NVIDIA's management library (libnvidia-ml.so.1) can't be opened; it comes with the driver",
+    "doctor.gpu_sealed": "a sealed box may use {name}: it has computed on it",
+    "died.gpu_memory": "your code took more than {limit} MB of the GPU's memory",
+    "hint.gpu_memory": "A smaller batch takes less. Keep no tensors of earlier steps (`loss.item()` instead of `loss`), and predict in parts, under `torch.no_grad()`.",
+    # --- sealed boxes with another Python
+    "isolation.python_fails": "A sealed box can't be had with {python}: {problem}",
+    "isolation.python_version": "In a sealed box, {python} would be Python {came} instead of {version}: its own library can't be found there.",
+    "isolation.python_shows": "A sealed box with this Python would show {shown} to the student's code, and in there lies {private}.",
+    "isolation.without_seal": "{why} The checks run in an ordinary process instead (isolation `process`).",
 }

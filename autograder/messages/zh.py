@@ -743,7 +743,6 @@ MESSAGES: dict[str, str] = {
     # --- isolation --------------------------------------------------------------------------------------------------
     "cli.check.isolation": "用哪种方式隔离你的代码；auto 选本机可用的最严格的一种。",
     "usage.no_isolation": "本机无法使用隔离方式 `{isolation}`。{why}",
-    "usage.isolation_python": "用别的 Python（--python）运行时，还不能使用隔离方式 `{isolation}`。",
     "usage.no_isolation_hint": "去掉 --isolation，会自动选用本机可用的最严格的隔离方式。",
     "isolation.namespaces": "系统不允许你创建用户命名空间（{problem}）。Ubuntu 23.10 及更新版本请运行 `sysctl kernel.apparmor_restrict_unprivileged_userns=0`；容器请用 `--security-opt seccomp=unconfined` 启动，或授予创建用户命名空间的权限。",
     "isolation.root": "命名空间可以创建，但无法挂载独立的根目录（{problem}）。容器请用 `--security-opt systempaths=unconfined --security-opt apparmor=unconfined` 启动。",
@@ -755,8 +754,8 @@ MESSAGES: dict[str, str] = {
     "isolation.restricted": "本机无法在没有命名空间的情况下限制沙箱（{problem}）。需要 Linux 5.13 或更新版本并启用 landlock，处理器为 x86-64 或 ARM64。",
     "isolation.own_user": "沙箱仍使用 root 的用户号（但没有 root 的权限），因为其他用户读不到 Python 或临时文件夹（{problem}）。请把 Python 安装在人人可读的位置，或以普通用户身份运行 grade。",
     "usage.class_isolation": "不能用隔离方式 `{isolation}` 运行别人提交的代码，而本机没有更严格的隔离方式。{why}",
-    "usage.class_isolation_gpu": "封闭的沙箱用不了 GPU，而本机有 GPU：加上 `--device cpu` 就不用它。",
-    "usage.class_isolation_python": "用别的 Python（--python）运行的沙箱不是封闭的。",
+    "usage.class_isolation_gpu": "这里封闭的沙箱用不了 GPU，而本机有 GPU：加上 `--device cpu` 就不用它。",
+    "usage.class_isolation_python": "用别的 Python（--python）运行时，只有隔离方式 `namespaces` 能封闭沙箱。",
     "usage.class_isolation_hint": "grade doctor 会说明本机有哪些隔离方式、怎样得到更严格的。如果你信任所有提交者，可以指明：--isolation {isolation}",
     "usage.restricted_processes": "这份作业允许学生代码启动进程（assignment.yml 中 limits: processes: {count}），隔离方式 `restricted` 做不到：没有办法结束遗留下来的进程。",
     "usage.restricted_processes_hint": "系统支持时请用 --isolation namespaces 或 bwrap（见 grade doctor）；如果信任这些代码，也可以用 process。",
@@ -768,4 +767,16 @@ MESSAGES: dict[str, str] = {
     "report.isolation_missing_why": "本机没有比 restricted 更严格的隔离方式。{why}",
     "isolation.no_such": "没有这种隔离方式；可用的有：{names}。",
     "isolation.unknown": "需要 Linux，本机是 {platform}。",
+    # --- GPUs in sealed boxes
+    "isolation.gpu_fails": "封闭的沙箱在本机用不了 GPU：{problem}。加上 `--device cpu` 就不用它。",
+    "isolation.gpu_unseen": "沙箱里看不到 GPU，框架也没有说明原因",
+    "isolation.gpu_no_library": "打不开 NVIDIA 的管理库（libnvidia-ml.so.1），它随驱动程序一起安装",
+    "doctor.gpu_sealed": "封闭的沙箱可以使用 {name}：已在上面试算成功",
+    "died.gpu_memory": "代码占用的显存超过了 {limit} MB",
+    "hint.gpu_memory": "减小批量可以少占显存。不要保留之前各步的张量（用 `loss.item()` 代替 `loss`），预测时分批进行，并放在 `torch.no_grad()` 里。",
+    # --- sealed boxes with another Python
+    "isolation.python_fails": "用 {python} 无法建立封闭的沙箱：{problem}",
+    "isolation.python_version": "在封闭的沙箱里，{python} 会变成 Python {came}，而不是 {version}：沙箱里找不到它自己的库。",
+    "isolation.python_shows": "用这个 Python 时，封闭的沙箱会让学生的代码看到 {shown}，而 {private} 就在其中。",
+    "isolation.without_seal": "{why}检查将改在普通进程中运行（隔离方式 `process`）。",
 }

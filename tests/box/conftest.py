@@ -16,6 +16,7 @@ import pytest
 
 from autograder.box.backends import ISOLATIONS
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised, within
+from autograder.box.interpreter import choose
 from autograder.box.probe import probe
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value
 from autograder.box.values import Decoder, Encoder
@@ -34,6 +35,7 @@ BACKENDS = tuple(name for name in ISOLATIONS if name in {*FOUND.backends, *REQUI
 sealed_only = pytest.mark.skipif("namespaces" not in BACKENDS, reason=f"no sealed boxes here: {FOUND.missing}")
 
 MAIN = "answer.py"
+PYTHON = choose(os.environ.get("GRADE_TEST_PYTHON"), print)  # that the boxes run with
 QUICK = Limits(import_s=60, call_s=60, attempt_s=300)
 _GONE_S = 30.0  # a ceiling for what takes milliseconds on a quiet machine
 
@@ -173,6 +175,7 @@ def _opener(backend: str) -> Iterator[Opener]:
             limits=Limits.model_validate({**QUICK.model_dump(), **limits}),
             notebook=notebook,
             isolation=backend,
+            python=PYTHON,
             datasets=datasets or {},
         )
         client = BoxClient(spec)

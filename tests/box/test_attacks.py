@@ -28,7 +28,7 @@ from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
 from autograder.box.seal import Layer
 from autograder.limits import Limits
 from autograder.results import Status
-from tests.box.conftest import Driven, sealed_only
+from tests.box.conftest import PYTHON, Driven, sealed_only
 
 FOLDER = Path(__file__).with_name("attacks")
 QUICK = {"import_s": 60, "call_s": 60, "attempt_s": 300, "threads": 2}
@@ -139,9 +139,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 def open_box(source: str, isolation: str, **limits: float) -> Driven:
     files = {"answer.py": source.encode(), "common.py": (FOLDER / "common.py").read_bytes()}
-    return Driven(
-        BoxClient(BoxSpec(files, "answer.py", (), "cpu", Limits.model_validate(QUICK | limits), isolation=isolation))
-    )
+    made = Limits.model_validate(QUICK | limits)
+    return Driven(BoxClient(BoxSpec(files, "answer.py", (), "cpu", made, isolation=isolation, python=PYTHON)))
 
 
 def outcome(box: Driven, facts: dict[str, Any]) -> dict[str, Any]:

@@ -306,7 +306,7 @@ class TestBoxConformance:
             import os, sys
             def tell():
                 own = open("/proc/self/environ").read() if sys.platform == "linux" else ""
-                return [dict(os.environ), own, sys.argv, sys.orig_argv, sys.path]
+                return [dict(os.environ), own, sys.argv, getattr(sys, 'orig_argv', []), sys.path]
             """
         )
         assert "made-up-secret" not in str(student.call("tell"))

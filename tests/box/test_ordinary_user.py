@@ -19,6 +19,7 @@ FILES = (
     "linux/test_layers.py",
     "test_conformance.py",
     "test_sealed.py",
+    "test_sealed_python.py",
     "test_mounted.py",
     "test_ordinary_code.py",
     "test_attacks.py",

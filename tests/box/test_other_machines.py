@@ -1,4 +1,4 @@
-"""Machines that have less than this one, made for the test: which isolation they get, that they say so, that it holds."""
+"""Machines that have less than this one, made for the test: the isolation they get, that they say so, that it holds."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def scratch() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def in_container(
-    who: str, scratch: Path, *command: object, cwd: Path = ROOT
-) -> subprocess.CompletedProcess[str]:
+def in_container(who: str, scratch: Path, *command: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run Python as in a container."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRADE_")}
     environment |= {"PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "HOME": str(scratch)}

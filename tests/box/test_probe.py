@@ -19,8 +19,9 @@ from autograder.box.interpreter import ours
 from autograder.box.linux import cgroup, landlock, numbers, seccomp
 from autograder.box.probe import Attempt, Missing, Probe, probe, try_in_fork
 from autograder.errors import UsageError
-from autograder.judge import session
-from autograder.judge.session import choose_isolation
+from autograder.judge import isolation
+from autograder.judge.isolation import Wanted, choose_isolation
+from autograder.judge.trial import Trial
 from autograder.messages import set_language
 from tests.box.conftest import BACKENDS, sealed_only
 from tests.box.linux.conftest import in_fork
@@ -197,7 +198,7 @@ def test_a_system_that_refuses_a_call_is_found_out_by_trying(refused, layer):
         (SEALED, False, "process", "auto", "", PROCESS),
         (SEALED, False, "namespaces", "auto", "process", NAMESPACES),
         (SEALED, False, "auto", "auto", "process", PROCESS),
-        (SEALED, True, "auto", "auto", "", PROCESS),  # a sealed box has no GPU
+        (SEALED, True, "auto", "auto", "", NAMESPACES),  # without a framework no GPU is missed
         (SEALED, True, "auto", "cpu", "", NAMESPACES),
         (SEALED, True, "namespaces", "auto", "", NAMESPACES),
         (OPEN, False, "auto", "auto", "", PROCESS),
@@ -209,21 +210,26 @@ def test_a_system_that_refuses_a_call_is_found_out_by_trying(refused, layer):
 )
 def test_the_isolation_is_the_strictest_unless_it_is_named(monkeypatch, case):
     found, gpu, wanted, device, environment, chosen = case
-    monkeypatch.setattr(session, "probe", lambda **_: found)
-    monkeypatch.setattr(session, "has_gpu", lambda: gpu)
+    monkeypatch.setattr(isolation, "probe", lambda **_: found)
+    monkeypatch.setattr(isolation, "has_gpu", lambda: gpu)
     monkeypatch.setenv("GRADE_ISOLATION", environment or "auto")
-    assert choose_isolation(wanted, device, ours()) == chosen
+    assert choose_isolation(Wanted(wanted, device), ours()).isolation == chosen
 
 
 @pytest.fixture
 def on(monkeypatch):
     """Chooses an isolation on a machine, for a class unless it is said otherwise."""
 
-    def choose(found: Probe, wanted: str = "auto", *, gpu: bool = False, device: str = "auto", **named) -> str:
-        monkeypatch.setattr(session, "probe", lambda **_: found)
-        monkeypatch.setattr(session, "has_gpu", lambda: gpu)
+    def choose(
+        found: Probe, wanted: str = "auto", *, gpu: bool = False, device: str = "auto", python=None, **named
+    ) -> str:
+        monkeypatch.setattr(isolation, "probe", lambda **_: found)
+        monkeypatch.setattr(isolation, "has_gpu", lambda: gpu)
         monkeypatch.setenv("GRADE_ISOLATION", "auto")
-        return choose_isolation(wanted, device, named.pop("python", ours()), **({"for_class": True} | named))
+        monkeypatch.setattr(isolation, "nvml", lambda: None)
+        monkeypatch.setattr(isolation, "try_python", lambda _: Trial("made-up reason"))
+        asked = Wanted(wanted, device, frameworks=("torch",), **({"for_class": True} | named))
+        return choose_isolation(asked, python or ours()).isolation
 
     return choose
 
@@ -248,8 +254,15 @@ def test_security_a_class_run_is_not_unsealed_by_a_gpu_or_another_python_but_tol
     with pytest.raises(UsageError, match="--device cpu"):
         on(SEALED, gpu=True)
     assert on(SEALED, gpu=True, device="cpu") == NAMESPACES
+    other = replace(ours(), is_ours=False)
+    with pytest.raises(UsageError, match="made-up reason"):
+        on(SEALED, python=other)
     with pytest.raises(UsageError, match="another Python"):
-        on(SEALED, python=replace(ours(), is_ours=False))
+        on(UBUNTU, python=other)
+    with pytest.raises(UsageError, match="--device cpu"):
+        on(UBUNTU, gpu=True)
+    with pytest.raises(UsageError, match="another Python"):
+        on(UBUNTU, BWRAP, python=other)
 
 
 def test_an_assignment_with_processes_does_without_a_restricted_box_and_says_so_where_it_is_named(on):
@@ -268,14 +281,7 @@ def test_an_assignment_with_processes_does_without_a_restricted_box_and_says_so_
     [("namespaces", "Operation not permitted"), ("no-such-thing", "namespaces, bwrap, restricted, process")],
 )
 def test_an_isolation_that_can_not_be_had_is_refused_with_the_reason(monkeypatch, wanted, said):
-    monkeypatch.setattr(session, "probe", lambda **_: OPEN)
+    monkeypatch.setattr(isolation, "probe", lambda **_: OPEN)
     with pytest.raises(UsageError) as caught:
-        choose_isolation(wanted, "cpu", ours())
+        choose_isolation(Wanted(wanted, "cpu"), ours())
     assert said in str(caught.value)
-
-
-def test_a_box_of_another_python_is_not_sealed_and_says_so():
-    other = replace(ours(), is_ours=False)
-    assert choose_isolation("auto", "cpu", other) == "process"
-    with pytest.raises(UsageError, match="of another Python"):
-        choose_isolation("namespaces", "cpu", other)

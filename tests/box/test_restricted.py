@@ -1,4 +1,4 @@
-"""Boxes without namespaces: what each layer is there for, whose files they see, what becomes of their scratch folder."""
+"""Boxes without namespaces: what each layer is for, whose files they see, what becomes of their scratch folder."""
 
 from __future__ import annotations
 

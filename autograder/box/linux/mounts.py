@@ -69,6 +69,7 @@ class RootPlan(NamedTuple):
 
     stage: str  # an existing folder to build it on; what lies in it is not hidden from the build
     folders: tuple[str, ...]  # seen where they are, read-only
+    nodes: tuple[tuple[str, str], ...] = ()  # devices beside the usual ones: where they are, their name in /dev
 
 
 def build_root(plan: RootPlan) -> None:
@@ -91,7 +92,7 @@ def build_root(plan: RootPlan) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         bind_read_only(_OLD_ROOT + folder, folder)
     _make_etc()
-    _make_devices()
+    _make_devices(plan.nodes)
     for name in ("/proc", str(SCRATCH), str(DATASETS)):
         Path(name).mkdir(exist_ok=True)
     # The machine's /proc stays in place until the box's own covers it: the kernel lets a user namespace mount one only
@@ -241,13 +242,17 @@ def _make_etc() -> None:
             (etc / name).write_bytes(old.read_bytes())
 
 
-def _make_devices() -> None:
-    """Make /dev: five devices that keep nothing and reach nothing, and links."""
+def _make_devices(nodes: tuple[tuple[str, str], ...]) -> None:
+    """Make /dev: five devices that keep nothing and reach nothing, links, and the nodes that were granted.
+
+    A node that this machine does not have is left out: whoever needs it says so.
+    """
     dev = Path("/dev")
     dev.mkdir()
-    for name in _DEVICES:
+    usual = ((f"/dev/{name}", name) for name in _DEVICES)
+    for source, name in (*usual, *(node for node in nodes if Path(_OLD_ROOT + node[0]).exists())):
         (dev / name).touch()
-        call("mount", f"{_OLD_ROOT}/dev/{name}".encode(), f"/dev/{name}".encode(), None, int(Flag.BIND), None)
+        call("mount", f"{_OLD_ROOT}{source}".encode(), f"/dev/{name}".encode(), None, int(Flag.BIND), None)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         (dev / name).symlink_to(f"/proc/self/fd/{number}")
     (dev / "fd").symlink_to("/proc/self/fd")

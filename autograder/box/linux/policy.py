@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from autograder.box.linux.namespaces import Namespace
 
@@ -105,9 +105,10 @@ _NO_TTY = errno.ENOTTY
 
 # DUPFD GETFD SETFD GETFL SETFL SETLK SETLKW DUPFD_CLOEXEC GETPIPE_SZ.
 # SECURITY: not NOTIFY, which tells what happens in folders of the machine; not SETOWN and SETSIG, which send signals to
-# others; no leases, which hold up whoever updates a package; and of the locks none by which boxes could signal to each other on a file that all of them see: those that
-# may be asked for (GETLK), those of open files (OFD). What is left of them can only be shared on a read-only file. Not
-# SETPIPE_SZ: what a user's pipes hold together is limited, and other boxes are the same user.
+# others; no leases, which hold up whoever updates a package; and of the locks none by which boxes could signal to each
+# other on a file that all of them see: those that may be asked for (GETLK), those of open files (OFD). What is left of
+# them can only be shared on a read-only file. Not SETPIPE_SZ: what a user's pipes hold together is limited, and other
+# boxes are the same user.
 _FCNTLS = (0, 1, 2, 3, 4, 6, 7, 1030, 1032)
 
 # REUSEADDR KEEPALIVE LINGER RCVTIMEO SNDTIMEO may be set; TYPE ERROR SNDBUF RCVBUF ACCEPTCONN PROTOCOL DOMAIN be read.
@@ -118,6 +119,16 @@ _SOCKET_OPTIONS = (*_SOCKET_SETTINGS, 3, 4, 7, 8, 30, 38, 39)
 
 # SECURITY: data out of band in a pair of sockets is of no use, and was a way out of the browsers' boxes.
 _OUT_OF_BAND = int(socket.MSG_OOB)
+
+# SECURITY: what CUDA asks of NVIDIA's driver, and only where a box has been granted a GPU. Its commands are of kind 'F'
+# with any number: one of them (NV_ESC_IOCTL_XFER_CMD) carries the others in memory, where a filter can't look. Those of
+# nvidia-uvm have no kind at all, only small numbers, and two to begin and end with. No other device in a box answers
+# either; of files, 1 and 2 tell where a block lies (which takes rights) and how large one is.
+_NVIDIA_KIND = ord("F")
+_NVIDIA_UVM_BELOW = 128
+_NVIDIA_UVM = (0x30000001, 0x30000002)
+# CUDA makes one when it starts, and fails with error 304 without. It counts in the box's memory as any other.
+_NVIDIA_CALLS = _names("memfd_create")
 
 # GET_PDEATHSIG GET_DUMPABLE SET_NAME GET_NAME GET_SECCOMP CAPBSET_READ GET_NO_NEW_PRIVS SET_THP_DISABLE GET_THP_DISABLE
 # GET_TIMERSLACK, and SET_VMA, by which allocators name their memory. Not SET_DUMPABLE, not SECCOMP; not SET_PDEATHSIG,
@@ -139,6 +150,16 @@ class OneOf(NamedTuple):
     argument: int
     values: tuple[int, ...]
     otherwise: int  # an errno
+
+
+class Commands(NamedTuple):
+    """Allowed where the low 32 bits of an argument are one of these, less than a number, or of a driver's kind."""
+
+    argument: int
+    values: tuple[int, ...]
+    below: int
+    kind: int  # bits 8 to 15, by which drivers tell their commands from others'
+    otherwise: int
 
 
 class Every(NamedTuple):
@@ -173,7 +194,7 @@ class Allow(NamedTuple):
     """Always allowed."""
 
 
-Rule = Allow | Refuse | OneOf | Every | Bits | IsNull
+Rule = Union[Allow, Refuse, OneOf, Every, Commands, Bits, IsNull]  # noqa: UP007 - evaluated, by Python 3.9 too
 
 
 @dataclass(frozen=True)
@@ -184,6 +205,7 @@ class Profile:
     only_signals_to: int | None = None  # a process id; where no namespace hides the machine's processes and sockets
     metadata: bool = True  # chmod and utime; not where files of others are in reach
     told: bool = False  # refusals of TOLD are answered by whoever holds the listener
+    gpu: bool = False  # what NVIDIA's driver is asked by
 
 
 def rules(profile: Profile) -> dict[str, Rule]:
@@ -197,6 +219,8 @@ def rules(profile: Profile) -> dict[str, Rule]:
     made |= dict.fromkeys(MESSAGES, _in_band(2) if profile.processes else deny)
     made |= dict.fromkeys(NOT_DONE, Refuse(0))
     made |= _signals(profile.only_signals_to)
+    made |= dict.fromkeys(_NVIDIA_CALLS, permit if profile.gpu else deny)
+    nvidia = Commands(1, (*_IOCTLS, *_NVIDIA_UVM), _NVIDIA_UVM_BELOW, _NVIDIA_KIND, _NO_TTY)
     # SECURITY: pairs of descriptors within the box are fine, every other family reaches something: the network, the
     # kernel's crypto, the host of a virtual machine (vsock knows no network namespace).
     pairs = OneOf(0, (int(socket.AF_UNIX),), errno.EAFNOSUPPORT)
@@ -214,7 +238,7 @@ def rules(profile: Profile) -> dict[str, Rule]:
         "clone": Bits(0, int(_ALL_NAMESPACES), 0 if profile.processes else _CLONE_THREAD, errno.EPERM),
         # Its flags are in memory, where a filter can't look; libc then takes clone.
         "clone3": Refuse(errno.ENOSYS),
-        "ioctl": OneOf(1, _IOCTLS, _NO_TTY),
+        "ioctl": nvidia if profile.gpu else OneOf(1, _IOCTLS, _NO_TTY),
         "prctl": OneOf(0, _PRCTLS, errno.EPERM),
         "prlimit64": IsNull(2, errno.EPERM),  # limits may be read
     }

@@ -24,6 +24,7 @@ class Budget(NamedTuple):
     cpu_s: int
     file_bytes: int
     processes: int
+    has_gpu: bool = False
 
 
 class Usage(NamedTuple):
@@ -48,7 +49,9 @@ def apply(budget: Budget) -> None:
     MemoryError at the line that asked for it, where a cgroup only kills.
 
     Memory counts from what is mapped already: a fork of a process with a framework in it begins with hundreds of MB.
-    DATA, and the address space only far above it: shared memory counts in the latter alone.
+    DATA, and the address space only far above it: shared memory counts in the latter alone. Neither beside a GPU: CUDA
+    reserves more addresses than the GPUs and the machine have memory. There the watch from outside, and a cgroup where
+    one can be made, are the only bound.
     """
     mapped = usage()
     address_space = mapped.total_bytes + _ADDRESS_SPACE_FACTOR * budget.memory_bytes
@@ -62,6 +65,8 @@ def apply(budget: Budget) -> None:
     _lower(resource.RLIMIT_STACK, *_STACK_BYTES)
     # The hard limit a second later: at the hard limit the kernel sends SIGKILL, which tells nothing.
     _lower(resource.RLIMIT_CPU, budget.cpu_s, budget.cpu_s + 1)
+    if budget.has_gpu:
+        return
     _lower(resource.RLIMIT_DATA, mapped.data_bytes + budget.memory_bytes)
     _lower(resource.RLIMIT_AS, address_space)
 

@@ -6,9 +6,9 @@ def attack(facts):
     open("file", "w").close()
     count = 0
     try:
-        while count < 30_000:
+        while count < 9_500:
             os.link("file", f"{'x' * 200}{count}")
             count += 1
     except OSError:
         pass
-    return {} if count < 20_000 else {"links": count}
+    return {} if count < 9_000 else {"links": count}

@@ -11,7 +11,7 @@ def attack(facts):
     """What lies in sockets is the kernel's memory."""
     total, kept = 0, []
     try:
-        while total < 1 << 30:
+        while total < 160 << 20:
             ours, theirs = socket.socketpair()
             kept += [ours, theirs]
             larger(ours)

@@ -16,6 +16,7 @@ from autograder.box.linux.policy import (
     TOLD,
     Allow,
     Bits,
+    Commands,
     Every,
     IsNull,
     OneOf,
@@ -51,6 +52,7 @@ PROFILES = [
     Profile(only_signals_to=42, metadata=False),
     Profile(told=True),
     Profile(processes=True, told=True),
+    Profile(gpu=True),
 ]
 NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000
 THREAD_FLAGS = 0x3D0F00  # what libc starts a thread with
@@ -124,6 +126,11 @@ def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
             before = (0,) * argument
             yield from (((*before, value), ALLOW) for value in values)
             yield from (((*before, value), refused(error)) for value in {0, 2, 17, 2**31, 2**32 - 1} - set(values))
+        case Commands(argument, values, below, kind, error):
+            before, allowed = (0,) * argument, {*values, 0, below - 1, kind << 8, 0xC0000000 | kind << 8 | 0xFF}
+            yield from (((*before, value), ALLOW) for value in allowed)
+            others = {below, 0x100, (kind - 1) << 8, (kind + 1) << 8, kind, 0x5412, 2**31, 2**32 - 1} - set(values)
+            yield from (((*before, value), refused(error)) for value in others if value >= below)
         case Every(each):
             fitting = {one.argument: one.values[-1] for one in each}
             good = tuple(fitting.get(at, 0) for at in range(6))
