@@ -43,7 +43,7 @@ the file system or the network.
 
 The zygote (`zygote`) enters namespaces and a root of its own before it imports a framework, and never sees a byte of
 the student's. Init (`init`) is pid 1 of the box's pid namespace: it reaps, answers system calls that the filter
-refuses, tells the judge of those and how the worker ended, and everything ends with it. The worker is the same as above;
-between its fork and its first request stand the layers of `seal`, each of them a
-module of `linux`. The judge kills by init's pidfd, so never a stranger who got its number.
+refuses, tells the judge of those and how the worker ended, and everything ends with it. The worker is the same as
+above; between its fork and its first request stand the layers of `seal`, each of them a module of `linux`. The judge
+kills by init's pidfd, so never a stranger who got its number.
 """
