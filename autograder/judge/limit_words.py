@@ -80,7 +80,8 @@ def beside_reference(kind: str, reference: ReferenceTimes | None) -> str:
     if kind not in _NEEDS or reference.needs is None:
         return ""
     need, words = _NEEDS[kind]
-    return text(words, amount=f"{getattr(reference.needs, need):g}")
+    amount = getattr(reference.needs, need)
+    return text(words, amount=f"{amount:g}") if amount else ""
 
 
 def reached(error: StudentRaised, limits: Limits) -> Cause | None:
