@@ -17,7 +17,7 @@ from autograder import yaml_file
 from autograder.datasets.registry import DATASETS
 from autograder.errors import ConfigError, UsageError
 from autograder.late_policy import LatePolicy, LateTerms
-from autograder.limits import LEAST_TRAINING_S, Limits
+from autograder.limits import LEAST_TRAINING_S, Limits, Needs
 from autograder.messages import Text, text
 from autograder.results import Thresholds
 
@@ -198,11 +198,12 @@ class Assignment(_Model):
         (), description="datasets that the student's own code may load, in boxes of public checks only"
     )
     limits: dict[str, float] = Field({}, description="overrides course.yml's limits, key by key")
-    # The next three are written by `grade calibrate --write`.
+    # The next four are written by `grade calibrate --write`.
     reference_s: dict[Reference, float] = Field({}, description="seconds of the reference solution's longest training")
     reference_attempt_s: dict[Reference, float] = Field(
         {}, description="seconds of an attempt with all checks and seeds"
     )
+    reference_needs: dict[Reference, Needs] = Field({}, description="what it takes of memory, processors and files")
     benchmark_s: dict[Reference, float] = Field({}, description="how fast the machine was that each was measured on")
 
     @model_validator(mode="after")

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from autograder.limits import Needs
+
 SCHEMA_VERSION: Literal[1] = 1
 
 
@@ -181,6 +183,7 @@ class CalibratedSolution(_Model):
     device: str
     trainings_s: tuple[float, ...] = Field(description="seconds of each training")
     attempt_s: float = Field(description="seconds of the attempt with all checks and seeds")
+    needs: Needs = Field(Needs(), description="the most that any box took")
     score: float
     metrics: dict[str, MetricResult]
 

@@ -30,7 +30,7 @@ FAMILIES = {
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
     "data.column.": {"name", "where", "download", "licence"},
     "calibrate.column.": {
-        *("solution", "device", "trainings", "longest", "attempt"),
+        *("solution", "device", "trainings", "longest", "attempt", "memory"),
         *("metric", "least", "median", "most", "full", "zero"),
     },
     "doctor.isolation_": {"namespaces", "bwrap", "restricted", "process"},
@@ -50,12 +50,12 @@ FAMILIES = {
     "collect.outcome.": {"new", "again", "known", "unmatched", "doubtful", "refused"},
     "collect.how.": {"manifest", "alias", "id", "name"},
     "note.": set(KINDS),
+    **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {
-    "wall", "training", "import_wall", "attempt", "cpu", "memory", "gpu_memory", "output", "disk", "protocol", "broken",
-}  # fmt: skip
+CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken", "call",
+          "disk", "files", "file", "answer", "write", "memory_error", "depth", "gpu_memory"}  # fmt: skip
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 
@@ -162,6 +162,7 @@ def test_every_placeholder_is_given_a_value():
 
 # Texts that are the same in both languages: nothing but placeholders, names and punctuation.
 SAME = {
+    "died.by_key",
     "cli.heading",
     "validate.internal",
     "progress.check",

@@ -13,7 +13,7 @@ from autograder.judge import time_limits
 from autograder.judge.session import AttemptOptions, JudgeSession
 from autograder.judge.time_limits import ReferenceTimes, limits_for, reference_times
 from autograder.judge.time_limits import benchmark_s as measured_benchmark_s
-from autograder.limits import Limits
+from autograder.limits import Limits, Needs
 from autograder.results import CalibratedSolution, Calibration, Status
 from autograder.submission import read_file
 from tests.tiny_course import ASSIGNMENT, SOLUTION, attempt, check_of, grade, make_course, write
@@ -121,14 +121,16 @@ def test_a_training_that_takes_too_long_is_told_beside_the_reference(course, imp
     assignment_with(course, "reference_s: {python: 0.25}\n")
     check = check_of(attempt(course, ENDLESS), "test_slope")
     assert check.status is Status.TIMEOUT
-    assert check.message == "the training did not end within 1 s; the reference solution takes 0.25 s here"
+    assert check.message == (
+        "the training did not end within 1 s (limits.training_s); the reference solution takes 0.25 s here"
+    )
     assert check.hint
 
 
 def test_a_call_that_does_not_train_has_a_limit_of_its_own(course):
     write(course / FILE, ASSIGNMENT + "limits: {call_s: 1}\n")
     check = check_of(attempt(course, SOLUTION.replace("return a + b", "while True: pass")), "test_add")
-    assert check.message == "your code did not come back within 1 s"
+    assert check.message == "your code did not come back within 1 s (limits.call_s)"
 
 
 def test_the_whole_attempt_is_told_by_its_own_limit(course, monkeypatch):
@@ -138,7 +140,7 @@ def test_the_whole_attempt_is_told_by_its_own_limit(course, monkeypatch):
     assignment_with(course, "reference_s: {python: 0.25}\nreference_attempt_s: {python: 0.5}\n")
     check = check_of(attempt(course, ENDLESS), "test_slope")
     assert check.message == (
-        "the time for the whole attempt (2 s) was used up; the reference solution takes 0.5 s here"
+        "the time for the whole attempt (2 s) was used up (limits.attempt_s); the reference solution takes 0.5 s here"
     )
 
 
@@ -164,13 +166,18 @@ def test_more_seeds_show_how_far_luck_goes(course):
 def test_what_was_measured_here_decides_before_what_is_stored(course):
     assignment = assignment_with(course, "reference_s: {python: 8}\nbenchmark_s: {python: 0.001}\n")
     assert calibrating.keep(calibration(), assignment)
-    assert reference_times(assignment, None, data_ratio=2) == ReferenceTimes(training_s=14.24, attempt_s=61)
+    assert reference_times(assignment, None, data_ratio=2) == ReferenceTimes(
+        training_s=14.24, attempt_s=61, needs=NEEDS
+    )
     assert reference_times(assignment, "torch", data_ratio=1).training_s == 80
+
+
+NEEDS = Needs(memory_mb=310, cpu_s=12.5)
 
 
 def calibration(**changes):
     solution = {"framework": "python", "version": "3.12", "device": "cpu", "trainings_s": (3.0, 7.123),
-                "attempt_s": 30.49, "score": 40, "metrics": {}}  # fmt: skip
+                "attempt_s": 30.49, "needs": NEEDS, "score": 40, "metrics": {}}  # fmt: skip
     made = CalibratedSolution(**solution | changes.pop("solution", {}))
     return Calibration(
         assignment="hw1", data="", seeds=(0,), benchmark_s=0.0123, solutions=(made,),
@@ -232,6 +239,7 @@ def test_times_are_written_and_everything_else_stays(course, line_end):
     written = (course / FILE).read_bytes()
     assert written.decode() == (
         before + "reference_s: {python: 7.12, torch: 2.5}  # measured\nreference_attempt_s: {python: 30.5}\n"
+        "reference_needs: {python: {memory_mb: 310, cpu_s: 12.5}}\n"
         "benchmark_s: {torch: 0.5, python: 0.0123}\n# the end\n"
     ).replace("\n", line_end)
     calibrating.write_reference(calibration(), load_course(course).assignment("hw1"))

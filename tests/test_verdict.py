@@ -5,9 +5,13 @@ import pytest
 from rich.cells import cell_len
 
 from autograder.box.client import BoxDied, Cause, StudentRaised
+from autograder.box.init import Room
 from autograder.box.protocol import Frame, Raised
 from autograder.judge import CheckFailed, expect
+from autograder.judge.limit_words import Allowed
+from autograder.judge.time_limits import ReferenceTimes
 from autograder.judge.verdict import PASSED, verdict_of
+from autograder.limits import Limits, Needs
 from autograder.messages import set_language
 from autograder.results import Status
 from autograder.submission import CellStart, Submission
@@ -16,9 +20,11 @@ FILE = Submission("mlp.py", {"mlp.py": b""}, "mlp.py")
 NOTEBOOK = Submission("mlp.py", {"mlp.py": b""}, "作业.ipynb", (CellStart(1, 1), CellStart(5, 2)))
 
 
-def raised(type_name, text="", *bases, frames=(), **more):
+def raised(type_name, text="", *bases, frames=(), refused=(), room=None, **more):
     mro = [type_name, *bases, "Exception", "BaseException", "object"]
-    return StudentRaised(Raised(id=1, type_name=type_name, mro=mro, text=text, frames=list(frames), **more))
+    return StudentRaised(
+        Raised(id=1, type_name=type_name, mro=mro, text=text, frames=list(frames), **more), refused, room
+    )
 
 
 def frame(line, source="", function="fit", file="mlp.py", *, student=True):
@@ -31,6 +37,39 @@ def died(status, kind, detail=""):
 
 def verdict(error, submission=FILE, hint="look closer"):
     return verdict_of(error, submission, hint)
+
+
+REFERENCE = ReferenceTimes(
+    training_s=1.5, attempt_s=9, needs=Needs(memory_mb=310, cpu_s=12.5, disk_mb=2, files=7, output_mb=0.1)
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (died(Status.MEMORY, "memory", "600"),
+         "your code used more than 600 MB of memory (limits.memory_mb); the reference solution needs 310 MB"),
+        (died(Status.TIMEOUT, "cpu", "9"),
+         "your code used up its 9 s of processor time (limits.box_cpu_s); the reference solution needs 12.5 s"),
+        (died(Status.OUTPUT, "output", "4"),
+         "your code printed more than 4 MB (limits.output_mb); the reference solution needs 0.1 MB"),
+        (died(Status.TIMEOUT, "training", "60"),
+         "the training did not end within 60 s (limits.training_s); the reference solution takes 1.5 s here"),
+        (raised("OSError", "", errnos=[28], room=Room(1024 << 20, 9)),
+         "your code filled its folder for files: 1024 of 1024 MB (limits.disk_mb); the reference solution needs 2 MB"),
+        (raised("OSError", "", errnos=[28], room=Room(0, 8192)),
+         "your code made too many files and folders: 8192 of 8192 (limits.files); the reference solution needs 7"),
+        (raised("RuntimeError", "PytorchStreamWriter failed writing file", room=Room(1024 << 20, 9)),
+         "your code filled its folder for files: 1024 of 1024 MB (limits.disk_mb); the reference solution needs 2 MB"),
+        (raised("MemoryError"),
+         "your code ran out of memory: it may use 4096 MB (limits.memory_mb); the reference solution needs 310 MB"),
+        (raised("RuntimeError", "CUDA out of memory"), "your code ran out of memory"),  # of the GPU's
+        (raised("OSError", "No space left on device", errnos=[28]), "OSError: No space left on device"),
+        (raised("ZeroDivisionError", "", room=Room(1024 << 20, 9)), "ZeroDivisionError"),
+    ],
+)  # fmt: skip
+def test_a_limit_is_told_with_its_value_its_key_and_what_the_reference_needs(error, said):
+    assert verdict_of(error, FILE, "", allowed=Allowed(Limits(), REFERENCE)).message == said
 
 
 @pytest.fixture
@@ -66,6 +105,25 @@ TABLE = [
      "你的代码耗尽了内存"),
     (raised("RuntimeError", "DefaultCPUAllocator: can't allocate memory"), Status.MEMORY,
      "your code ran out of memory", "你的代码耗尽了内存"),
+    (
+        raised("PermissionError", "[Errno 1]", "OSError", errnos=[1], refused=("vfork", "clone")), Status.FORBIDDEN,
+        "your code tried to start another process (fork)", "你的代码想启动另一个进程（fork）",
+    ),
+    (raised("URLError", "no", "OSError", errnos=[0, 97], refused=("socket",)), Status.FORBIDDEN,
+     "your code tried to open a network connection (socket)", "你的代码想连接网络（socket）"),
+    (raised("PermissionError", "", "OSError", errnos=[1], refused=("execve",)), Status.FORBIDDEN,
+     "your code tried to start another program (execve)", "你的代码想启动另一个程序（execve）"),
+    (raised("OSError", "", errnos=[1], refused=("ptrace",)), Status.FORBIDDEN,
+     "your code tried to look into another process (ptrace)", "你的代码想查看别的进程（ptrace）"),
+    (raised("OSError", "", errnos=[1], refused=("mount",)), Status.FORBIDDEN,
+     "your code tried to change something of the system (mount)", "你的代码想改动系统（mount）"),
+    # A library that tries a call by the way, and an exception of something else; an exception that only says so.
+    (raised("ZeroDivisionError", "division by zero", refused=("clone",)), Status.ERROR, "ZeroDivisionError",
+     "ZeroDivisionError"),
+    (raised("PermissionError", "[Errno 1]", "OSError", errnos=[1]), Status.ERROR, "PermissionError: [Errno 1]",
+     "PermissionError: [Errno 1]"),
+    (died(Status.FORBIDDEN, "call"), Status.FORBIDDEN, "your code made a system call of a kind that grading forbids",
+     "你的代码做了评分不允许的系统调用"),
     (raised("SystemExit", "0"), Status.CRASHED, "your code ended the program (sys.exit or exit)",
      "你的代码结束了程序（sys.exit 或 exit）"),
     (raised("TypeError", "a set", unsendable=True), Status.FAILED,
@@ -78,7 +136,11 @@ TABLE = [
      "导入你的文件超过了 60 秒"),
     (died(Status.TIMEOUT, "attempt", "900"), Status.TIMEOUT, "the time for the whole attempt (900 s) was used up",
      "整次评分的时间（900 秒）已用完"),
-    (died(Status.TIMEOUT, "cpu"), Status.TIMEOUT, "your code used up its processor time", "你的代码用完了处理器时间"),
+    (died(Status.TIMEOUT, "cpu", "9"), Status.TIMEOUT, "your code used up its 9 s of processor time (limits.box_cpu_s)",
+     "你的代码用完了 9 秒处理器时间（limits.box_cpu_s）"),
+    (BoxDied(Cause(Status.OUTPUT, "disk", "64", "64")), Status.OUTPUT,
+     "your code filled its folder for files: 64 of 64 MB (limits.disk_mb)",
+     "你的代码写满了存放文件的文件夹：用了 64 MB，上限 64 MB（limits.disk_mb）"),
     (died(Status.MEMORY, "memory", "4096"), Status.MEMORY, "your code used more than 4096 MB of memory",
      "你的代码占用内存超过 4096 MB"),
     (died(Status.OUTPUT, "output", "256"), Status.OUTPUT, "your code printed more than 256 MB",

@@ -42,9 +42,10 @@ the file system or the network.
       └──── status socket, one a box ◀───────────────────────────────────────────┘
 
 The zygote (`zygote`) enters namespaces and a root of its own before it imports a framework, and never sees a byte of
-the student's. Init is pid 1 of the box's pid namespace: it reaps, tells how the worker ended, and everything ends with
-it. The worker is the same as above; between its fork and its first request stand the layers of `seal`, each of them a
-module of `linux`. The judge kills by init's pidfd, so never a stranger who got its number.
+the student's. Init (`init`) is pid 1 of the box's pid namespace: it reaps, answers system calls that the filter
+refuses, tells the judge of those and how the worker ended, and everything ends with it. The worker is the same as
+above; between its fork and its first request stand the layers of `seal`, each of them a module of `linux`. The judge
+kills by init's pidfd, so never a stranger who got its number.
 
 In a class run there are many judges, forked for one attempt each, and they share the zygotes: whoever asked for the
 run starts them, and lends each judge a copy of the control socket. A box lives no longer than its own judge: the zygote

@@ -15,6 +15,7 @@ from autograder.box.channel import Channel
 
 if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
+    from autograder.box.init import Room
 
 PROCESS = plain.ISOLATION
 RESTRICTED = "restricted"
@@ -43,12 +44,21 @@ class Watch(Protocol):
         """End the watch."""
         ...
 
+    def limit_cpu(self, max_cpu_s: float, on_excess: Callable[[], None]) -> None:
+        """Have `on_excess` called when all its processes together have used more processor time."""
+        ...
+
+    def taken(self) -> plain.Taken:
+        """Return what its processes have taken so far."""
+        ...
+
 
 class Evidence(NamedTuple):
     """What is known of a box's end besides its exit status; from the kernel and from us, never from the box."""
 
     broken: str = ""  # it could not be made or kept, through no fault of the student's: why
     memory_exceeded: bool = False
+    refused: tuple[str, ...] = ()  # telling system calls that were refused since it was last asked, by name
     disk_exceeded: bool = False
 
 
@@ -74,6 +84,10 @@ class Started(Protocol):
 
     def evidence(self) -> Evidence:
         """Return what is known of its end."""
+        ...
+
+    def room(self) -> Room | None:
+        """Return what its files take now, or took at its end; None where nothing bounds that."""
         ...
 
     def members(self) -> list[psutil.Process]:
@@ -135,6 +149,9 @@ class _PlainBox:
 
     def evidence(self) -> Evidence:
         return Evidence()
+
+    def room(self) -> None:
+        return None
 
     def members(self) -> list[psutil.Process]:
         return plain.process_tree(self._running.process.pid)

@@ -21,7 +21,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograder.box.protocol import PREFIX, Message, ProtocolError, decode_prefix, encode_message
+from autograder.box.protocol import (
+    MAX_PAYLOAD_BYTES,
+    PREFIX,
+    Message,
+    ProtocolError,
+    TooLarge,
+    decode_prefix,
+    encode_message,
+)
 
 _BUFFER_BYTES = 1 << 20
 _TOKEN_BYTES = 16
@@ -56,6 +64,8 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        # Of arrays, in one frame; the limits of a box may be lower than what the protocol bears.
+        self.most_sent_bytes = self.most_received_bytes = MAX_PAYLOAD_BYTES
 
     def send(self, message: Message, arrays: list[np.ndarray[Any, Any]], timeout_s: float | None = None) -> None:
         """Send one frame.
@@ -67,7 +77,7 @@ class Channel:
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            for buffer in encode_message(message, arrays):
+            for buffer in encode_message(message, arrays, self.most_sent_bytes):
                 left_s = None if deadline is None else deadline - time.monotonic()
                 if left_s is not None and left_s <= 0:
                     raise DeadlineExceeded
@@ -95,6 +105,8 @@ class Channel:
         prefix = bytearray(PREFIX.size)
         self._fill(memoryview(prefix), wait)
         lengths = decode_prefix(bytes(prefix))
+        if lengths.payload > self.most_received_bytes:
+            raise TooLarge(lengths.payload)
         header = bytearray(lengths.header)
         self._fill(memoryview(header), wait)
         payload = np.empty(lengths.payload, dtype=np.uint8)

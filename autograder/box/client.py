@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import secrets
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -41,11 +42,15 @@ from autograder.box.protocol import (
     Returned,
     Sync,
     Synced,
+    TooLarge,
     Value,
     decode_reply,
 )
-from autograder.limits import MB, Limits
+from autograder.limits import MB, Limits, Needs
 from autograder.results import Status
+
+if TYPE_CHECKING:
+    from autograder.box.init import Room
 
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
 _TAIL_WAIT_S = 0.5
@@ -53,6 +58,7 @@ _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS error
 _RELEASE_MOST = 10_000  # in one message
 _FORGOTTEN_MOST = 100_000  # a box that hands out more, to fill the judge's memory, keeps them
 _RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
+_FULL = 0.98  # of the disk: the last write that does not fit leaves a little
 _LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
 
 
@@ -76,8 +82,9 @@ class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, disk, signal, exit, protocol, broken, seal
-    detail: str = ""  # seconds, MiB, the signal's name, the exit status
+    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, disk, files, answer, call, signal, exit, …
+    detail: str = ""  # the limit: seconds, MiB, a number; the signal's name, the exit status
+    used: str = ""  # of what the limit is about, where that is known
 
 
 class Deadline(NamedTuple):
@@ -98,6 +105,9 @@ def within(limit_s: float, kind: str = "wall") -> Deadline:
     return Deadline(limit_s, kind, limit_s)
 
 
+_NO_ROOM = {"SIGBUS", "SIGABRT"}  # a mapped file that has no room; a C++ exception that nobody caught
+
+
 class BoxDied(Exception):
     """The box ended during a request, or had ended before."""
 
@@ -109,9 +119,11 @@ class BoxDied(Exception):
 class StudentRaised(Exception):
     """The student's code raised an exception in the box."""
 
-    def __init__(self, raised: Raised) -> None:
+    def __init__(self, raised: Raised, refused: tuple[str, ...] = (), room: Room | None = None) -> None:
         super().__init__(f"{raised.type_name}: {raised.text}")
         self.raised = raised
+        # Evidence: system calls that were refused in this check, by name; what the box's files took then.
+        self.refused, self.room = refused, room
 
 
 class Told(NamedTuple):
@@ -151,6 +163,7 @@ class BoxClient:
         self._forgotten: list[int] = []
         limits = spec.limits
         self._running = backends.start(spec)
+        self._running.channel.most_received_bytes = limits.answer_mb * MB
         try:
             # Before the threads: a spare box has imported the submission in the time that they take to start.
             self._load_id = self._send_load()
@@ -160,6 +173,8 @@ class BoxClient:
             raise
         self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
         self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
+        if limits.processes or spec.isolation == backends.PROCESS:  # elsewhere there is one process, and its rlimit
+            self._memory.limit_cpu(limits.cpu_s, self._kill_for_cpu)
         self._meter = nvml() if spec.grant.gpus else None
         self._gpu = self._meter and GpuWatch(spec.grant, self._meter, self._running.members, self._kill_for_gpu_memory)
 
@@ -223,7 +238,7 @@ class BoxClient:
         request_id = next(self._ids)
         reply, reader = self._exchange(make(request_id), arrays, deadline or within(self._spec.limits.call_s))
         if isinstance(reply, Raised):
-            raise StudentRaised(reply)
+            raise self._raised(reply)
         if not isinstance(reply, Returned):
             raise self.reject(ProtocolError("an answer of another kind"))
         return Answer(reply.value, reader)
@@ -251,8 +266,20 @@ class BoxClient:
             reply, _ = self._exchange(Sync(id=next(self._ids), marker=marker), [], _SYNC)
         except BoxDied:
             return Told(shown(self._output.take_all(_TAIL_WAIT_S)))
+        self._running.evidence()  # a refusal counts for the check that it came in
         notes = reply.notes if isinstance(reply, Synced) else ()
         return Told(shown(self._output.take(marker.encode(), _TAIL_WAIT_S)), notes)
+
+    def needs(self) -> Needs:
+        """Return what the box has taken so far of what is limited: the judge's own counts, and the kernel's."""
+        taken, room = self._memory.taken(), self._running.room()
+        return Needs(
+            memory_mb=math.ceil(taken.memory_bytes / MB),
+            cpu_s=round(taken.cpu_s, 1),
+            disk_mb=round(room.disk_bytes / MB, 1) if room else 0,
+            files=room.files if room else 0,
+            output_mb=round(self._output.most_bytes / MB, 1),
+        )
 
     def gpu_bytes(self) -> int:
         """Return the memory of its GPUs that its processes have, by what the driver says; 0 where it can't be told."""
@@ -284,6 +311,7 @@ class BoxClient:
             memory_bytes=limits.memory_mb * MB,
             cpu_s=limits.cpu_s,
             file_bytes=limits.file_mb * MB,
+            answer_bytes=limits.answer_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
             gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
@@ -298,10 +326,11 @@ class BoxClient:
         reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
         backends.replenish(self._spec)
         if isinstance(reply, Raised):
-            self._load_failure = StudentRaised(reply)
+            self._load_failure = self._raised(reply)
             raise self._load_failure
         if not isinstance(reply, Loaded):
             raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol")))
+        self._running.evidence()  # what packages have tried while they were imported has nothing to do with what comes
         return reply
 
     def _exchange(
@@ -328,12 +357,18 @@ class BoxClient:
             raise BoxDied(self._kill(deadline.cause)) from None
         except ChannelClosed:
             raise BoxDied(self._cause_of_silence()) from None
+        except TooLarge as error:
+            limit = str(self._spec.limits.answer_mb)
+            raise BoxDied(self._kill(Cause(Status.OUTPUT, "answer", limit, megabytes(error.payload_bytes)))) from None
         except ProtocolError as error:
             raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol", str(error)))) from None
         # SECURITY: an answer to another question is not an answer; the student's code can write to the channel.
         if reply.id != request_id:
             raise BoxDied(self._kill(Cause(Status.CRASHED, "protocol", "an answer to no question")))
         return reply, ArrayReader(frame.payload)
+
+    def _raised(self, reply: Raised) -> StudentRaised:
+        return StudentRaised(reply, self._running.evidence().refused, self._running.room())
 
     def reject(self, error: ProtocolError) -> BoxDied:
         """End the box because a value it sent is impossible, and return what to raise."""
@@ -344,6 +379,9 @@ class BoxClient:
 
     def _kill_for_memory(self) -> None:
         self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+
+    def _kill_for_cpu(self) -> None:
+        self._kill(Cause(Status.TIMEOUT, "cpu", str(self._spec.limits.cpu_s)))
 
     def _kill_for_gpu_memory(self) -> None:
         self._kill(Cause(Status.MEMORY, "gpu_memory", str(self._spec.grant.memory_bytes // MB)))
@@ -368,9 +406,32 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
-        if evidence.disk_exceeded:
-            return self._kill(Cause(Status.OUTPUT, "disk", str(self._spec.limits.file_mb)))
-        return self._kill(_cause_of_exit(status))
+        cause = Cause(Status.OUTPUT, "depth") if evidence.disk_exceeded else _cause_of_exit(status)
+        if (evidence.disk_exceeded or cause.detail in _NO_ROOM) and (
+            full := full_files(self._running.room(), self._spec.limits)
+        ):
+            return self._kill(full)
+        if cause.kind == "cpu":
+            cause = cause._replace(detail=str(self._spec.limits.cpu_s))
+        elif cause.kind == "file":
+            cause = cause._replace(detail=str(self._spec.limits.file_mb))
+        return self._kill(cause)
+
+
+def megabytes(size: int) -> str:
+    """Return a size in MB as it is told."""
+    return f"{size / MB:.0f}" if size >= 10 * MB else f"{size / MB:.1f}"
+
+
+def full_files(room: Room | None, limits: Limits) -> Cause | None:
+    """Return which limit on files is used up; None where there is room, or nothing is known."""
+    if room is None:
+        return None
+    if room.files >= limits.files:
+        return Cause(Status.OUTPUT, "files", str(limits.files), str(room.files))
+    if room.disk_bytes >= limits.room_mb * MB * _FULL:
+        return Cause(Status.OUTPUT, "disk", str(limits.room_mb), megabytes(room.disk_bytes))
+    return None
 
 
 def _cause_of_exit(status: int) -> Cause:
@@ -380,12 +441,18 @@ def _cause_of_exit(status: int) -> Cause:
         return Cause(Status.CRASHED, "broken")
     if status >= _WINDOWS_EXCEPTION:
         return Cause(Status.CRASHED, "signal", hex(status))
-    if status >= 0:
-        return Cause(Status.CRASHED, "exit", str(status))
+    return Cause(Status.CRASHED, "exit", str(status)) if status >= 0 else _cause_of_signal(-status)
+
+
+def _cause_of_signal(number: int) -> Cause:
     try:
-        name = signal.Signals(-status).name
+        name = signal.Signals(number).name
     except ValueError:
-        name = str(-status)
+        name = str(number)
     if name == "SIGXCPU":
         return Cause(Status.TIMEOUT, "cpu")
+    if name == "SIGXFSZ":
+        return Cause(Status.OUTPUT, "file")
+    if name == "SIGSYS":  # the filter's answer to calls of another machine's kind
+        return Cause(Status.FORBIDDEN, "call")
     return Cause(Status.CRASHED, "signal", name)

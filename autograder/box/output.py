@@ -59,6 +59,7 @@ class OutputDrain:
         self._changed = threading.Condition()
         self._tail = bytearray()
         self._count = 0
+        self.most_bytes = 0  # that one check has printed
         self._ended = False
         self._thread = threading.Thread(target=self._drain, name="box output", daemon=True)
         self._thread.start()
@@ -92,6 +93,7 @@ class OutputDrain:
                 del self._tail[: -2 * _CHUNK_BYTES]
                 flooded = self._count <= self._max_bytes < self._count + len(chunk)
                 self._count += len(chunk)
+                self.most_bytes = max(self.most_bytes, self._count)
                 self._changed.notify_all()
             if flooded:
                 self._on_flood()

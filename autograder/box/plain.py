@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import shutil
 import subprocess
@@ -214,6 +215,13 @@ def process_tree(pid: int) -> list[psutil.Process]:
         return []
 
 
+class Taken(NamedTuple):
+    """What the processes of a box have taken."""
+
+    memory_bytes: int  # at the most
+    cpu_s: float
+
+
 class MemoryWatch:
     """A thread that adds up the tree's memory and ends the box beyond the limit.
 
@@ -224,6 +232,8 @@ class MemoryWatch:
 
     def __init__(self, pid: int, max_bytes: int, on_excess: Callable[[], None]) -> None:
         self._pid, self._max_bytes, self._on_excess = pid, max_bytes, on_excess
+        self._max_cpu_s, self._on_cpu = math.inf, on_excess
+        self._most_bytes = 0
         self._stop = threading.Event()
         threading.Thread(target=self._watch, name="box memory", daemon=True).start()
 
@@ -231,11 +241,31 @@ class MemoryWatch:
         """End the watch; it does not outlive the box."""
         self._stop.set()
 
+    def limit_cpu(self, max_cpu_s: float, on_excess: Callable[[], None]) -> None:
+        """Have `on_excess` called when all processes together have used more; the kernel bounds each by itself."""
+        self._on_cpu, self._max_cpu_s = on_excess, max_cpu_s
+
+    def taken(self) -> Taken:
+        """Return what the tree has taken so far, as far as was looked at."""
+        self._exceeded()
+        return Taken(self._most_bytes, self._cpu_s())
+
     def _watch(self) -> None:
         while not self._stop.wait(self._EVERY_S):
             if self._exceeded():
                 self._on_excess()
                 return
+            if self._max_cpu_s < math.inf and self._cpu_s() > self._max_cpu_s:
+                self._on_cpu()
+                return
+
+    def _cpu_s(self) -> float:
+        """Return the processor time of the tree; of those that have ended it is kept by who waited for them."""
+        total = 0.0
+        for member in self._members():
+            with contextlib.suppress(psutil.Error):
+                total += sum(member.cpu_times()[:4])
+        return total
 
     def _exceeded(self) -> bool:
         # RSS counts pages that forked workers share once for each: a first look only. PSS is right, and slow.
@@ -247,6 +277,8 @@ class MemoryWatch:
             with contextlib.suppress(psutil.Error):
                 used = member.memory_full_info() if what == "pss" else member.memory_info()
                 total += getattr(used, what, used.rss)
+        if what == "rss":
+            self._most_bytes = max(self._most_bytes, total)
         return total
 
     def _members(self) -> list[psutil.Process]:

@@ -43,8 +43,25 @@ class ProtocolError(Exception):
     """What came is not a frame of this protocol, or exceeds its bounds."""
 
 
+class TooLarge(ProtocolError):
+    """A frame with more bytes of arrays than the limits of this box allow."""
+
+    def __init__(self, payload_bytes: int) -> None:
+        super().__init__(f"{payload_bytes:,} bytes of arrays")
+        self.payload_bytes = payload_bytes
+
+
 class Unsendable(Exception):
-    """A value of this kind can't cross; the text says which and why."""
+    """A value of this kind can't cross; the text says which and why.
+
+    Args:
+        why: the text.
+        payload_bytes: of the arrays, where those were too many.
+    """
+
+    def __init__(self, why: str, payload_bytes: int = 0) -> None:
+        super().__init__(why)
+        self.payload_bytes = payload_bytes
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -137,6 +154,7 @@ class Load(Message, frozen=True, tag="load"):
     memory_bytes: int
     cpu_s: int
     file_bytes: int
+    answer_bytes: int
     frameworks: list[str]
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
     gpu_share: float = 0.0  # of the memory of each granted GPU; 0: none is granted
@@ -260,6 +278,8 @@ class Raised(Message, frozen=True, tag="raised"):
     syntax: bool = False  # a syntax error of a file handed in: its only frame is the place, `column` is from 1
     column: int = 0
     unsendable: bool = False
+    answer_bytes: int = 0  # of arrays that were too many to be sent
+    errnos: list[int] = []  # of the OSErrors among its causes; 0: one without
 
 
 class Synced(Message, frozen=True, tag="synced"):
@@ -278,7 +298,9 @@ _reply_decoder = msgspec.msgpack.Decoder(Reply)
 # --- frames ---------------------------------------------------------------------------------------------------------
 
 
-def encode_message(message: Message, arrays: list[np.ndarray[Any, Any]]) -> list[bytes | memoryview]:
+def encode_message(
+    message: Message, arrays: list[np.ndarray[Any, Any]], most_bytes: int = MAX_PAYLOAD_BYTES
+) -> list[bytes | memoryview]:
     """Return a frame as buffers to be written one after the other.
 
     Raises:
@@ -292,8 +314,10 @@ def encode_message(message: Message, arrays: list[np.ndarray[Any, Any]]) -> list
     payload_bytes = sum(buffer.nbytes for buffer in buffers)
     if len(header) > MAX_HEADER_BYTES:
         raise Unsendable(f"{len(header):,} bytes of lists, texts and numbers; an array can be larger, a list can't")
-    if payload_bytes > MAX_PAYLOAD_BYTES:
-        raise Unsendable(f"{payload_bytes:,} bytes of arrays; at most {MAX_PAYLOAD_BYTES:,} can be handed over at once")
+    if payload_bytes > most_bytes:
+        raise Unsendable(
+            f"{payload_bytes:,} bytes of arrays; at most {most_bytes:,} can be handed over at once", payload_bytes
+        )
     return [PREFIX.pack(len(header), payload_bytes) + header, *buffers]
 
 

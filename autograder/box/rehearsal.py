@@ -20,7 +20,7 @@ import numpy as np
 
 from autograder.box.channel import Channel
 from autograder.box.importing import MODULE_NAME
-from autograder.box.protocol import ArrayNode, Call, Load, Path, Reply, Request, decode_reply
+from autograder.box.protocol import MAX_PAYLOAD_BYTES, ArrayNode, Call, Load, Path, Reply, Request, decode_reply
 from autograder.box.worker import Worker
 
 _MAIN = "rehearsal.py"
@@ -84,5 +84,6 @@ def _load(frameworks: list[str], size: int) -> Load:
         memory_bytes=0,
         cpu_s=0,
         file_bytes=0,
+        answer_bytes=MAX_PAYLOAD_BYTES,
         frameworks=frameworks,
     )

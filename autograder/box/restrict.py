@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.box import seal, zygote
+from autograder.box import init, seal, zygote
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.policy import Profile, for_zygote
 from autograder.box.linux.python import needed_folders
@@ -136,7 +136,7 @@ class Zygote(zygote.Zygote):
     def _ended(self, pidfd: int, status: int) -> None:
         told, *own = self._held.pop(pidfd)
         try:
-            os.write(told, seal.EXITED + seal.EXIT_STATUS.pack(os.waitstatus_to_exitcode(status)))
+            os.write(told, init.EXITED + init.NUMBER.pack(os.waitstatus_to_exitcode(status)))
         except OSError:  # the judge has given it up
             pass
         finally:

@@ -18,8 +18,9 @@ import psutil
 
 from autograder.box import plain, sealed
 from autograder.box.backends import RESTRICTED, Evidence
+from autograder.box.init import Room
 from autograder.box.linux import cgroup, namespaces
-from autograder.box.scratch import DATASETS, Room, make_scratch, put_datasets, room_of, unnamed_bytes
+from autograder.box.scratch import DATASETS, make_scratch, put_datasets, room_of, unnamed_bytes
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygotes import Zygote, zygote_for
 
@@ -60,7 +61,7 @@ class RestrictedBox(sealed.SealedBox):
         self._scratch = make_scratch(zygote.folder, self._user)
         self._full = False
         try:
-            copied = put_datasets(datasets, self._scratch / DATASETS)
+            self._copied = copied = put_datasets(datasets, self._scratch / DATASETS)
             self._request = msgspec.structs.replace(
                 request, disk_bytes=request.disk_bytes + copied.disk_bytes, files=request.files + copied.files
             )
@@ -80,6 +81,13 @@ class RestrictedBox(sealed.SealedBox):
     def evidence(self) -> Evidence:
         """Return what is known of its end."""
         return super().evidence()._replace(disk_exceeded=self._full)
+
+    def room(self) -> Room | None:
+        """Return what its files take, but for the datasets that were put there."""
+        with contextlib.suppress(OSError):  # what can't be looked at is more than it may have
+            held = room_of(self._scratch)
+            return Room(held.disk_bytes - self._copied.disk_bytes, held.files - self._copied.files)
+        return None
 
     def dataset_folder(self, name: str) -> str:
         """Return where the worker finds the files of a dataset."""

@@ -9,8 +9,8 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
+from autograder.box.init import Room
 from autograder.box.linux.mounts import FOLDERS
 from autograder.box.mounted import FILES
 from autograder.box.restrict import ZYGOTE_FOLDER
@@ -19,13 +19,6 @@ DATASETS = "datasets"  # of the scratch folder
 
 _MOST_DEPTH = 100  # of folders in folders: deeper than any saved model, and far from where listing them ends
 _BLOCK_BYTES = 512  # of st_blocks, whatever the disk's own are
-
-
-class Room(NamedTuple):
-    """What a folder holds."""
-
-    disk_bytes: int
-    files: int
 
 
 def make_folder() -> Path:

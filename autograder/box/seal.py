@@ -13,18 +13,21 @@ The order is not free: /proc can be mounted only with rights in the namespace th
 own user namespace; that takes every right there was, so before the capabilities go; landlock and the filter forbid what
 sets up the others, so they come last, and only then the first byte of the student's is read.
 
-Descriptors: 0 null device, 1 and 2 output pipe, 3 channel (worker), 4 status socket (init; the worker until it serves).
+Descriptors: 0 null device, 1 and 2 output pipe, 3 channel (worker), 4 status socket (init; the worker until it serves),
+5 the socket by which init gets the filter's listener (init; see there).
 SECURITY: what comes on the status socket is evidence, because nothing of the student's has ever had it open.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
 import signal
-import struct
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -32,18 +35,16 @@ from typing import NamedTuple, NoReturn, Optional
 
 import msgspec
 
-from autograder.box import mounted
+from autograder.box import init, mounted
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.namespaces import Ids, Namespace
 from autograder.box.linux.policy import Profile
 
-NULL, OUTPUT, ERRORS, CHANNEL, STATUS = range(5)
+NULL, OUTPUT, ERRORS, CHANNEL, STATUS, HANDOVER = range(6)
 
 # Messages on the status socket, by their first byte.
 STARTED = b"p"  # from the zygote, with init's pidfd
-EXITED = b"x"  # from init: how the worker ended
-BROKEN = b"b"  # from any of them: which layer could not be made, in words
-EXIT_STATUS = struct.Struct("<i")
+BROKEN = b"b"  # from any of them: which layer could not be made, in words; init's own are in `init`
 
 SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status socket says why
 _MOST_TEXT = 2000
@@ -120,6 +121,8 @@ class Prepared(NamedTuple):
     filters: dict[Profile, bytes]
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
     mapped: rlimits.Usage | None = None  # by the zygote, and so by each box to begin with
+    # What refused calls are answered with, by whether processes may be started; none: nobody answers them.
+    errors: Mapping[bool, Mapping[int, int]] = {}
 
 
 def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
@@ -138,10 +141,15 @@ def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
         # CUDA names its threads by writing to a file of each, and fails with error 304 where it can't.
         written=("/proc/self/task",) if nodes else (),
     )
-    profiles = [Profile(processes=processes, gpu=bool(nodes)) for processes in (False, True)]
+    profiles = [
+        Profile(processes=processes, gpu=bool(nodes), told=told)
+        for processes in (False, True)
+        for told in (False, True)
+    ]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
+    errors = {profile.processes: seccomp.told_errors(profile) for profile in profiles}
     capabilities.last_capability()  # remembered
-    return Prepared(rules, filters, mapped=rlimits.usage())
+    return Prepared(rules, filters, mapped=rlimits.usage(), errors=errors)
 
 
 def enter(
@@ -163,11 +171,13 @@ def enter(
     try:
         kept = keep_descriptors(descriptors)
         (take_away or partial(isolate, datasets=kept.datasets))(request)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         worker = os.fork()
         if worker:
-            _be_init(worker)
+            be_init(worker, ours.detach(), prepared.errors[request.processes > 0])
+        ours.close()
         join_cgroups(kept.cgroups)
-        limit(request, prepared)
+        limit(request, prepared, theirs.detach())
         use_threads(request.threads, prepared)
         os.environ["CUDA_VISIBLE_DEVICES"] = request.gpus  # the zygote's is empty, so that nothing in it finds a GPU
     # Broad: whatever it is, the box must not come to life with a layer missing.
@@ -252,17 +262,15 @@ def prefer_to_be_killed(proc_self: int) -> None:
     os.close(descriptor)
 
 
-def _be_init(worker: int) -> NoReturn:
-    """Reap whatever is orphaned, until the worker ends; tell how, and end. With init the kernel ends all others."""
+def be_init(worker: int, handover: int, errors: Mapping[int, int]) -> NoReturn:
+    """Serve as init, with two descriptors and none of the worker's. With init the kernel ends all others."""
+    if handover != HANDOVER:  # dup3, which this is, takes no two that are the same
+        os.dup2(handover, HANDOVER, inheritable=False)
     os.closerange(NULL, STATUS)
-    os.closerange(STATUS + 1, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(HANDOVER + 1, os.sysconf("SC_OPEN_MAX"))
     # Of the default signals pid 1 gets none from its own namespace; for this one Python has a handler, which raises.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
-        ended, status = os.waitpid(-1, 0)
-        if ended == worker:
-            os.write(STATUS, EXITED + EXIT_STATUS.pack(os.waitstatus_to_exitcode(status)))
-            os._exit(0)
+    init.Init(worker, STATUS, HANDOVER, errors).serve()
 
 
 # --- worker ---------------------------------------------------------------------------------------------------------
@@ -277,7 +285,7 @@ def join_cgroups(opened: list[int]) -> None:
         os.write(descriptor, b"0")
 
 
-def limit(request: SealRequest, prepared: Prepared) -> None:
+def limit(request: SealRequest, prepared: Prepared, handover: int | None = None) -> None:
     """Put on the layers that bind this process alone. The filter is last: it forbids to set up anything more."""
     without = request.without
     syscalls.set_dumpable(dumpable=True)  # /proc/self is its own again
@@ -295,7 +303,20 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)
     if Layer.SECCOMP not in without:
-        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0, gpu=bool(request.gpus))])
+        filter_calls(Profile(processes=request.processes > 0, gpu=bool(request.gpus)), prepared, handover)
+
+
+def filter_calls(profile: Profile, prepared: Prepared, handover: int | None) -> None:
+    """Put on the system call filter; where the kernel can, one whose refusals init is told of."""
+    listener = None
+    if handover is not None:
+        told = prepared.filters[replace(profile, told=True)]
+        with contextlib.suppress(OSError):  # no listener to be had here: the same is refused, and nobody is told
+            listener = seccomp.apply(told, listen=True)
+    if handover is None or listener is None:
+        seccomp.apply(prepared.filters[profile])
+    else:
+        init.hand_over(listener, handover)
 
 
 def thread_count() -> int:

@@ -20,10 +20,10 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import psutil
 
-from autograder.box import mounted, plain, seal
+from autograder.box import init, mounted, plain, seal
 from autograder.box.backends import NAMESPACES, RESTRICTED, Evidence
 from autograder.box.channel import Channel, offer_pair
-from autograder.box.linux import cgroup
+from autograder.box.linux import cgroup, syscalls
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygote import receive
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
 
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
-_MOST_FILES = 8192  # inodes; each takes about 1 KB of the kernel's memory
+_ANSWER_S = 0.5  # of init's, which does next to nothing else
 _ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
 _GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for the box
 _KILLED = -int(signal.SIGKILL)
@@ -161,8 +161,8 @@ def request_for(
         memory_bytes=limits.memory_mb * MB,
         cpu_s=limits.cpu_s,
         file_bytes=limits.file_mb * MB,
-        disk_bytes=limits.file_mb * MB,
-        files=_MOST_FILES,
+        disk_bytes=limits.room_mb * MB,
+        files=limits.files,
         processes=limits.processes,
         gpus=gpus,
         datasets=datasets,
@@ -219,7 +219,14 @@ class SealedBox:
     def evidence(self) -> Evidence:
         """Return what is known of its end."""
         exceeded = self._group is not None and self._group.memory_exceeded()
-        return Evidence(broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded)
+        refused = self.process.take_refused()
+        return Evidence(
+            broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded, refused=refused
+        )
+
+    def room(self) -> init.Room | None:
+        """Return what its files take, as their file system tells it from outside."""
+        return self.process.room()
 
     def members(self) -> list[psutil.Process]:
         """Return the processes in it."""
@@ -247,13 +254,14 @@ class SealedProcess:
         self._pidfd: int | None = None
         self._exit: int | None = None
         self._killed = False  # by us
+        self._refused: list[str] = []
+        self._room: init.Room | None = None
         self.broken = ""
 
     def poll(self) -> int | None:
         """Return the exit status (negative: a signal), or None while the worker runs."""
         with self._lock:
-            while self._exit is None and self._take(0):
-                pass
+            self._take_all()
             return self._exit
 
     def wait(self, timeout_s: float) -> int:
@@ -273,6 +281,36 @@ class SealedProcess:
         with self._lock:
             self.poll()
             return "" if self._pidfd is not None or self._exit is not None else "the zygote has not answered yet"
+
+    def take_refused(self) -> tuple[str, ...]:
+        """Return the names of the calls refused since the last time, of those that are told of."""
+        with self._lock:
+            self._take_all()
+            taken = tuple(self._refused)
+            self._refused.clear()
+            if taken and self._exit is None:
+                self._say(init.FORGET)
+            return taken
+
+    def room(self) -> init.Room | None:
+        """Return what the box's files take now, or took when the worker ended; None where that can't be had."""
+        with self._lock:
+            self._take_all()
+            if self._exit is None:
+                self._room = None
+                self._say(init.ASK)
+                deadline = time.monotonic() + _ANSWER_S
+                while self._room is None and self._exit is None and self._take(deadline - time.monotonic()):
+                    pass
+            return self._room
+
+    def _say(self, message: bytes) -> None:
+        with contextlib.suppress(OSError):  # init has ended
+            self._status.send(message, socket.MSG_DONTWAIT)
+
+    def _take_all(self) -> None:
+        while self._exit is None and self._take(0):
+            pass
 
     def fail(self, why: str) -> None:
         """Note that the box could not be made."""
@@ -323,8 +361,12 @@ class SealedProcess:
         kind, content = message[:1], message[1:]
         if kind == seal.STARTED and descriptors:
             self._pidfd = descriptors[0]
-        elif kind == seal.EXITED:
-            (self._exit,) = seal.EXIT_STATUS.unpack(content)
+        elif kind == init.EXITED:
+            self._exit, self._room = init.unpack_exit(content)
+        elif kind == init.USAGE:
+            self._room = init.unpack_usage(content)
+        elif kind == init.REFUSED:
+            self._refused.append(syscalls.name_of(*init.NUMBER.unpack(content)))
         elif kind == seal.BROKEN:
             self.fail(content.decode(errors="replace"))
         elif not message:  # init was killed: by us, or by the system; or the zygote is gone
@@ -346,6 +388,11 @@ class SealedMemoryWatch(plain.MemoryWatch):
 
     def _exceeded(self) -> bool:
         return self._group.memory_exceeded() if self._group else super()._exceeded()
+
+    def taken(self) -> plain.Taken:
+        """Return what the box has taken; its group, where there is one, knows the most that its memory was."""
+        taken = super().taken()
+        return taken._replace(memory_bytes=self._group.memory_peak()) if self._group else taken
 
     def _members(self) -> list[psutil.Process]:
         return self._process.members()

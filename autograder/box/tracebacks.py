@@ -10,6 +10,7 @@ from autograder.box.protocol import Frame, Raised
 
 _MAX_TEXT = 4000
 _MAX_SOURCE = 300
+_MAX_CAUSES = 10
 _HEAD, _TAIL = 5, 30  # frames kept of a deep recursion: how it began and where it ended
 
 
@@ -38,7 +39,25 @@ def _describe(error: BaseException, folder: Path, request_id: int) -> Raised:
             column=_count(error.offset),
         )
     missing = _plain(error.name, 200) if isinstance(error, ModuleNotFoundError) and error.name else ""
-    return Raised(id=request_id, type_name=type_name, mro=mro, text=text, frames=frames, missing=missing)
+    return Raised(
+        id=request_id,
+        type_name=type_name,
+        mro=mro,
+        text=text,
+        frames=frames,
+        missing=missing,
+        errnos=_errnos(error),
+    )
+
+
+def _errnos(error: BaseException | None) -> list[int]:
+    """Return the numbers of the OSErrors that an exception is, or came of."""
+    found: list[int] = []
+    for _ in range(_MAX_CAUSES):
+        if isinstance(error, OSError):
+            found.append(_count(error.errno))
+        error = error.__cause__ or error.__context__ if error is not None else None
+    return found
 
 
 def _text(error: BaseException) -> str:

@@ -92,7 +92,7 @@ class Worker:
         try:
             self._channel.send(reply, arrays)
         except Unsendable as error:
-            self._channel.send(_unsendable(request.id, str(error)), [])
+            self._channel.send(_unsendable(request.id, error), [])
 
     def _answer(
         self, request: Request, decoder: Decoder, reader: ArrayReader
@@ -108,7 +108,7 @@ class Worker:
             else:
                 reply = Returned(id=request.id, value=encoder.value(self._perform(request, decoder)))
         except Unsendable as error:
-            return _unsendable(request.id, str(error)), []
+            return _unsendable(request.id, error), []
         except _Missing as missing:
             return missing.as_reply(request.id), []
         # Broad on purpose: this is the box's edge. SystemExit, KeyboardInterrupt and whatever else the student's code
@@ -123,6 +123,7 @@ class Worker:
         self._generation = request.generation
         files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents)}
         self.set_up(request)
+        self._channel.most_sent_bytes = request.answer_bytes
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
         frameworks.seed_all(0, cpu_only=self._cpu_only)
@@ -289,8 +290,16 @@ def _names_of(holder: object) -> list[str]:
         return []
 
 
-def _unsendable(request_id: int, text: str) -> Raised:
-    return Raised(id=request_id, type_name="TypeError", mro=["TypeError"], text=text, frames=[], unsendable=True)
+def _unsendable(request_id: int, error: Unsendable) -> Raised:
+    return Raised(
+        id=request_id,
+        type_name="TypeError",
+        mro=["TypeError"],
+        text=str(error),
+        frames=[],
+        unsendable=True,
+        answer_bytes=error.payload_bytes,
+    )
 
 
 def _flush() -> None:

@@ -373,6 +373,8 @@ class Boxes:
         return box
 
     def _close(self, box: BoxClient) -> None:
+        if box.is_loaded and box.alive:
+            self._listener.box_ends(box.needs)
         box.close()
         self._open.remove(box)
 

@@ -7,9 +7,10 @@ The times are kept in `.grade/` of the course's folder, where they decide the li
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -21,17 +22,19 @@ from autograder.judge.attempt import require_frameworks, run_attempt
 from autograder.judge.listener import Listener
 from autograder.judge.session import AttemptOptions, data_in_use
 from autograder.judge.time_limits import ReferenceTimes, benchmark_s, calibration_file, measured_here, reference_key
+from autograder.limits import Needs
 from autograder.messages import text
 from autograder.results import CalibratedSolution, Calibration, CheckResult, Status
 from autograder.submission import Submission, read_file
 
 
 class _Clock(Listener):
-    """Notes how long each training takes, and tells another listener everything."""
+    """Notes how long each training takes and what each box has taken, and tells another listener everything."""
 
     def __init__(self, other: Listener) -> None:
         self._other = other
         self.trainings_s: list[float] = []
+        self.needs = Needs()
 
     def loading(self, framework: str | None) -> None:
         self._other.loading(framework)
@@ -44,6 +47,9 @@ class _Clock(Listener):
 
     def notice(self, said: str) -> None:
         self._other.notice(said)
+
+    def box_ends(self, needs: Callable[[], Needs]) -> None:
+        self.needs = self.needs.or_more(needs())
 
     def trained(self, seconds: float) -> None:
         self.trainings_s.append(seconds)
@@ -112,6 +118,7 @@ def _measure(assignment: LoadedAssignment, submission: Submission, options: Atte
         device=report.device,
         trainings_s=tuple(clock.trainings_s),
         attempt_s=report.duration_s,
+        needs=clock.needs,
         score=report.score,
         metrics=report.metrics,
     )
@@ -124,7 +131,7 @@ def times_of(calibration: Calibration) -> dict[Reference, ReferenceTimes]:
     """Return the times that limits may follow from, by framework: not on a GPU, of other seeds, or on more data."""
     return {
         solution.framework: ReferenceTimes(
-            training_s=round(max(solution.trainings_s), 2), attempt_s=round(solution.attempt_s, 1)
+            training_s=round(max(solution.trainings_s), 2), attempt_s=round(solution.attempt_s, 1), needs=solution.needs
         )
         for solution in calibration.solutions
         if calibration.is_reference and solution.device == "cpu" and solution.trainings_s
@@ -161,9 +168,11 @@ def write_reference(calibration: Calibration, assignment: LoadedAssignment) -> P
         raise UsageError(text("calibrate.nothing_to_write" if trains else "calibrate.no_training"), hint=hint)
     path = assignment.folder / ASSIGNMENT_FILE
     spec = assignment.spec
-    wanted = {
+    needs = spec.reference_needs | {key: one.needs for key, one in times.items() if one.needs != Needs()}
+    wanted: dict[str, Any] = {
         "reference_s": spec.reference_s | {key: one.training_s for key, one in times.items()},
         "reference_attempt_s": spec.reference_attempt_s | {key: one.attempt_s for key, one in times.items()},
+        "reference_needs": {key: one.model_dump(exclude_defaults=True) for key, one in needs.items() if one},
         "benchmark_s": spec.benchmark_s | dict.fromkeys(times, round(calibration.benchmark_s, 5)),
     }
     before = path.read_bytes().decode()
@@ -186,8 +195,9 @@ def _reads_as(content: str, wanted: object) -> bool:
         return False
 
 
-def _flow(times: Mapping[Reference, float]) -> str:
-    return "{" + ", ".join(f"{key}: {seconds:g}" for key, seconds in times.items()) + "}"
+def _flow(values: Mapping[str, Any]) -> str:
+    shown = (f"{key}: {_flow(one) if isinstance(one, Mapping) else f'{one:g}'}" for key, one in values.items())
+    return "{" + ", ".join(shown) + "}"
 
 
 def _with_line(content: str, key: str, value: str, after: str = "") -> str:
@@ -209,4 +219,7 @@ def _with_line(content: str, key: str, value: str, after: str = "") -> str:
 
 
 def _line_of(key: str) -> re.Pattern[str]:
-    return re.compile(rf"^{key}:[ \t]*(?:\{{[^}}\n]*\}}|[^#\n]*?)(?P<comment>[ \t]*(?:#.*)?)$", re.MULTILINE)
+    return re.compile(
+        rf"^{key}:[ \t]*(?:\{{[^{{}}\n]*(?:\{{[^{{}}\n]*\}}[^{{}}\n]*)*\}}|[^#\n]*?)(?P<comment>[ \t]*(?:#.*)?)$",
+        re.MULTILINE,
+    )

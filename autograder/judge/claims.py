@@ -57,6 +57,7 @@ def raised(told: Raised) -> Raised:
         frames=[_frame(frame) for frame in told.frames[:_MAX_FRAMES]],
         names=[name[:_MAX_NAME] for name in told.names[:_MAX_NAMES]],
         missing=told.missing[:_MAX_NAME],
+        errnos=told.errnos[:_MAX_BASES],
     )
 
 

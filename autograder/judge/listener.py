@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from autograder.limits import Needs
 from autograder.results import CheckResult
 
 
@@ -22,6 +25,9 @@ class Listener:
 
     def trained(self, seconds: float) -> None:
         """A training has ended well, after so long."""
+
+    def box_ends(self, needs: Callable[[], Needs]) -> None:
+        """A box is about to be closed; `needs` says what it has taken, which takes a while to find out."""
 
     def check_finished(self, result: CheckResult) -> None:
         """A check has ended."""

@@ -18,6 +18,7 @@ from autograder.judge import torchvision
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.isolation import Choice, Wanted, choose_isolation
+from autograder.judge.limit_words import Allowed
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.near_miss import Handout, handout_of
@@ -256,8 +257,9 @@ class JudgeSession:
         """Return the verdict on what a check, or the import, raised; `hint` is the check's own."""
         if error is None:
             return PASSED
+        allowed = Allowed(self.limits, self.reference)
         return torchvision.lacking(error, self.submission, self.python) or verdict_of(
-            error, self.submission, hint, self._handout, self.reference
+            error, self.submission, hint, self._handout, allowed
         )
 
     @cached_property

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder import history
 from autograder.course import LoadedAssignment, Reference
-from autograder.limits import Limits
+from autograder.limits import Limits, Needs
 
 _FOLDER = Path(history.FOLDER, "calibration")  # below the course's; a file a machine, for the folder may be shared
 _MAX_NAME = 100  # characters of a machine's
@@ -36,10 +36,11 @@ class ReferenceTimes(BaseModel):
 
     training_s: float
     attempt_s: float
+    needs: Needs | None = None  # None: not measured
 
     def times(self, factor: float) -> ReferenceTimes:
         """Return the times on a machine so many times as slow, or with so many times the data."""
-        return ReferenceTimes(training_s=self.training_s * factor, attempt_s=self.attempt_s * factor)
+        return self.model_copy(update={"training_s": self.training_s * factor, "attempt_s": self.attempt_s * factor})
 
 
 class Measured(BaseModel):
@@ -111,7 +112,8 @@ def reference_times(
     if training_s is None:
         return None
     slowness = min(max((now_s or benchmark_s()) / then_s, 1.0), _MOST_SLOWNESS) if then_s else 1.0
-    stored = ReferenceTimes(training_s=training_s, attempt_s=spec.reference_attempt_s.get(key, training_s))
+    attempt_s = spec.reference_attempt_s.get(key, training_s)
+    stored = ReferenceTimes(training_s=training_s, attempt_s=attempt_s, needs=spec.reference_needs.get(key))
     return stored.times(slowness * data_ratio)
 
 

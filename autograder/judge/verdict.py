@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from unicodedata import east_asian_width
 
 from autograder.box.client import BoxDied, Cause, StudentRaised
 from autograder.box.protocol import Raised
-from autograder.judge import claims
+from autograder.judge import claims, limit_words
 from autograder.judge.expectations import CheckFailed
+from autograder.judge.forbidden import of_refusal
 from autograder.judge.hints import hint_for
+from autograder.judge.limit_words import Allowed
 from autograder.judge.near_miss import Handout, attribute_hint, call_hint, name_hint
 from autograder.judge.time_limits import ReferenceTimes
 from autograder.messages import text
@@ -55,7 +57,7 @@ def verdict_of(
     submission: Submission,
     hint: str,
     handout: Handout | None = None,
-    reference: ReferenceTimes | None = None,
+    allowed: Allowed | None = None,
 ) -> Verdict:
     """Return the verdict on what a check raised; None where it raised nothing.
 
@@ -63,7 +65,7 @@ def verdict_of(
         error: the exception.
         submission: to tell the student's files and lines.
         hint: the check's own, used where its expectation failed.
-        reference: what the reference solution takes here, to be told where a time was too short.
+        allowed: the attempt's limits, and what the reference solution takes, to tell which one was reached.
         handout: what the assignment asks for, to tell how a name that is missing is to be defined.
     """
     match error:
@@ -72,13 +74,24 @@ def verdict_of(
         case CheckFailed():
             return Verdict(Status.FAILED, text("check.failed"), error.expected, error.came, error.hint or hint)
         case StudentRaised():
-            return _of_exception(claims.raised(error.raised), submission, handout or Handout())
+            verdict = _of_exception(claims.raised(error.raised), submission, handout or Handout())
+            return _by_evidence(verdict, error, allowed)
         case BoxDied():
-            return _of_death(error.cause, reference)
+            return _of_death(error.cause, allowed.reference if allowed else None)
         case AssertionError():
             return Verdict(Status.FAILED, _assertion_text(error), hint=hint)
         case _:
             return internal(error)
+
+
+def _by_evidence(verdict: Verdict, error: StudentRaised, allowed: Allowed | None) -> Verdict:
+    """Return what an exception comes to with what is known of the box from outside: a full disk, a blocked call."""
+    if allowed and (limit := limit_words.reached(error, allowed.limits)):
+        said, hint = limit_words.message(limit, allowed.reference), limit_words.hint(limit.kind)
+        return replace(verdict, status=limit.status, message=said, hint=hint)
+    if refused := of_refusal(error.refused, error.raised):
+        return replace(verdict, status=Status.FORBIDDEN, **refused._asdict())
+    return verdict
 
 
 def internal(error: BaseException) -> Verdict:
@@ -175,19 +188,9 @@ def _of_death(cause: Cause, reference: ReferenceTimes | None) -> Verdict:
     if cause.kind == "signal":
         key = "died.killed" if cause.detail == "SIGKILL" else "died.signal"
         return Verdict(cause.status, text(key, signal=cause.detail), hint=text("hint.crashed"))
-    hints = {**dict.fromkeys(("wall", "training", "cpu"), "hint.timeout"), "import_wall": "hint.import_timeout",
-             "memory": "hint.memory", "gpu_memory": "hint.gpu_memory", "output": "hint.output"}  # fmt: skip
-    hint = text(hints[cause.kind]) if cause.kind in hints else ""
-    message = text(f"died.{cause.kind}", limit=cause.detail) + _beside_reference(cause.kind, reference)
-    return Verdict(cause.status, message, hint=hint, staff_note=cause.detail)
-
-
-def _beside_reference(kind: str, reference: ReferenceTimes | None) -> str:
-    """Return what the reference solution takes, where a training or the attempt took too long."""
-    if reference is None or kind not in {"training", "attempt"}:
-        return ""
-    seconds = reference.training_s if kind == "training" else reference.attempt_s
-    return text("died.reference", seconds=f"{seconds:.2g}")
+    return Verdict(
+        cause.status, limit_words.message(cause, reference), hint=limit_words.hint(cause.kind), staff_note=cause.detail
+    )
 
 
 def _staff_note(raised: Raised) -> str:

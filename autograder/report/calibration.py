@@ -30,7 +30,7 @@ def print_calibration(calibration: Calibration, console: Console | None = None) 
 
 
 def _times(calibration: Calibration) -> Table:
-    table = _table("solution", "device", "trainings", "longest", "attempt")
+    table = _table("solution", "device", "trainings", "longest", "attempt", "memory")
     for solution in calibration.solutions:
         table.add_row(
             f"{solution.framework} {solution.version}",
@@ -38,6 +38,7 @@ def _times(calibration: Calibration) -> Table:
             str(len(solution.trainings_s)),
             _seconds(max(solution.trainings_s)) if solution.trainings_s else "–",
             _seconds(solution.attempt_s),
+            f"{solution.needs.memory_mb} MB",
         )
     return table
 

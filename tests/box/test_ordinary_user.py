@@ -26,6 +26,7 @@ FILES = (
     "test_attacks.py",
     "test_attacks_elsewhere.py",
     "../test_warm.py",
+    "test_forbidden.py",
 )
 SLOW_S = 280
 

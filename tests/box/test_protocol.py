@@ -85,6 +85,7 @@ REQUESTS: list[Message] = [
         memory_bytes=1 << 32,
         cpu_s=1801,
         file_bytes=1 << 30,
+        answer_bytes=1 << 30,
         frameworks=["torch"],
         notebook=True,
     ),

@@ -76,6 +76,15 @@ class Group:
                     return counter(file.read_text(), "oom_kill") > 0
         return False
 
+    def memory_peak(self) -> int:
+        """Return the most memory that the group had, in bytes; 0 where the kernel does not keep it (before 5.19)."""
+        for folder, place in self._folders:
+            if "memory" in place.controllers:
+                file = folder / ("memory.peak" if place.version == 2 else "memory.max_usage_in_bytes")  # noqa: PLR2004
+                with contextlib.suppress(OSError, ValueError):
+                    return int(file.read_text())
+        return 0
+
     def let_go(self) -> None:
         """Close the descriptors: nobody will join any more."""
         while self.descriptors:

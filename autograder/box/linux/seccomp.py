@@ -13,16 +13,29 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import Allow, Bits, Commands, Every, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import (
+    TOLD,
+    Allow,
+    Bits,
+    Commands,
+    Every,
+    IsNull,
+    OneOf,
+    Profile,
+    Refuse,
+    Rule,
+    rules,
+)
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
 ERRNO = 0x00050000
+USER_NOTIF = 0x7FC00000
 KILL_PROCESS = 0x80000000
 
 # struct seccomp_data: the call's number, the architecture, the address it was made from, six arguments of 64 bits
 _NUMBER, _ARCHITECTURE, _ARGUMENTS, _ARGUMENT_BYTES, _HIGH_WORD = 0, 4, 16, 8, 4
-_WORD = 0xFFFFFFFF
+_WORD, _ERROR = 0xFFFFFFFF, 0xFFFF
 _KIND_BITS = 0xFF00  # of an ioctl's command
 
 LOAD, RETURN, IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT, AND = 0x20, 0x06, 0x15, 0x35, 0x45, 0x54
@@ -34,6 +47,7 @@ _SET_MODE_FILTER = 1
 # The mitigation of speculative store bypass that a filter brings along makes training slower by a tenth on older
 # kernels, and guards a process's memory from its own code: there is nothing in it that the student must not know.
 _SPECULATION_ALLOWED = 4
+_NEW_LISTENER = 8
 _MOST_INSTRUCTIONS = 4096  # BPF_MAXINSNS
 
 
@@ -56,18 +70,18 @@ def program(profile: Profile, machine: str | None = None) -> Program:
         profile: where boxes differ.
         machine: as os.uname names it; this one where it is left out.
     """
-    return program_of(rules(profile), machine)
+    return program_of(rules(profile), machine, TOLD if profile.told else frozenset())
 
 
-def program_of(table: dict[str, Rule], machine: str | None = None) -> Program:
-    """Return the filter for a table of rules by the calls' names."""
+def program_of(table: dict[str, Rule], machine: str | None = None, told: frozenset[str] = frozenset()) -> Program:
+    """Return the filter for a table of rules by the calls' names; refusals of those in `told` are told of."""
     machine = machine or os.uname().machine
     known = numbers.TABLES[machine]
     body = [
         instruction
         for name, rule in sorted(table.items())
         if name in known
-        for instruction in _if_number(known[name], _decide(rule))
+        for instruction in _if_number(known[name], _told(_decide(rule)) if name in told else _decide(rule))
     ]
     made = (*_same_architecture(machine), *body, _answer(ERRNO | errno.ENOSYS))
     if len(made) > _MOST_INSTRUCTIONS:
@@ -80,18 +94,35 @@ def encode(instructions: Program) -> bytes:
     return b"".join(struct.pack("HBBI", *instruction) for instruction in instructions)
 
 
-def apply(encoded: bytes) -> None:
+def told_errors(profile: Profile) -> dict[int, int]:
+    """Return the errno to answer each call with that a profile's filter tells of, by number."""
+    known, decided = numbers.this_machine(), rules(profile)
+    refusals = {name: _refusals(_decide(decided[name])) for name in TOLD if name in known}
+    return {known[name]: answers[0].operand & _ERROR for name, answers in refusals.items() if answers}
+
+
+def apply(encoded: bytes, *, listen: bool = False) -> int:
     """Put this process, and all that it will start, under the filter. Can't be undone; of filters the strictest counts.
 
     Why: the kernel behind a system call is the surface an attack has; three quarters of its calls are of no use to a
     training, and nearly every known way out of a container began with one of those.
 
     The last layer of all: after it no other could be set up.
+
+    Args:
+        encoded: the program.
+        listen: make the descriptor from which the calls can be taken that it tells of.
+
+    Returns:
+        The listener; zero without.
+
+    Raises:
+        OSError: the kernel has no listeners (before 5.0), or this process is under another one (in some containers).
     """
     set_no_new_privileges()
     code = ctypes.create_string_buffer(encoded, len(encoded))
     head = struct.pack("HxxxxxxQ", len(encoded) // struct.calcsize("HBBI"), ctypes.addressof(code))
-    call("seccomp", _SET_MODE_FILTER, _SPECULATION_ALLOWED, head)
+    return call("seccomp", _SET_MODE_FILTER, _SPECULATION_ALLOWED | (_NEW_LISTENER if listen else 0), head)
 
 
 # --- assembling -----------------------------------------------------------------------------------------------------
@@ -156,6 +187,15 @@ def _decide_by_argument(rule: OneOf | Commands | Bits | IsNull) -> list[Instruct
         refused,
         allowed,
     ]
+
+
+def _refusals(decision: list[Instruction]) -> list[Instruction]:
+    return [one for one in decision if one.code == RETURN and one.operand != ALLOW]
+
+
+def _told(decision: list[Instruction]) -> list[Instruction]:
+    """Return a decision whose refusals are left to whoever listens."""
+    return [_answer(USER_NOTIF) if one in _refusals(decision) else one for one in decision]
 
 
 def _skip_if_among(values: tuple[int, ...], count: int) -> list[Instruction]:

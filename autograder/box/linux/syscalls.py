@@ -48,6 +48,11 @@ def call(name: str, *arguments: Argument) -> int:
     return int(result)
 
 
+def name_of(number: int) -> str:
+    """Return the kernel's name of a system call."""
+    return next((name for name, known in numbers.this_machine().items() if known == number), str(number))
+
+
 def prctl(option: Prctl, *values: int) -> int:
     """Change an attribute of this process."""
     padded = [*values, 0, 0, 0, 0][:4]  # some options insist on zeros

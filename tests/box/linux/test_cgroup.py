@@ -111,6 +111,17 @@ def test_only_what_the_kernel_has_ended_counts_as_exceeded(tree, version, file, 
     group.close()
 
 
+@pytest.mark.parametrize(("version", "file"), [(1, "memory.max_usage_in_bytes"), (2, "memory.peak")])
+@pytest.mark.parametrize(("said", "most"), [("123456\n", 123456), ("", 0)])
+def test_the_most_memory_that_a_group_had_is_the_kernels_word(tree, version, file, said, most):
+    group = Group((Place(tree, ("memory",), version),), CAPS)
+    assert group.memory_peak() == 0
+    (folder,) = (one for one in tree.iterdir() if one.is_dir())
+    (folder / file).write_text(said)
+    assert group.memory_peak() == most
+    group.close()
+
+
 def test_groups_of_judges_that_are_gone_are_removed(tree):
     mine, gone = tree / f"grade-box-{os.getpid()}-1", tree / "grade-box-4194305-7"
     for folder in (mine, gone, tree / "grade-other"):

@@ -13,6 +13,7 @@ from autograder.box.linux import numbers
 from autograder.box.linux.policy import (
     ALLOWED,
     REFUSED,
+    TOLD,
     Allow,
     Bits,
     Commands,
@@ -35,9 +36,11 @@ from autograder.box.linux.seccomp import (
     KILL_PROCESS,
     LOAD,
     RETURN,
+    USER_NOTIF,
     Program,
     program,
     program_of,
+    told_errors,
 )
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -47,6 +50,8 @@ PROFILES = [
     Profile(),
     Profile(processes=True),
     Profile(only_signals_to=42, metadata=False),
+    Profile(told=True),
+    Profile(processes=True, told=True),
     Profile(gpu=True),
 ]
 NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000
@@ -79,6 +84,11 @@ def answer(instructions: Program, number: int, architecture: int, arguments: tup
 
 def refused(error: int) -> int:
     return ERRNO | error
+
+
+def not_permitted(profile: Profile, name: str) -> int:
+    """What refusing a call looks like: init answers EPERM where it is told, else the kernel does."""
+    return USER_NOTIF if profile.told and name in TOLD else refused(errno.EPERM)
 
 
 @pytest.fixture(params=MACHINES)
@@ -152,7 +162,8 @@ def test_security_each_call_is_answered_as_the_table_says(ask, machine, profile)
     for name, rule in rules(profile).items():
         if name in numbers.TABLES[machine]:
             for arguments, said in cases(rule):
-                assert ask(name, *arguments) == said, (name, arguments)
+                told = profile.told and name in TOLD and said != ALLOW
+                assert ask(name, *arguments) == (USER_NOTIF if told else said), (name, arguments)
 
 
 def test_security_every_number_that_the_table_does_not_name_does_not_exist(machine, profile):
@@ -210,7 +221,7 @@ def test_processes_may_be_started_where_the_assignment_says_so(processes, said):
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
 @pytest.mark.parametrize("flags", [NEW_USER, NEW_USER | THREAD_FLAGS, NEW_TIME | THREAD, 0x40000000 | THREAD, 1 << 29])
 def test_security_no_namespace_is_made_by_clone(profile, flags):
-    assert decided(profile, "clone", flags) == refused(errno.EPERM)
+    assert decided(profile, "clone", flags) == not_permitted(profile, "clone")
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
@@ -264,7 +275,17 @@ def test_security_the_process_that_restricted_boxes_are_forked_from_can_not_lead
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
 @pytest.mark.parametrize("name", ["execve", "execveat", "ptrace", "mount", "bpf", "io_uring_setup", "setns", "unshare"])
 def test_security_no_profile_allows_what_leads_out(profile, name):
-    assert decided(profile, name) == refused(errno.EPERM)
+    assert decided(profile, name) == not_permitted(profile, name)
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_every_call_that_is_told_of_has_an_errno_to_be_answered_with(processes):
+    profile = Profile(processes=processes, told=True)
+    known = numbers.this_machine()
+    may = {"fork", "vfork"} if processes else set()
+    assert set(told_errors(profile)) == {known[name] for name in TOLD - may if name in known}
+    assert told_errors(profile)[known["socket"]] == errno.EAFNOSUPPORT
+    assert not TOLD & ALLOWED
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=str)

@@ -1,0 +1,48 @@
+"""Refused system calls that are told of: the kernel holds the caller until somebody outside has answered.
+
+The filter answers a call with USER_NOTIF instead of an errno; whoever holds the filter's listener takes the
+notification and answers with the same errno, so that for the caller nothing is different but a few microseconds. Why:
+that a call was refused is the kernel's word then, and evidence, while an exception that says so is the box's, a claim.
+
+SECURITY: the listener can also let a call through. It is init's alone: taken from the worker before the first byte of
+the student's is read, and closed there; and init can be neither traced nor read.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import struct
+from typing import NamedTuple
+
+# SECCOMP_IOCTL_NOTIF_RECV and _SEND, with struct seccomp_notif and seccomp_notif_resp; the same on both machines.
+_RECEIVE, _SEND = 0xC0502100, 0xC0182101
+_NOTIFICATION = struct.Struct("=QIIiIQ6Q")  # id, pid, flags; number, architecture, address, arguments
+_RESPONSE = struct.Struct("=QqiI")  # id, value, error, flags
+
+
+class Refusal(NamedTuple):
+    """A call that waits for its answer."""
+
+    notification: int
+    number: int
+
+
+def take(listener: int) -> Refusal | None:
+    """Return a call that waits, or None where its caller was killed meanwhile."""
+    buffer = bytearray(_NOTIFICATION.size)  # zeros: the kernel insists
+    try:
+        fcntl.ioctl(listener, _RECEIVE, buffer, True)  # noqa: FBT003 - fcntl's own, and positional
+    except OSError:
+        return None
+    notification, _, _, number, *_ = _NOTIFICATION.unpack(buffer)
+    return Refusal(notification, number)
+
+
+def refuse(listener: int, refusal: Refusal, error: int) -> None:
+    """Have a call fail with an errno."""
+    try:
+        fcntl.ioctl(listener, _SEND, _RESPONSE.pack(refusal.notification, 0, -error, 0))
+    except OSError as failed:
+        if failed.errno != errno.ENOENT:  # its caller was killed
+            raise

@@ -1,0 +1,197 @@
+"""Refused calls are told of by init: evidence, bounded, and no way to hold anything up."""
+
+from __future__ import annotations
+
+import errno
+import textwrap
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from autograder.box.client import BoxClient, BoxSpec, StudentRaised
+from autograder.box.linux import numbers, seccomp
+from autograder.box.linux.policy import TOLD, Profile
+from autograder.limits import Limits
+from autograder.results import Status
+from tests.box.conftest import Driven, sealed_only
+
+pytestmark = sealed_only
+
+SOURCE = """
+    import ctypes, errno, os, socket, subprocess, threading, time
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def fork(): os.fork()
+    def run(): subprocess.run(["true"])
+    def connect(): socket.create_connection(("127.0.0.1", 80), 1)
+    def chained():
+        try: socket.socket()
+        except OSError as error: raise RuntimeError("no download") from error
+    def swallowed():
+        try: os.fork()
+        except OSError: pass
+        return os.system("true") != 0
+    def swallowed_then_wrong():
+        swallowed()
+        return 1 / 0
+    def missing_file(): open("nowhere")
+
+    def refusal(number):
+        ctypes.set_errno(0)
+        return [libc.syscall(ctypes.c_long(number), *[ctypes.c_long(0)] * 6), ctypes.get_errno()]
+    def flood(number, times, threads=1):
+        seen = set()
+        def go():
+            for _ in range(times):
+                ctypes.set_errno(0)
+                libc.syscall(ctypes.c_long(number), *[ctypes.c_long(0)] * 6)
+                seen.add(ctypes.get_errno())
+        running = [threading.Thread(target=go) for _ in range(threads)]
+        for thread in running: thread.start()
+        for thread in running: thread.join()
+        return sorted(seen)
+    def flood_and_end(number):
+        threading.Thread(target=flood, args=(number, 10**9, 2), daemon=True).start()
+        time.sleep(0.2)
+        os._exit(7)
+    def children(count):
+        for _ in range(count):
+            if os.fork() == 0:
+                try:
+                    if os.fork() == 0: os.execv("/bin/true", ["true"])
+                finally: os._exit(0)  # the grandchild becomes init's
+            os.wait()
+        time.sleep(0.3)
+        return [name for name in os.listdir("/proc") if name.isdigit() and zombie(name)]
+    def zombie(pid):
+        try: return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"
+        except OSError: return False
+"""
+
+
+@pytest.fixture(scope="module")
+def student() -> Iterator[Driven]:
+    client = BoxClient(spec())
+    yield Driven(client)
+    client.close()
+    client._output._thread.join(60)
+
+
+@pytest.fixture
+def opened() -> Iterator[Any]:
+    made: list[BoxClient] = []
+
+    def open_(source: str = SOURCE, **limits: float) -> Driven:
+        made.append(BoxClient(spec(source, **limits)))
+        return Driven(made[-1])
+
+    yield open_
+    for client in made:
+        client.close()
+        client._output._thread.join(60)
+
+
+def spec(source: str = SOURCE, **limits: float) -> BoxSpec:
+    content = textwrap.dedent(source).encode()
+    return BoxSpec(
+        {"answer.py": content}, "answer.py", (), "cpu", Limits.model_validate(limits), isolation="namespaces"
+    )
+
+
+def refused_in(student: Driven, name: str) -> StudentRaised:
+    with pytest.raises(StudentRaised) as caught:
+        student.call(name)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("name", "calls", "error"),
+    [
+        ("fork", ("clone",), errno.EPERM),
+        ("run", ("vfork", "clone"), errno.EPERM),
+        ("connect", ("socket",), errno.EAFNOSUPPORT),
+        ("chained", ("socket",), errno.EAFNOSUPPORT),
+    ],
+)
+def test_a_refused_call_is_told_of_and_fails_as_before(student, name, calls, error):
+    student.client.take_advice()
+    caught = refused_in(student, name)
+    assert caught.refused == calls
+    assert caught.raised.errnos[-1] == error
+
+
+def test_every_call_that_is_told_of_is_refused_with_its_errno(student):
+    student.client.take_advice()
+    for number, error in seccomp.told_errors(Profile()).items():
+        if number not in {numbers.this_machine()["socket"], numbers.this_machine()["clone"]}:
+            assert student.call("refusal", number) == [-1, error], number
+    told = student.client._running.evidence().refused
+    assert set(told) == TOLD & set(numbers.this_machine()) - {"socket", "clone"}
+
+
+def test_an_exception_that_comes_of_nothing_refused_is_no_evidence(student):
+    student.client.take_advice()
+    assert refused_in(student, "missing_file").refused == ()
+
+
+def test_what_was_refused_in_one_check_does_not_count_in_the_next(student):
+    student.client.take_advice()
+    assert student.call("swallowed") is True
+    student.client.take_advice()  # the check ends
+    assert refused_in(student, "missing_file").refused == ()
+    assert refused_in(student, "fork").refused == ("clone",)
+
+
+def test_what_packages_try_while_they_are_imported_does_not_count(opened):
+    student = opened(SOURCE + "\n    swallowed()\n")
+    assert refused_in(student, "missing_file").refused == ()
+
+
+def test_a_refusal_that_ends_the_import_counts(opened):
+    with pytest.raises(StudentRaised) as caught:
+        opened("import os\nos.fork()").loaded()
+    assert caught.value.refused == ("clone",)
+
+
+def test_security_the_errno_alone_is_a_claim(opened):
+    """An exception with the right number and no refused call; a forged one of a call that was refused in passing."""
+    student = opened("def lie(): raise PermissionError(1, 'Operation not permitted')")
+    assert refused_in(student, "lie").refused == ()
+
+
+# --- nothing is held up -----------------------------------------------------------------------------------------------
+
+
+def test_security_a_flood_of_refused_calls_ends_and_grows_nothing(opened):
+    student = opened(call_s=60)
+    members = {member.pid: member for member in student.client._running.process.members()} if student.loaded() else {}
+    before = sum(member.memory_info().rss for member in members.values())
+    began = time.monotonic()
+    seen = student.call("flood", numbers.this_machine()["ptrace"], 30_000, 2)
+    assert seen == [errno.EPERM, errno.ENOSYS]  # init's answer at first, the kernel's own after so many
+    assert time.monotonic() - began < 30
+    assert student.client._running.evidence().refused == ("ptrace",)
+    assert student.call("refusal", numbers.this_machine()["ptrace"]) == [-1, errno.ENOSYS]
+    assert sum(member.memory_info().rss for member in members.values()) - before < 64 << 20
+
+
+def test_security_a_flood_does_not_hide_how_the_worker_ended(opened):
+    cause = opened().death_in("flood_and_end", numbers.this_machine()["ptrace"])
+    assert cause[:3] == (Status.CRASHED, "exit", "7")
+
+
+def test_security_a_box_that_is_killed_in_the_middle_of_refused_calls_is_gone(opened):
+    student = opened()
+    student.loaded()
+    members = student.client._running.process.members()
+    assert student.death_in("flood", numbers.this_machine()["ptrace"], 10**9, timeout_s=0.3).status is Status.TIMEOUT
+    student.client.close()
+    _gone, left = psutil.wait_procs(members, 10)
+    assert left == []
+
+
+def test_orphans_are_reaped_while_calls_are_refused(opened):
+    assert opened(processes=4).call("children", 5) == []
