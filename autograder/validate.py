@@ -8,13 +8,10 @@ it is not implemented yet, and every wrong answer fails the checks that are name
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -24,9 +21,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from autograder import yaml_file
 from autograder.course import Framework, LoadedAssignment
 from autograder.errors import GradeError
-from autograder.judge.attempt import run_attempt
+from autograder.judge.judges import Judges, Pending, Refused, open_judges
 from autograder.judge.session import AttemptOptions
-from autograder.messages import Language, Text, language, set_language, text
+from autograder.messages import Text, text
 from autograder.release import StubState, release_stubs
 from autograder.results import CheckResult, Outcome, Report, Status, Validation
 from autograder.submission import read_file
@@ -112,16 +109,18 @@ def plan(assignment: LoadedAssignment) -> tuple[list[Job], list[Outcome]]:
 # --- run ------------------------------------------------------------------------------------------------------------
 
 
-def run_job(job: Job) -> Outcome:
-    """Make one attempt and compare it with what is expected. Errors become problems: the others go on."""
-    began = time.monotonic()
+def outcome_of(job: Job, result: Callable[[], Report], began: float) -> Outcome:
+    """Compare what an attempt came to with what is expected. Errors become problems: the others go on.
+
+    Args:
+        job: the attempt.
+        result: gives its report, or raises why there is none.
+        began: when it was started, by the monotonic clock.
+    """
     try:
-        report = run_attempt(job.assignment, read_file(job.file), _options(job))
+        report = result()
         problems = tuple(_judge(job, report))
         score, most = report.score, report.max_points
-    except KeyboardInterrupt:
-        # The boxes are closed. Raised further, the pool would take it for this attempt's result and give the next one.
-        os._exit(128 + signal.SIGTERM)
     except (GradeError, OSError) as error:
         problems, score, most = (text("validate.failed", problem=error),), 0.0, 0.0
     return Outcome(
@@ -134,7 +133,7 @@ def run_job(job: Job) -> Outcome:
     )
 
 
-def _options(job: Job) -> AttemptOptions:
+def options_of(job: Job) -> AttemptOptions:
     """Solutions run as a class run does; what must fail needs one seed, and only the checks that decide it."""
     only = job.expect.fails if job.expect is not None and job.expect.run == "fails" else ()
     return AttemptOptions(hidden=job.assignment.has_hidden, full=job.kind == "solution", checks=only, python=job.python)
@@ -212,6 +211,7 @@ def validate(
     *,
     workers: int | None = None,
     python: str | None = None,
+    warm: bool = True,
     tell: Callable[[int, int, str], None],
 ) -> Validation:
     """Prove assignments.
@@ -220,6 +220,7 @@ def validate(
         assignments: which.
         workers: attempts at a time; None: one per core.
         python: to run the boxes with; None: grade's own.
+        warm: judges are forked with the checks loaded, where this system can do that; off to compare.
         tell: called with (attempts done, attempts in all, what ended).
 
     Raises:
@@ -232,7 +233,7 @@ def validate(
         more, seen = plan(assignment)
         jobs += [replace(job, python=python) for job in more]
         outcomes += seen
-    for done, outcome in enumerate(_run_all(jobs, workers or os.cpu_count() or 1), start=1):
+    for done, outcome in enumerate(_run_all(jobs, workers or os.cpu_count() or 1, warm=warm), start=1):
         outcomes.append(outcome)
         tell(done, len(jobs), f"{outcome.assignment} {outcome.title}")
     order = {(job.assignment.id, job.title): position for position, job in enumerate(jobs)}
@@ -240,44 +241,23 @@ def validate(
     return Validation(outcomes=tuple(outcomes), duration_s=time.monotonic() - began)
 
 
-def _run_all(jobs: list[Job], workers: int) -> Iterator[Outcome]:
-    """Run the attempts in processes of our own: pytest can't run twice at a time in one.
-
-    Spawned, not forked: a fork would inherit this process's threads' locks.
-    """
+def _run_all(jobs: list[Job], at_once: int, *, warm: bool) -> Iterator[Outcome]:
     # Solutions first: with all seeds they take longest, and would be waited for at the end.
-    ordered = sorted(jobs, key=lambda job: job.kind != "solution")
-    executor = ProcessPoolExecutor(
-        min(workers, len(jobs) or 1), multiprocessing.get_context("spawn"), _begin_worker, (language(),)
-    )
+    waiting = deque(sorted(jobs, key=lambda job: job.kind != "solution"))
+    running: dict[Pending, tuple[Job, float]] = {}
+    with open_judges(at_once, warm=warm) as judges:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                job, began = waiting.popleft(), time.monotonic()
+                running[_start(job, judges)] = (job, began)
+            for pending in judges.wait(running):
+                job, began = running.pop(pending)
+                yield outcome_of(job, pending.result, began)
+
+
+def _start(job: Job, judges: Judges) -> Pending:
     try:
-        with _ignoring_interrupts():  # inherited by the workers, which are started here
-            futures = [executor.submit(run_job, job) for job in ordered]
-        for future in as_completed(futures):
-            yield future.result()
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()  # SIGTERM: it closes its box, see _begin_worker
-        executor.shutdown(wait=False, cancel_futures=True)
-        raise
-    executor.shutdown()
-
-
-@contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _begin_worker(chosen: Language) -> None:
-    set_language(chosen)
-    # Ctrl-C goes to the whole process group; the parent answers it for all, by SIGTERM. (Windows inherits nothing.)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt  # not SystemExit: pytest would take that for the result of the check that runs
-
-    signal.signal(signal.SIGTERM, interrupt)
+        submission = read_file(job.file)
+    except (GradeError, OSError) as error:
+        return Refused(error)
+    return judges.start(job.assignment, submission, options_of(job))

@@ -444,7 +444,15 @@ def test_a_course_in_a_folder_of_any_name(tmp_path, name):
 
 
 def children():
-    return set(psutil.Process().children(recursive=True))
+    """All that run; what has ended is waited for by the zygote in its own time."""
+    return {process for process in psutil.Process().children(recursive=True) if _runs(process)}
+
+
+def _runs(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Impatient(Listener):
@@ -495,7 +503,7 @@ def test_a_device_that_is_missing_is_said_with_the_reason(framework, problem, sa
         submission=SimpleNamespace(name="hw.py", framework=lambda: framework),
     )
     with pytest.raises(UsageError) as caught:
-        module._require_device(session)
+        module.require_device(session)
     assert caught.value.message == said
     assert "--device" in caught.value.hint
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console
 
 from autograder.course import load_course
 from autograder.errors import ConfigError
+from autograder.judge.attempt import run_attempt
 from autograder.messages import set_language
 from autograder.report.validation import print_validation, progress_bar
 from autograder.results import Outcome, Status, Validation
-from autograder.validate import MIN_WRONG, Expect, Job, _judge, plan, run_job, validate
+from autograder.submission import read_file
+from autograder.validate import MIN_WRONG, Expect, Job, _judge, options_of, outcome_of, plan, validate
 from tests.test_results import make_check, make_report
 from tests.tiny_course import ASSIGNMENT, PUBLIC, SOLUTION, WRONG, expectation, make_course, write, wrong_answer
 
@@ -31,6 +34,11 @@ def jobs(course, kind):
     return [job for job in plan(load(course))[0] if job.kind == kind]
 
 
+def run_job(job):
+    """Make an attempt in this process."""
+    return outcome_of(job, lambda: run_attempt(job.assignment, read_file(job.file), options_of(job)), time.monotonic())
+
+
 def problems_of(course, kind, name=None):
     (job,) = [job for job in jobs(course, kind) if name in {None, job.file.parent.name}]
     return list(run_job(job).problems)
@@ -43,9 +51,10 @@ def seen(course):
 # --- the whole ------------------------------------------------------------------------------------------------------
 
 
-def test_an_assignment_that_is_proved(course):
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
+def test_an_assignment_that_is_proved(course, warm):
     told = []
-    validation = validate([load(course)], workers=2, tell=lambda *what: told.append(what))
+    validation = validate([load(course)], workers=2, warm=warm, tell=lambda *what: told.append(what))
     assert [(outcome.title, outcome.problems) for outcome in validation.outcomes if outcome.problems] == []
     assert validation.problems == 0
     assert [outcome.title for outcome in validation.outcomes] == [

@@ -46,6 +46,10 @@ the student's. Init is pid 1 of the box's pid namespace: it reaps, tells how the
 it. The worker is the same as above; between its fork and its first request stand the layers of `seal`, each of them a
 module of `linux`. The judge kills by init's pidfd, so never a stranger who got its number.
 
+In a class run there are many judges, forked for one attempt each, and they share the zygotes: whoever asked for the
+run starts them, and lends each judge a copy of the control socket. A box lives no longer than its own judge: the zygote
+holds the other end of each status socket, and kills the box whose judge has closed it or is dead.
+
 `bwrap` (`bwrap`): the same init and worker, without a zygote. Debian's bubblewrap makes the namespaces and the root,
 and starts Python as pid 1 (`cold`).
 

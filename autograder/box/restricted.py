@@ -21,7 +21,7 @@ from autograder.box.backends import RESTRICTED, Evidence
 from autograder.box.linux import cgroup, namespaces
 from autograder.box.scratch import DATASETS, Room, make_scratch, put_datasets, room_of, unnamed_bytes
 from autograder.box.seal import Layer, SealRequest
-from autograder.box.zygotes import Key, ZygoteProcess, zygote_for
+from autograder.box.zygotes import Zygote, zygote_for
 
 if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
@@ -36,7 +36,7 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> RestrictedBox:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
-    key = Key(spec.frameworks, spec.limits.threads, spec.device == "cpu", RESTRICTED)
+    key = sealed.key_for(spec, RESTRICTED)
     request = sealed.request_for(spec.limits, without)
     return RestrictedBox(zygote_for(key), request, sealed.make_group(spec.limits), spec.datasets)
 
@@ -48,7 +48,7 @@ class RestrictedBox(sealed.SealedBox):
 
     def __init__(
         self,
-        zygote: ZygoteProcess,
+        zygote: Zygote,
         request: SealRequest,
         group: cgroup.Group | None,
         datasets: Mapping[str, Path],

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 import psutil
 
 from autograder.box import mounted, plain, seal
-from autograder.box.backends import NAMESPACES, Evidence
+from autograder.box.backends import NAMESPACES, RESTRICTED, Evidence
 from autograder.box.channel import Channel, offer_pair
 from autograder.box.linux import cgroup
 from autograder.box.linux.rlimits import MOST_THREADS
@@ -96,11 +96,17 @@ def replenish(spec: BoxSpec) -> None:
 
 def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
     """Return which spare boxes are good for a submission."""
-    cpu_only, grant = spec.device == "cpu", spec.grant
-    key = Key(spec.frameworks, spec.limits.threads, cpu_only, python=spec.python, nodes=grant.nodes)
     numbers = tuple(number for number, known in enumerate(mounted.KNOWN) if known.name in spec.datasets)
     files = tuple(spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES)
-    return Kind(key, request_for(spec.limits, without, numbers, grant.visible), spec.limits, files)
+    return Kind(key_for(spec), request_for(spec.limits, without, numbers, spec.grant.visible), spec.limits, files)
+
+
+def key_for(spec: BoxSpec, isolation: str = NAMESPACES) -> Key:
+    """Return which zygote a box is forked from."""
+    frameworks, threads, cpu_only = spec.frameworks, spec.limits.threads, spec.device == "cpu"
+    if isolation == RESTRICTED:  # no other Python, no GPU
+        return Key(frameworks, threads, cpu_only, isolation)
+    return Key(frameworks, threads, cpu_only, isolation, spec.python, spec.grant.nodes)
 
 
 def keep_spares(count: int) -> None:
@@ -132,7 +138,8 @@ def _fork(kind: Kind) -> SealedBox:
     with contextlib.ExitStack() as opened:
         # Opened here, for the box's user may not; a descriptor is all that leaves this process.
         files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
-        return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits), files)
+        zygote = zygote_for(kind.key, many=_spares_wanted > 0)
+        return SealedBox(zygote, kind.request, make_group(kind.limits), files)
 
 
 def make_group(limits: Limits) -> cgroup.Group | None:

@@ -9,7 +9,8 @@
    the new pid namespace and waits for it. Root builds the new root before it gives up its rights, for Python may be
    installed where an ordinary user can't go; an ordinary user builds it inside the user namespace.
 3. The zygote imports, warms up, and answers each `SealRequest` by a fork: new pid namespace, then `seal.enter`.
-4. When the judge is gone the control socket ends, the zygote exits, and with pid 1 the kernel ends every box.
+4. When the judge that asked for a box is gone, that box's status socket ends, and the zygote kills it.
+5. When all judges are gone the control socket ends, the zygote exits, and with pid 1 the kernel ends every box.
 
 SECURITY: whatever is in this process's memory, every box can read, and what is freed is still there. So: a clean
 environment and command line, requests of numbers only, no module of the judge's, and never a byte of a submission; it
@@ -31,12 +32,12 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
 from autograder.box import seal
-from autograder.box.linux import mounts, namespaces, syscalls
+from autograder.box.linux import hugepages, mounts, namespaces, syscalls
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.linux.python import needed_folders
 from autograder.box.rehearsal import rehearse
@@ -44,7 +45,6 @@ from autograder.box.seal import Descriptors, Prepared, SealRequest
 
 MAX_MESSAGE_BYTES = 4096
 _MOST_DESCRIPTORS = 32
-_REHEARSALS = 3  # Python rewrites a function's code for speed when it has run a few times: better here than in each box
 STAGE = "/tmp"  # noqa: S108 - only a place that exists, to mount on in a namespace of our own
 _SMALL = mounts.Quota(4 << 20, 256)  # tensorflow asks for a temporary folder when it is imported
 
@@ -56,6 +56,7 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     threads: int
     scratch: str = ""  # without namespaces: the folder that all scratch folders are in
     nodes: list[tuple[str, str]] = []  # devices of granted GPUs: where they are, their name in the box's /dev
+    many: bool = False  # boxes are to come, so that cheap forks are worth half a second of work
 
 
 def main() -> None:
@@ -148,12 +149,14 @@ def import_and_warm(begin: Begin) -> None:
         importlib.import_module(name)
     if "torch" in sys.modules:
         warm_torch(begin.threads)
-    for _ in range(0 if begin.nodes else _REHEARSALS):  # it asks for devices, and tensorflow remembers what it finds
+    if not begin.nodes:  # it asks for devices, and tensorflow remembers what it finds
         rehearse(begin.frameworks)
     platform.platform()  # remembered: it reads the whole interpreter for the version of libc
     # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
     gc.collect()
     gc.freeze()
+    if begin.many:
+        hugepages.gather()
 
 
 def fork_only() -> None:
@@ -194,6 +197,11 @@ def warm_torch(threads: int) -> None:
 # --- serving --------------------------------------------------------------------------------------------------------
 
 
+class _Box(NamedTuple):
+    init: int  # its pid
+    status: int  # our copy of the socket that its judge has the other end of
+
+
 class Zygote:
     """Forks boxes until the judge closes the control socket.
 
@@ -208,7 +216,8 @@ class Zygote:
         self._prepared = prepared
         self._frameworks = frameworks
         self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        self._boxes: dict[int, int] = {}  # pid of each init by a pidfd of it
+        self._boxes: dict[int, _Box] = {}  # by a pidfd of its init
+        self._judges: dict[int, int] = {}  # that pidfd by the status socket: the judge's life
         self._poll = select.poll()
 
     def serve(self) -> NoReturn:
@@ -218,8 +227,10 @@ class Zygote:
             for descriptor, _ in self._poll.poll():
                 if descriptor == self._control.fileno():
                     self._answer()
-                else:
+                elif descriptor in self._boxes:
                     self._reap(descriptor)
+                elif descriptor in self._judges:  # not of a box that was reaped a moment ago
+                    self._kill(descriptor)
 
     def _answer(self) -> None:
         message, descriptors = receive(self._control)
@@ -252,10 +263,14 @@ class Zygote:
     def _watch(self, pid: int, descriptors: Descriptors) -> int:
         """Tell the judge of a new box, and note its pidfd, which is returned."""
         pidfd = os.pidfd_open(pid)
-        self._boxes[pidfd] = pid
+        status = os.dup(descriptors.status)
+        self._boxes[pidfd], self._judges[status] = _Box(pid, status), pidfd
         self._poll.register(pidfd, select.POLLIN)
+        # SECURITY: one zygote serves many judges. A box whose judge was killed would run on, for the student's code
+        # need not look at its channel. No events but the end of the other side, which is always told.
+        self._poll.register(status, 0)
         try:
-            send_descriptor(descriptors.status, seal.STARTED, pidfd)
+            send_descriptor(status, seal.STARTED, pidfd)
         except OSError:  # the judge has given it up
             os.kill(pid, signal.SIGKILL)
         return pidfd
@@ -271,11 +286,20 @@ class Zygote:
     def _enter(self, request: SealRequest, descriptors: Descriptors) -> None:
         seal.enter(request, descriptors, self._prepared)
 
+    def _kill(self, status: int) -> None:
+        """The judge has gone, or has closed the box: end it. It is reaped when its pidfd says so."""
+        self._poll.unregister(status)
+        os.kill(self._boxes[self._judges[status]].init, signal.SIGKILL)
+
     def _reap(self, pidfd: int) -> None:
-        _, status = os.waitpid(self._boxes.pop(pidfd), 0)
-        self._poll.unregister(pidfd)
+        box = self._boxes.pop(pidfd)
+        _, status = os.waitpid(box.init, 0)
         self._ended(pidfd, status)
-        os.close(pidfd)
+        del self._judges[box.status]
+        for descriptor in (pidfd, box.status):
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(descriptor)
+            os.close(descriptor)
 
     def _ended(self, pidfd: int, status: int) -> None:
         """A box has ended. Of its worker init has told; what became of init says nothing more."""
@@ -323,7 +347,7 @@ def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def send_descriptor(sock: int, message: bytes, descriptor: int) -> None:
-    """Send a message with a descriptor on a socket."""
+    """Send a message with a descriptor, or raise OSError where nobody can receive it any more."""
     with socket.socket(fileno=os.dup(sock)) as status:
         socket.send_fds(status, [message], [descriptor])
 

@@ -1,6 +1,8 @@
 """Zygotes, as the judge holds them: started on first use, kept for the course of a command, one for each kind.
 
-`close_zygotes` ends them, and so does the end of this process, however it comes.
+`close_zygotes` ends them, and so does the end of this process, however it comes. A judge that was forked for one
+attempt is lent a copy of the control socket instead (`borrow`): a request is one message, so that many judges can share
+one socket, and each box answers on a socket of its own.
 """
 
 from __future__ import annotations
@@ -8,11 +10,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -27,6 +30,8 @@ from autograder.box.zygote import Begin
 
 _START = plain.LOAD_PACKAGES + "from autograder.box.{module} import main\nmain()\n"
 _MODULES = {NAMESPACES: "zygote", RESTRICTED: "restrict"}
+_LAST_BYTES = 2000
+_NO_FOLDER = Path()
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 
 
@@ -45,15 +50,86 @@ class ZygoteGone(OSError):
     """The zygote has ended, so it can't fork a box."""
 
 
-class ZygoteProcess:
-    """A zygote, as the judge holds it. It is importing while the judge goes on; requests wait in the socket."""
+class Lent(NamedTuple):
+    """Descriptors that make a zygote another process's, too."""
 
-    def __init__(self, key: Key) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control: int
+    errors: int
+
+
+class Zygote:
+    """A zygote that can be asked for boxes: one that this process has started, or one that it was lent.
+
+    Args:
+        control: requests go to it.
+        errors: the file that its stderr is written to.
+        pid: of the process that was started.
+        folder: where the boxes' scratch folders are made, for want of a mount namespace.
+    """
+
+    def __init__(self, control: socket.socket, errors: IO[bytes], pid: int = 0, folder: Path = _NO_FOLDER) -> None:
+        self._control, self._errors = control, errors
+        self.pid, self.folder = pid, folder
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return not self.ends_within(0)
+
+    @property
+    def lent(self) -> Lent:
+        """The descriptors to be lent; they stay this process's own."""
+        return Lent(self._control.fileno(), self._errors.fileno())
+
+    def ends_within(self, timeout_s: float) -> bool:
+        """Whether it has ended, or does so soon."""
+        poll = select.poll()
+        poll.register(self._control, 0)  # nothing but the end of the other side, of which nobody else has a copy
+        return bool(poll.poll(timeout_s * 1000))
+
+    def fork(self, request: SealRequest, descriptors: list[int]) -> None:
+        """Ask for a box; what comes of it is told on the status socket among the descriptors.
+
+        Raises:
+            ZygoteGone: it has ended.
+        """
+        self.send(msgspec.msgpack.encode(request), descriptors)
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote to its stderr: why it could not start."""
+        size = os.fstat(self._errors.fileno()).st_size
+        # Not by seek: the position is shared with whoever was lent a copy, and with the zygote, which writes there.
+        return os.pread(self._errors.fileno(), _LAST_BYTES, max(size - _LAST_BYTES, 0)).decode(errors="replace")
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._control.close()
+        self._errors.close()
+
+    def disown(self) -> None:
+        """Let go of it in a process that was forked from this one."""
+        self.close()
+
+    def send(self, message: bytes, descriptors: list[int]) -> None:
+        """Send one message with descriptors.
+
+        Raises:
+            ZygoteGone: it has ended.
+        """
+        try:
+            socket.send_fds(self._control, [message], descriptors)
+        except OSError as error:
+            raise ZygoteGone(f"{error}; {self.last_words()}") from None
+
+
+class ZygoteProcess(Zygote):
+    """A zygote that this process has started. It is importing while the judge goes on; requests wait in the socket."""
+
+    def __init__(self, key: Key, *, many: bool = False) -> None:
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        folder = make_folder() if key.isolation == RESTRICTED else _NO_FOLDER
+        super().__init__(control, tempfile.TemporaryFile(), folder=folder)  # noqa: SIM115 - closed with the zygote
         python = key.python
-        # Where the boxes' scratch folders are made, for want of a mount namespace.
-        self.folder = make_folder() if key.isolation == RESTRICTED else Path()
         scratch = self.folder / ZYGOTE_FOLDER if key.isolation == RESTRICTED else mounts.SCRATCH
         environment = plain.environment(scratch, os.environ, python, threads=key.threads, cpu_only=key.cpu_only)
         # numpy's library starts its threads when it is imported, and a zygote must not have any.
@@ -73,41 +149,11 @@ class ZygoteProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        self.pid = self._process.pid
         scratch_folder = str(self.folder) if key.isolation == RESTRICTED else ""
-        begin = Begin(list(key.frameworks), key.threads, scratch_folder, list(key.nodes))
+        begin = Begin(list(key.frameworks), key.threads, scratch_folder, list(key.nodes), many)
         with contextlib.suppress(ZygoteGone):  # whoever asks it for a box is told
-            self._send(msgspec.msgpack.encode(begin), [])
-
-    @property
-    def pid(self) -> int:
-        """Of the process that was started."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can be asked."""
-        return self._process.poll() is None
-
-    def ends_within(self, timeout_s: float) -> bool:
-        """Whether it has ended, or does so soon."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def fork(self, request: SealRequest, descriptors: list[int]) -> None:
-        """Ask for a box; what comes of it is told on the status socket among the descriptors.
-
-        Raises:
-            ZygoteGone: it has ended.
-        """
-        self._send(msgspec.msgpack.encode(request), descriptors)
-
-    def last_words(self) -> str:
-        """Return the end of what it wrote to its stderr: why it could not start."""
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")[-2000:]
+            self.send(msgspec.msgpack.encode(begin), [])
 
     def close(self) -> None:
         """End it with every box that it forked."""
@@ -118,33 +164,37 @@ class ZygoteProcess:
             self._process.kill()
             self._process.wait()
         self._errors.close()
-        if self.folder != Path():
+        if self.folder != _NO_FOLDER:
             plain.remove_tree(self.folder)
 
     def disown(self) -> None:
-        """Let go of it in a process that was forked from the one that started it."""
-        self._control.close()
-        self._errors.close()
+        """Let go of it in a process that was forked from this one."""
+        super().disown()
         self._process.returncode = 0  # not ours to wait for
 
-    def _send(self, message: bytes, descriptors: list[int]) -> None:
-        try:
-            socket.send_fds(self._control, [message], descriptors)
-        except OSError as error:
-            raise ZygoteGone(f"{error}; {self.last_words()}") from None
+
+_zygotes: dict[Key, Zygote] = {}
 
 
-_zygotes: dict[Key, ZygoteProcess] = {}
+def zygote_for(key: Key, *, many: bool = False) -> Zygote:
+    """Return the zygote for a key: one that runs, ours or lent, or a new one.
 
-
-def zygote_for(key: Key) -> ZygoteProcess:
-    """Return the zygote for a key: one that runs, or a new one."""
+    Args:
+        key: what it is made for.
+        many: a new one prepares for so many boxes that it pays to make each cheaper.
+    """
     known = _zygotes.get(key)
     if known is None or not known.alive:
         if known is not None:
             known.close()
-        known = _zygotes[key] = ZygoteProcess(key)
+        known = _zygotes[key] = ZygoteProcess(key, many=many)
     return known
+
+
+def borrow(key: Key, lent: Lent, pid: int, folder: Path) -> None:
+    """Use a zygote of another process for this key. The descriptors are this process's from now on."""
+    control, errors = socket.socket(fileno=lent.control), os.fdopen(lent.errors, "rb", buffering=0)
+    _zygotes[key] = Zygote(control, errors, pid, folder)
 
 
 def close_zygotes() -> None:
@@ -159,5 +209,5 @@ def _disown_zygotes() -> None:
 
 
 atexit.register(close_zygotes)
-# SECURITY: a zygote ends when the last copy of its control socket is closed; no other process may keep one.
+# SECURITY: a zygote ends when the last copy of its control socket is closed; no other process may keep one unknowingly.
 os.register_at_fork(after_in_child=_disown_zygotes)

@@ -8,10 +8,15 @@ hidden inputs, the labels, the thresholds and the scores; the student's code nev
 
 1. `attempt.run_attempt` (or pytest itself) makes a `session.JudgeSession`: assignment, submission, options, boxes.
 2. `plugin` collects the checks, reads each one's `points` marker (`marker`), compares the sums with assignment.yml.
+   For `grade`, `pytest_run` manages that run of pytest, and gives the checks their session once they are collected.
 3. A check gets the fixture `submission`, a proxy (`proxy`). Each use is a request to a box; `boxes` decides which one:
    all public checks share a box, a hidden check and each hidden training has its own, a dead box is replaced.
 4. What the check raises, or doesn't, becomes a verdict (`verdict`): whose fault, which status, what to tell whom.
 5. Metrics become points by `autograder.score`, from thresholds in assignment.yml.
+
+Many attempts (`judges`) are made in processes of their own, several at a time. On Linux they are warm: a judge zygote
+(`judge_zygote`) has pytest and the checks loaded, waits where the session would be opened, and forks a judge for each
+attempt; `warm` is the side of whoever asks, `orders` what goes between them. All judges share the boxes' zygotes.
 
 Who trusts whom: a check trusts the judge; nobody trusts values that came out of a box before `as_array`, `as_number` or
 `as_int` (`expectations`) has made plain numbers of them.

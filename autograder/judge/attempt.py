@@ -1,20 +1,18 @@
 """One attempt: an assignment's checks run against one submission, and the report of it.
 
-    open_session ──▶ run_checks (pytest, in this process) ──▶ build_report
+    settle ──▶ JudgeSession ──▶ pytest_run.run_checks (in this process) ──▶ build_report
 
-The box is started by the first step and imports the student's framework while this process imports pytest.
+The box is started by the session and imports the student's framework while this process imports pytest. For many
+attempts see `judges`: there pytest and the checks are loaded once.
 """
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder import __version__
 from autograder.box.advice import LOADED_AT_IMPORT
@@ -22,18 +20,22 @@ from autograder.box.backends import RESTRICTED
 from autograder.box.interpreter import Interpreter, choose, package_of
 from autograder.box.probe import probe
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
-from autograder.errors import ConfigError, InternalError, UsageError
+from autograder.errors import UsageError
 from autograder.judge.advice import merged
-from autograder.judge.session import AttemptOptions, JudgeSession, is_in_task
+from autograder.judge.isolation import Choice
+from autograder.judge.pytest_run import Managed, run_checks
+from autograder.judge.session import AttemptOptions, JudgeSession, Ready, is_in_task, isolation_of
 from autograder.messages import text
 from autograder.results import CheckResult, Environment, MetricResult, Note, Report
 from autograder.score import attempt_status
 from autograder.submission import Submission, find
 
-_CONFIG = Path(__file__).with_name("checks.ini")
-# Built-in plugins that a grading run has no use for; each costs start-up time, some write files.
-_UNUSED = ("terminal", "cacheprovider", "stepwise", "doctest", "unittest", "junitxml", "pastebin", "setuponly",
-           "setupplan", "faulthandler", "warnings", "nose", "logging", "debugging", "recwarn", "subtests")  # fmt: skip
+
+class Settled(NamedTuple):
+    """What is decided before an attempt begins."""
+
+    python: Interpreter
+    choice: Choice
 
 
 def run_attempt(assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> Report:
@@ -45,34 +47,49 @@ def run_attempt(assignment: LoadedAssignment, submission: Submission, options: A
         KeyboardInterrupt: interrupted; no box is left.
     """
     started, began = datetime.now(UTC), time.monotonic()
-    _require_tasks(assignment, options.tasks)
-    python = choose(options.python, options.listener.notice)
-    require_frameworks(submission, python)
-    require_dataset(assignment, options)
-    session = JudgeSession(assignment, submission, options, python)
+    settled = settle(assignment, submission, options)
+    session = JudgeSession(assignment, submission, options, settled.python, Ready(settled.choice))
     try:
-        _require_device(session)
-        run_checks(session)
+        require_device(session)
+        run_checks(Managed(assignment, lambda: session), hidden=options.hidden)
         return build_report(session, started, time.monotonic() - began)
     finally:
         session.boxes.close()
 
 
+def settle(assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> Settled:
+    """Decide what the attempt is made with; in the process that was asked for it, which tells what is missing.
+
+    Raises:
+        UsageError: a framework or Python that is not there, no such task, no such isolation.
+    """
+    _require_tasks(assignment, options.tasks)
+    python = choose(options.python, options.listener.notice)
+    require_frameworks(submission, python)
+    require_dataset(assignment, options)
+    return Settled(python, isolation_of(assignment, submission, options, python))
+
+
 def open_session(folder: Path, given: Path | None, options: AttemptOptions) -> JudgeSession:
     """Open a session for an assignment's folder (plain pytest runs)."""
-    try:
-        course: LoadedCourse | None = find_course(folder)
-    except UsageError:
-        course = None  # an assignment's folder by itself
-    assignment = load_assignment(folder, course)
+    assignment = assignment_in(folder)
     # The stub as well: plain pytest, an editor's, runs whatever is there, and keeps no score of it.
     submission = find(assignment, given, Path.cwd(), course_stub=True)
     python = choose(options.python, options.listener.notice)
     require_frameworks(submission, python)
     require_dataset(assignment, options)
     session = JudgeSession(assignment, submission, options, python)
-    _require_device(session)
+    require_device(session)
     return session
+
+
+def assignment_in(folder: Path) -> LoadedAssignment:
+    """Load the assignment of a folder, with the course's limits where there is a course around it."""
+    try:
+        course: LoadedCourse | None = find_course(folder)
+    except UsageError:
+        course = None  # an assignment's folder by itself
+    return load_assignment(folder, course)
 
 
 # --- before ---------------------------------------------------------------------------------------------------------
@@ -106,7 +123,7 @@ def require_dataset(assignment: LoadedAssignment, options: AttemptOptions) -> No
         raise UsageError(text("usage.no_dataset", id=assignment.id), hint=text("usage.no_dataset_hint"))
 
 
-def _require_device(session: JudgeSession) -> None:
+def require_device(session: JudgeSession) -> None:
     """Raise UsageError where the device asked for is not there. The cpu always is; for others the box is asked."""
     wanted = session.options.device
     if wanted in {"auto", "cpu"}:
@@ -121,101 +138,6 @@ def _require_device(session: JudgeSession) -> None:
         else:
             message = text("usage.no_device", device=wanted, framework=framework)
         raise UsageError(message, hint=text("usage.no_device_hint"))
-
-
-# --- the run --------------------------------------------------------------------------------------------------------
-
-
-def run_checks(session: JudgeSession) -> None:
-    """Run the checks by pytest, in this process.
-
-    Raises:
-        ConfigError: a check file can't be imported, or a marker is wrong.
-        KeyboardInterrupt: interrupted.
-    """
-    import pytest
-
-    from autograder.judge import plugin
-
-    assignment = session.assignment
-    folders = [folder for folder in _check_folders(session) if folder.is_dir()]
-    if not folders:  # pytest would take none for the working directory
-        raise _no_checks(assignment)
-    broken: list[str] = []
-
-    class _Managed:
-        """Puts the session where the plugin looks for it, and notes check files that can't be collected."""
-
-        @pytest.hookimpl(tryfirst=True)
-        def pytest_configure(self, config: pytest.Config) -> None:
-            config.stash[plugin.SESSIONS] = {assignment.folder: session}
-            config.stash[plugin.MANAGED] = True
-            # The plugin replaces pytest's rendering of a failure; all styles but this one parse every file on the way.
-            config.option.tbstyle = "native"
-            config.option.verbose = 0  # asked for by pytest 8.2 where the terminal plugin, which defines it, is off
-
-        def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-            if report.failed:
-                broken.append(report.longreprtext)
-
-    arguments = [
-        *(folder.name for folder in folders),
-        *("-c", str(_CONFIG), "--rootdir", str(assignment.folder), "--import-mode=importlib", "--capture=sys"),
-        # A conftest.py above the assignment is somebody else's.
-        *("--confcutdir", str(assignment.folder)),
-        *(f"-pno:{name}" for name in _UNUSED),
-    ]
-    # From within, by names of our own: pytest reads the [ of a folder's name as a parameter.
-    with _clean_pytest_environment(), _forgetting_modules(assignment.folder), chdir(assignment.folder):
-        status = pytest.main(arguments, plugins=[plugin, _Managed()])
-    if session.error is not None:
-        raise session.error
-    if broken:
-        raise ConfigError(text("check.cannot_collect", problem=broken[0]), file=assignment.folder)
-    if status == pytest.ExitCode.INTERRUPTED:
-        raise KeyboardInterrupt
-    if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}:
-        raise InternalError(text("check.pytest_failed", status=status))
-    if not session.results:
-        raise _no_checks(assignment)
-
-
-def _check_folders(session: JudgeSession) -> list[Path]:
-    hidden = [session.assignment.hidden] if session.options.hidden else []
-    return [session.assignment.tests, *hidden]
-
-
-def _no_checks(assignment: LoadedAssignment) -> UsageError:
-    return UsageError(text("usage.no_checks", id=assignment.id), hint=text("usage.no_checks_hint"))
-
-
-@contextmanager
-def _clean_pytest_environment() -> Iterator[None]:
-    """Keep the user's pytest options and installed plugins out of grading."""
-    saved = {name: os.environ.pop(name, None) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
-    saved["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    try:
-        yield
-    finally:
-        for name, value in saved.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _forgetting_modules(folder: Path) -> Iterator[None]:
-    """Forget the check files' modules afterwards: pytest would take another assignment's of the same name for them."""
-    before = set(sys.modules)
-    try:
-        yield
-    finally:
-        for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if (file and Path(file).is_relative_to(folder)) or name in {"tests", "hidden"}:
-                del sys.modules[name]
 
 
 # --- the report -----------------------------------------------------------------------------------------------------

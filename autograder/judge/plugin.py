@@ -3,8 +3,9 @@
 It does nothing outside an assignment (a folder with assignment.yml): it is loaded in every project of an environment
 that has autograder installed, so everything it needs is imported when the first check is found.
 
-Works in two ways. `grade check` puts a prepared session into `config.stash[SESSIONS]` and reads the results from it;
-plain `pytest assignments/hw2_mlp/tests --submission mlp.py` makes the session here and prints the score at the end.
+Works in two ways. `grade` collects an assignment's checks, gives them a session when they are about to be run
+(`pytest_run`), and reads the results from that; plain `pytest assignments/hw2_mlp/tests --submission mlp.py` makes the
+session here and prints the score at the end.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from autograder.course import LoadedAssignment
     from autograder.datasets import Split
     from autograder.judge.marker import CheckSpec
     from autograder.judge.proxy import Submission
+    from autograder.judge.pytest_run import Managed
     from autograder.judge.session import JudgeSession
     from autograder.results import CheckResult
 
 SESSIONS: pytest.StashKey[dict[Path, JudgeSession]] = pytest.StashKey()  # by the assignment's folder
 CHECK: pytest.StashKey[CheckSpec] = pytest.StashKey()
 SESSION: pytest.StashKey[JudgeSession] = pytest.StashKey()
-MANAGED: pytest.StashKey[bool] = pytest.StashKey()  # `grade` runs this pytest, and shows errors itself
+MANAGED: pytest.StashKey[Managed] = pytest.StashKey()  # `grade` runs this pytest, and shows errors itself
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Read the markers of the checks among `items`, drop those not asked for, put hidden ones last."""
+    """Read the markers of the checks among `items`; in plain runs drop those not asked for, put hidden ones last."""
     by_folder: dict[Path, list[pytest.Function]] = {}
     for item in items:
         folder = _assignment_folder(item.path)
@@ -62,14 +65,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from autograder.errors import GradeError
 
+    managed = config.stash.get(MANAGED, None)
     wanted: list[pytest.Item] = [item for item in items if _assignment_folder(item.path) is None]
     for folder, checks in by_folder.items():
         try:
-            wanted += _prepare(checks, _session_of(config, folder))
+            if managed is not None:
+                read_checks(checks, managed.assignment)
+                wanted += checks
+            else:
+                session = _session_of(config, folder)
+                read_checks(checks, session.assignment)
+                wanted += choose(checks, session)
         except GradeError as error:
-            if not config.stash.get(MANAGED, False):
+            if managed is None:
                 raise pytest.UsageError(f"{error.message}\n{error.hint or ''}") from None
-            config.stash[SESSIONS][folder].error = error
+            managed.error = error
     items[:] = wanted
 
 
@@ -100,30 +110,39 @@ def _session_of(config: pytest.Config, folder: Path) -> JudgeSession:
     return sessions[folder]
 
 
-def _prepare(items: list[pytest.Function], session: JudgeSession) -> list[pytest.Function]:
-    """Read and compare all checks, then keep those asked for, public ones first."""
+def read_checks(items: list[pytest.Function], assignment: LoadedAssignment) -> None:
+    """Read the marker of each check, and compare all of them with the assignment.
+
+    Raises:
+        ConfigError: they are wrong by themselves, or together.
+    """
     from autograder.judge.marker import compare_with_assignment, read_check
 
     for item in items:
-        item.stash[CHECK] = read_check(item, session.assignment)
-        item.stash[SESSION] = session
-    if _complete(items, session):
+        item.stash[CHECK] = read_check(item, assignment)
+    if _complete(items, assignment):
         hidden = any(item.stash[CHECK].hidden for item in items)
-        compare_with_assignment([item.stash[CHECK] for item in items], session.assignment, with_hidden=hidden)
+        compare_with_assignment([item.stash[CHECK] for item in items], assignment, with_hidden=hidden)
+
+
+def choose(items: list[pytest.Function], session: JudgeSession) -> list[pytest.Function]:
+    """Give the checks their session, and return those that it asks for, public ones first."""
     chosen = session.chosen([item.stash[CHECK] for item in items])
     kept = [item for item in items if item.stash[CHECK].name in chosen]
     kept.sort(key=lambda item: item.stash[CHECK].hidden)
+    for item in kept:
+        item.stash[SESSION] = session
     session.expect([item.stash[CHECK] for item in kept])
     return kept
 
 
-def _complete(items: list[pytest.Function], session: JudgeSession) -> bool:
+def _complete(items: list[pytest.Function], assignment: LoadedAssignment) -> bool:
     """Whether all checks of the folders at hand were collected: not where pytest was given one file or one name."""
     config = items[0].config
-    if config.stash.get(MANAGED, False):
+    if MANAGED in config.stash:
         return True
     asked = {Path(str(argument)).resolve() for argument in config.args}
-    folder = session.assignment.folder
+    folder = assignment.folder
     # -k, -m and --deselect leave out checks later than this; --lf does not even collect all files.
     return bool(asked & {folder, folder / "tests", *folder.parents}) and not config.getoption("lf", default=False)
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from autograder import datasets
 from autograder.box.client import BoxSpec
@@ -14,16 +14,15 @@ from autograder.box.grant import Grant
 from autograder.box.interpreter import Interpreter, ours
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
-from autograder.errors import GradeError
 from autograder.judge import torchvision
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
-from autograder.judge.isolation import Wanted, choose_isolation
+from autograder.judge.isolation import Choice, Wanted, choose_isolation
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.near_miss import Handout, handout_of
 from autograder.judge.time_limits import limits_for, reference_times
-from autograder.judge.verdict import Verdict, verdict_of
+from autograder.judge.verdict import PASSED, Verdict, verdict_of
 from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Status
 from autograder.score import graded_status, median_of_seeds, score_metric
@@ -62,6 +61,56 @@ def data_in_use(assignment: LoadedAssignment, asked: DataChoice) -> Literal["", 
     return "full" if assignment.embedded_data is None else asked
 
 
+def read_dataset(assignment: LoadedAssignment, asked: DataChoice | Literal[""]) -> Split:
+    """Read what an assignment's checks are given.
+
+    Raises:
+        UsageError: it is not on this machine.
+        CheckMistake: the assignment has none.
+    """
+    dataset, embedded = assignment.spec.dataset, assignment.embedded_data
+    if dataset is None:
+        raise CheckMistake("the fixture `dataset` is for assignments with `dataset:` in assignment.yml")
+    if asked == "full" or embedded is None:
+        return datasets.load(datasets.DATASETS[dataset.name])
+    return datasets.load_folder(embedded)
+
+
+def isolation_of(
+    assignment: LoadedAssignment, submission: Submission, options: AttemptOptions, python: Interpreter
+) -> Choice:
+    """Choose how the attempt's boxes are closed.
+
+    Raises:
+        UsageError: what was asked for can't be had.
+    """
+    private = (assignment.folder, assignment.root, Path.home())
+    wanted = Wanted(
+        options.isolation,
+        options.device,
+        options.grant,
+        submission.frameworks,
+        private,
+        processes=assignment.limits.processes,
+        for_class=options.for_class,
+    )
+    choice = choose_isolation(wanted, python)
+    if choice.why:
+        options.listener.notice(text("isolation.without_seal", why=choice.why))
+    return choice
+
+
+class Ready(NamedTuple):
+    """What need not be found out once more for each attempt."""
+
+    choice: Choice | None = None
+    """How the boxes are closed; None: as the options come to on this machine."""
+    dataset: Split | None = None
+    """What the checks are given, where it has been read."""
+    benchmark_s: float | None = None
+    """How fast this machine is."""
+
+
 class JudgeSession:
     """Runs nothing by itself: the plugin tells it which check begins and what it raised.
 
@@ -70,6 +119,7 @@ class JudgeSession:
         submission: what was handed in.
         options: how.
         python: to run the boxes with; None: grade's own.
+        ready: what has been found out before.
     """
 
     def __init__(
@@ -78,35 +128,24 @@ class JudgeSession:
         submission: Submission,
         options: AttemptOptions,
         python: Interpreter | None = None,
+        ready: Ready | None = None,
     ) -> None:
         self.assignment, self.submission, self.options = assignment, submission, options
         self.python = python or ours()
+        ready = ready or Ready()
         self.seeds = options.seeds or (assignment.spec.seeds if options.full else assignment.spec.seeds[:1])
         self.results: dict[str, CheckResult] = {}  # by the function's name
-        self.error: GradeError | None = None  # why no check could be run
         self._only_needed: frozenset[str] = frozenset()
         self._order: list[str] = []
         self._hidden: list[str] = []
         self._recorded: dict[str, list[float]] = {}
         self._began = 0.0
-        self._dataset: Split | None = None
+        self._dataset = ready.dataset
         if assignment.spec.dataset is not None:
             self.dataset()  # now: in a check, a dataset that is not on this machine would be the check's mistake
-        self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
+        self.reference = reference_times(assignment, submission.framework(), self._data_ratio(), ready.benchmark_s)
         self.limits = limits_for(assignment.limits, self.reference)
-        private = (assignment.folder, assignment.root, Path.home())
-        wanted = Wanted(
-            options.isolation,
-            options.device,
-            options.grant,
-            submission.frameworks,
-            private,
-            processes=self.limits.processes,
-            for_class=options.for_class,
-        )
-        choice = choose_isolation(wanted, self.python)
-        if choice.why:
-            options.listener.notice(text("isolation.without_seal", why=choice.why))
+        choice = ready.choice or isolation_of(assignment, submission, options, self.python)
         self.boxes = Boxes(
             BoxSpec(
                 files=submission.files,
@@ -139,16 +178,8 @@ class JudgeSession:
     def dataset(self) -> Split:
         """Return what the checks train and measure with. It is read once."""
         if self._dataset is None:
-            self._dataset = self._read_dataset()
+            self._dataset = read_dataset(self.assignment, self.data)
         return self._dataset
-
-    def _read_dataset(self) -> Split:
-        dataset, embedded = self.assignment.spec.dataset, self.assignment.embedded_data
-        if dataset is None:
-            raise CheckMistake("the fixture `dataset` is for assignments with `dataset:` in assignment.yml")
-        if self.data == "full" or embedded is None:
-            return datasets.load(datasets.DATASETS[dataset.name])
-        return datasets.load_folder(embedded)
 
     def wants(self, check: CheckSpec) -> bool:
         """Whether the options ask for this check."""
@@ -223,6 +254,8 @@ class JudgeSession:
 
     def verdict(self, error: BaseException | None, hint: str = "") -> Verdict:
         """Return the verdict on what a check, or the import, raised; `hint` is the check's own."""
+        if error is None:
+            return PASSED
         return torchvision.lacking(error, self.submission, self.python) or verdict_of(
             error, self.submission, hint, self._handout, self.reference
         )

@@ -88,13 +88,16 @@ def reference_key(framework: str | None) -> Reference:
     return "torch" if framework == "torch" else "tensorflow" if framework == "tensorflow" else "python"
 
 
-def reference_times(assignment: LoadedAssignment, framework: str | None, data_ratio: float) -> ReferenceTimes | None:
+def reference_times(
+    assignment: LoadedAssignment, framework: str | None, data_ratio: float, now_s: float | None = None
+) -> ReferenceTimes | None:
     """Return what the reference solution takes on this machine; None where nobody has measured it.
 
     Args:
         assignment: whose.
         framework: that the student's code uses.
         data_ratio: how many times as much is trained on as when the stored times were measured (`--data full`).
+        now_s: what the benchmark takes on this machine, where that is known.
     """
     key = reference_key(framework)
     measured = measured_here(assignment.root).times.get(assignment.id, {}).get(key)
@@ -107,7 +110,7 @@ def reference_times(assignment: LoadedAssignment, framework: str | None, data_ra
     training_s, then_s = spec.reference_s.get(key), spec.benchmark_s.get(key)
     if training_s is None:
         return None
-    slowness = min(max(benchmark_s() / then_s, 1.0), _MOST_SLOWNESS) if then_s else 1.0
+    slowness = min(max((now_s or benchmark_s()) / then_s, 1.0), _MOST_SLOWNESS) if then_s else 1.0
     stored = ReferenceTimes(training_s=training_s, attempt_s=spec.reference_attempt_s.get(key, training_s))
     return stored.times(slowness * data_ratio)
 

@@ -759,8 +759,11 @@ MESSAGES: dict[str, str] = {
     "died.gpu_memory": "your code took more than {limit} MB of the GPU's memory",
     "hint.gpu_memory": "A smaller batch takes less. Keep no tensors of earlier steps (`loss.item()` instead of `loss`), and predict in parts, under `torch.no_grad()`.",
     # --- sealed boxes with another Python
-    "isolation.python_fails": "A sealed box can't be had with {python}: {problem}",
+    "isolation.python_fails": "A sealed box can't be had with {python}: {problem}.",
     "isolation.python_version": "In a sealed box, {python} would be Python {came} instead of {version}: its own library can't be found there.",
     "isolation.python_shows": "A sealed box with this Python would show {shown} to the student's code, and in there lies {private}.",
     "isolation.without_seal": "{why} The checks run in an ordinary process instead (isolation `process`).",
+    # --- warm judges
+    "judge.died": "The process that graded this submission ended before it was done, which is our fault: nothing is known of the submission. Try again. {problem}",
+    "judge.threads": "Importing the checks has started {count} threads, and a process with threads can't be forked safely. Start them inside a check instead.",
 }

@@ -750,8 +750,11 @@ MESSAGES: dict[str, str] = {
     "died.gpu_memory": "代码占用的显存超过了 {limit} MB",
     "hint.gpu_memory": "减小批量可以少占显存。不要保留之前各步的张量（用 `loss.item()` 代替 `loss`），预测时分批进行，并放在 `torch.no_grad()` 里。",
     # --- sealed boxes with another Python
-    "isolation.python_fails": "用 {python} 无法建立封闭的沙箱：{problem}",
+    "isolation.python_fails": "用 {python} 无法建立封闭的沙箱：{problem}。",
     "isolation.python_version": "在封闭的沙箱里，{python} 会变成 Python {came}，而不是 {version}：沙箱里找不到它自己的库。",
     "isolation.python_shows": "用这个 Python 时，封闭的沙箱会让学生的代码看到 {shown}，而 {private} 就在其中。",
     "isolation.without_seal": "{why}检查将改在普通进程中运行（隔离方式 `process`）。",
+    # --- 预热的评分进程
+    "judge.died": "批改这份作业的进程中途退出了，这是我们的问题，不代表作业有错。请再试一次。{problem}",
+    "judge.threads": "导入检查文件时启动了 {count} 个线程，而有多个线程的进程不能安全地复制。请把启动线程的代码放到检查函数里。",
 }

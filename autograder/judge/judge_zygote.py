@@ -1,0 +1,273 @@
+"""The judge zygote: a process with pytest, numpy and an assignment's checks loaded, from which judges are forked.
+
+    caller ── control socket: calls (small) with descriptors ──▶ judge zygote ── fork ──▶ judge of one attempt
+      ▲ ◀─────────── status socket, one a judge: pidfd from the zygote, "answered" from the judge ──┘   │ requests
+      └── two files a judge: the order that it reads, the answer that it writes                         ▼
+                                                                 box zygote, shared by all judges ──▶ boxes
+
+1. The caller (`warm`) starts it with a socket and sends `Begin`. It is a fresh process: a fork of the caller would
+   inherit the locks of the caller's threads.
+2. It runs pytest up to where the checks are collected and would be run. There it waits, and forks a judge for each
+   call. The judge opens a session for its submission and goes on: the rest of pytest's run is its attempt.
+3. The judge writes its answer, says so, and ends. Whatever it did to modules, the environment or the working folder
+   ends with it: the next one is forked from the same state.
+4. Where the checks can't be loaded, the error is the answer to every call.
+
+Everything here is trusted. Still no submission passes through this process: all later judges would carry it along. Only
+one thread may exist at a fork, asserted each time: a lock held by another would stay locked in the judge for ever.
+
+Ends: a judge dies with this process, this process when the caller closes the control socket or dies, and a box with its
+judge (`box.zygote`). Who was killed leaves temporary files and control groups, which this process removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn, cast
+
+import msgspec
+
+from autograder.box import seal
+from autograder.box.linux import cgroup, syscalls
+from autograder.box.zygote import receive, send_descriptor
+from autograder.box.zygotes import Lent, borrow
+from autograder.course import LoadedAssignment
+from autograder.datasets import Split
+from autograder.errors import GradeError, InternalError
+from autograder.judge import orders
+from autograder.judge.attempt import assignment_in, build_report, require_device
+from autograder.judge.orders import Answer, Begin, Call, failure_of
+from autograder.judge.pytest_run import Managed, run_checks
+from autograder.judge.session import DataChoice, JudgeSession, Ready, read_dataset
+from autograder.judge.time_limits import benchmark_s, reference_times
+from autograder.messages import set_language, text
+from autograder.results import Report
+
+# What a judge imports when it first needs it: a check that fails, a hint, a sealed box.
+_IMPORTED_LATER = (
+    "autograder.box.sealed", "autograder.judge.expectations", "autograder.judge.proxy", "autograder.judge.verdict",
+    "numpy.linalg", "numpy.random",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Take up the control socket, and serve until it ends."""
+    control = socket.socket(fileno=int(sys.argv.pop()))
+    control.set_inheritable(False)
+    begin = msgspec.msgpack.decode(control.recv(orders.MAX_MESSAGE_BYTES), type=Begin)
+    set_language(begin.language)
+    JudgeZygote(control, begin).run()
+
+
+class Attempt:
+    """What makes a forked process the judge of one attempt.
+
+    Args:
+        status: what is told on it, the caller hears; its end is the judge's.
+        order: the file to read.
+        answer: the file to write.
+    """
+
+    def __init__(self, status: int, order: int, answer: int) -> None:
+        self._began, self._started = time.monotonic(), datetime.now(UTC)
+        self._status, self._order, self._answer = status, order, answer
+
+    def open_session(self, assignment: LoadedAssignment, ready: Ready) -> JudgeSession:
+        """Read the order, and open the session that it asks for."""
+        with os.fdopen(self._order, "rb") as file:
+            order = orders.order_in(file.read())
+        session = JudgeSession(
+            assignment, order.submission, order.options, order.python, ready._replace(choice=order.choice)
+        )
+        try:
+            require_device(session)
+        except BaseException:
+            session.boxes.close()
+            raise
+        return session
+
+    def report(self, session: JudgeSession) -> Report:
+        """Return the report of a session whose checks have been run."""
+        return build_report(session, self._started, time.monotonic() - self._began)
+
+    def answer(self, answer: Answer) -> None:
+        """Give the answer to the caller."""
+        with os.fdopen(self._answer, "wb") as file:
+            file.write(msgspec.msgpack.encode(answer))
+        with contextlib.suppress(OSError):  # nobody is interested any more
+            os.write(self._status, orders.ANSWERED)
+
+
+class JudgeZygote:
+    """Loads the checks once, and forks a judge for each call.
+
+    Args:
+        control: calls come from it.
+        begin: what to load.
+    """
+
+    def __init__(self, control: socket.socket, begin: Begin) -> None:
+        self._control, self._begin = control, begin
+        self._scratch = Path(begin.scratch)
+        self._judges: dict[int, int] = {}  # pids by pidfd
+        self._datasets: dict[DataChoice, Split] = {}
+        self._attempt: Attempt | None = None  # in a judge: its own
+
+    def run(self) -> NoReturn:
+        """Serve until the control socket ends. A judge comes by here as well, once its checks have been run."""
+        status = 1
+        try:
+            answer = self._load_and_judge()
+            if self._attempt is None:
+                self._refuse_all(answer)
+            self._attempt.answer(answer)
+            status = 0
+        except KeyboardInterrupt:  # the caller was interrupted; the boxes are closed
+            status = 128 + signal.SIGTERM
+        # Broad: it ends here, a judge as well as the zygote; the caller is told what was the matter.
+        except BaseException:  # noqa: BLE001
+            traceback.print_exc(file=sys.__stderr__)
+        finally:
+            os._exit(status)
+
+    def _load_and_judge(self) -> Answer:
+        """Return a judge's answer; in the zygote itself, only why the checks can't be loaded."""
+        managed: Managed | None = None
+        try:
+            assignment = assignment_in(Path(self._begin.folder))
+            managed = Managed(assignment, lambda: self._open_session(assignment))
+            session = run_checks(managed, hidden=self._begin.hidden)
+            return Answer(report=cast("Attempt", self._attempt).report(session).model_dump_json())
+        # Broad: whatever it is, the caller is told.
+        except Exception as error:  # noqa: BLE001
+            return Answer(failure=failure_of(error))
+        finally:
+            if managed is not None and managed.session is not None:
+                managed.session.boxes.close()
+
+    # --- the zygote -------------------------------------------------------------------------------------------------
+
+    def _open_session(self, assignment: LoadedAssignment) -> JudgeSession:
+        """Get ready, and fork judges until the calls end; return in a judge, with its session."""
+        for name in _IMPORTED_LATER:
+            importlib.import_module(name)
+        ready = Ready(benchmark_s=benchmark_s())
+        # What is remembered, or compiled on first use.
+        reference_times(assignment, None, 1.0, ready.benchmark_s)
+        _ = assignment.checks_sha256  # of the files that were loaded just now
+        with contextlib.suppress(OSError):
+            cgroup.places()
+        # Objects that are here to stay are not looked at again: the collector's marks would copy every page.
+        gc.collect()
+        gc.freeze()
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor != self._control.fileno():
+                    poll.unregister(descriptor)
+                    self._reap(descriptor)
+                    continue
+                _require_one_thread()
+                call, descriptors = self._take()
+                self._read_ahead(assignment, call.data)
+                pid = os.fork()
+                if pid == 0:
+                    self._attempt = self._become_judge(call, descriptors)
+                    return self._attempt.open_session(assignment, ready._replace(dataset=self._datasets.get(call.data)))
+                poll.register(self._let_go(pid, descriptors), select.POLLIN)
+
+    def _take(self) -> tuple[Call, list[int]]:
+        """Take the next call; where there will be none, end this process and with it all judges."""
+        message, descriptors = receive(self._control)
+        if not message:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            os._exit(0)
+        return msgspec.msgpack.decode(message, type=Call), descriptors
+
+    def _refuse_all(self, answer: Answer) -> NoReturn:
+        """Give every call the same answer."""
+        while True:
+            _, descriptors = self._take()
+            status, order, given, *others = descriptors
+            Attempt(status, order, given).answer(answer)
+            for descriptor in (status, order, *others):
+                os.close(descriptor)
+
+    def _read_ahead(self, assignment: LoadedAssignment, data: DataChoice) -> None:
+        """Read the dataset once for all judges. One that can't be read is each judge's to tell."""
+        if assignment.spec.dataset is not None and data not in self._datasets:
+            with contextlib.suppress(GradeError, OSError):
+                self._datasets[data] = read_dataset(assignment, data)
+
+    def _let_go(self, pid: int, descriptors: list[int]) -> int:
+        """Tell the caller of its judge, forget everything of it but a pidfd, and return that."""
+        pidfd = os.pidfd_open(pid)
+        self._judges[pidfd] = pid
+        try:
+            send_descriptor(descriptors[0], orders.STARTED, pidfd)
+        except OSError:  # the caller has given it up
+            os.kill(pid, signal.SIGKILL)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return pidfd
+
+    def _reap(self, pidfd: int) -> None:
+        pid = self._judges.pop(pidfd)
+        _, status = os.waitpid(pid, 0)
+        os.close(pidfd)
+        shutil.rmtree(self._scratch_of(pid), ignore_errors=True)
+        if status:  # it has cleaned up nothing
+            with contextlib.suppress(OSError):
+                for place in cgroup.places():
+                    cgroup.remove_leftovers(place.folder)
+
+    def _scratch_of(self, pid: int) -> Path:
+        return self._scratch / str(pid)
+
+    # --- a judge ----------------------------------------------------------------------------------------------------
+
+    def _become_judge(self, call: Call, descriptors: list[int]) -> Attempt:
+        """Let go of what is the zygote's, and take what came with the call."""
+        zygote = os.getppid()
+        syscalls.die_with_parent()
+        if os.getppid() != zygote or zygote == 1:  # it died before
+            os._exit(1)
+        self._control.close()
+        for pidfd in self._judges:
+            os.close(pidfd)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _interrupt)
+        status, order, answer, *lent = descriptors
+        attempt = Attempt(status, order, answer)
+        if call.boxes is not None:
+            borrow(call.boxes.key, Lent(*lent), call.boxes.pid, Path(call.boxes.folder))
+        scratch = self._scratch_of(os.getpid())
+        scratch.mkdir(mode=0o700)
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(scratch)  # where tmp_path makes its folders
+        return attempt
+
+
+def _require_one_thread() -> None:
+    if (threads := seal.thread_count()) != 1:
+        raise InternalError(text("judge.threads", count=threads))
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt  # not SystemExit: pytest would take that for the result of the check that runs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""What a class run costs beyond the students' own training: warm judges and boxes against cold ones, side by side.
+
+    python benchmarks/class_run.py [--submissions 16] [--framework torch] [--rounds 30]
+    python benchmarks/class_run.py --validate [hw1 hw2 hw3]        # minutes
+
+Submissions are the reference solution with a line of its own in each, so that nothing could be remembered, and as many
+at a time as there are cores. The student's functions measure themselves and print it, so that training is that of the
+very run which is measured: overhead = wall time × attempts at a time / attempts - training of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from timing import ROOT, table
+
+from autograder.course import LoadedAssignment, load_course
+from autograder.judge.judges import Judges, Pending, open_judges
+from autograder.judge.session import AttemptOptions
+from autograder.results import Outcome, Report, Status
+from autograder.submission import Submission, read_file
+from autograder.validate import validate
+
+TIMED = """
+
+import time as _time
+
+def _timed(function):
+    def run(*args, **kwargs):
+        began = _time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            print(f"TOOK {{_time.perf_counter() - began:.6f}}")
+    return run
+
+_fit, predict = _timed(fit), _timed(predict)
+
+def fit(x, y, *, seed=0, device="cpu"):
+    return _fit(x, y, seed=seed, device=device)
+
+# submission {number}
+"""
+HELLO = {
+    "course.yml": "id: hello\ntitle: {en: Hello}\nassignments: [{id: hw1}]\n",
+    "assignments/hw1_hello/assignment.yml": """\
+id: hw1
+title: {en: Hello}
+points: 1
+entry: {file: hello.py, names: [hello]}
+seeds: [0]
+tasks: [{id: "1", title: {en: Hello}, points: {public: 1}}]
+""",
+    "assignments/hw1_hello/tests/test_hello.py": '''\
+import pytest
+
+@pytest.mark.points(1, task="1")
+def test_hello(submission):
+    """hello says hello"""
+    assert submission.hello() == "hello"
+''',
+    "hello.py": "def hello():\n    return 'hello'\n",
+}
+
+
+class Way(NamedTuple):
+    """A way to make attempts."""
+
+    name: str
+    warm: bool
+    isolation: str
+
+
+WARM = Way("warm judges, sealed boxes", warm=True, isolation="auto")
+SEALED = Way("cold judges, sealed boxes", warm=False, isolation="auto")
+COLD = Way("cold judges, cold boxes", warm=False, isolation="process")
+
+
+class Run(NamedTuple):
+    """What a run of many attempts took, in seconds: for each, with as many at a time as there were."""
+
+    each: float
+    training: float
+    attempt: float  # the median of what an attempt took by the judge's own clock
+
+    @property
+    def overhead(self) -> float:
+        """Everything beyond the student's own training."""
+        return self.each - self.training
+
+
+def reports_of(
+    judges: Judges, assignment: LoadedAssignment, submissions: list[Submission], options: AttemptOptions, at_once: int
+) -> list[Report]:
+    """Run attempts, so many at a time."""
+    waiting, running, reports = deque(submissions), list[Pending](), list[Report]()
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            running.append(judges.start(assignment, waiting.popleft(), options))
+        for pending in judges.wait(running):
+            running.remove(pending)
+            reports.append(pending.result())
+    return reports
+
+
+def class_run(way: Way, framework: str, count: int, at_once: int) -> Run:
+    """Grade `count` submissions to hw2 with all seeds and hidden checks; one before them warms up what can be."""
+    assignment = load_course(ROOT).assignment("hw2")
+    source = (ROOT / "solutions" / "hw2_mlp" / f"mlp_{framework}.py").read_text(encoding="utf-8")
+    submissions = [
+        Submission("mlp.py", {"mlp.py": (source + TIMED.format(number=number)).encode()}, "mlp.py")
+        for number in range(count + at_once)
+    ]
+    options = AttemptOptions(hidden=True, full=True, device="cpu", isolation=way.isolation)
+    with open_judges(at_once, warm=way.warm) as judges:
+        reports_of(judges, assignment, submissions[:at_once], options, at_once)
+        began = time.perf_counter()
+        reports = reports_of(judges, assignment, submissions[at_once:], options, at_once)
+        wall = time.perf_counter() - began
+    assert all(report.status in {Status.PASSED, Status.PARTIAL} for report in reports), [one.status for one in reports]
+    return Run(
+        wall * at_once / count,
+        statistics.mean(map(training_of, reports)),
+        statistics.median(report.duration_s for report in reports),
+    )
+
+
+def training_of(report: Report) -> float:
+    """Return the seconds that the student's functions took, as they printed it."""
+    tails = " ".join(check.stdout_tail for check in report.checks)
+    return sum(float(took) for took in re.findall(r"TOOK ([\d.]+)", tails))
+
+
+def hello(way: Way, rounds: int) -> float:
+    """Return the median seconds of an attempt with one check of one call, from the request to the report."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, content in HELLO.items():
+            path = Path(temporary, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        assignment = load_course(Path(temporary)).assignment("hw1")
+        submission = read_file(Path(temporary, "hello.py"))
+        options, taken = AttemptOptions(device="cpu", isolation=way.isolation), []
+        with open_judges(1, warm=way.warm) as judges:
+            for _ in range(rounds + 1):
+                began = time.perf_counter()
+                judges.start(assignment, submission, options).result()
+                taken.append(time.perf_counter() - began)
+    return statistics.median(taken[1:])
+
+
+def attempts(framework: str, count: int, rounds: int) -> None:
+    """Measure single attempts and a class run."""
+    at_once = os.cpu_count() or 1
+    hellos = {way: hello(way, rounds) for way in (WARM, SEALED, COLD)}
+    rows = [
+        (f"hello world: {way.name}", f"{1e3 * took:.0f} ms", f"{took / hellos[WARM]:.1f} × warm")
+        for way, took in hellos.items()
+    ]
+    runs = {way: class_run(way, framework, count, at_once) for way in (WARM, SEALED, COLD)}
+    rows += [
+        (
+            f"hw2 {framework}: {way.name}",
+            f"{run.overhead:.2f} s overhead",
+            f"{run.each:.2f} s each, training {run.training:.2f} s, {run.each / runs[WARM].each:.2f} × warm",
+        )
+        for way, run in runs.items()
+    ]
+    table(f"class run: {count} submissions, {at_once} at a time; hello world: medians of {rounds}", rows)
+
+
+@contextmanager
+def isolation(name: str) -> Iterator[None]:
+    """Have every box started with an isolation."""
+    before = os.environ.get("GRADE_ISOLATION")
+    os.environ["GRADE_ISOLATION"] = name
+    try:
+        yield
+    finally:
+        os.environ.pop("GRADE_ISOLATION") if before is None else os.environ.update(GRADE_ISOLATION=before)
+
+
+def validations(ids: list[str]) -> None:
+    """Prove assignments in each way, and compare the scores."""
+    course = load_course(ROOT)
+    assignments = [course.assignment(one) for one in (ids or course.assignment_folders())]
+    found: dict[Way, tuple[float, list[tuple[str, float, tuple[str, ...]]]]] = {}
+    for way in (WARM, SEALED, COLD):
+        with isolation(way.isolation):
+            validation = validate(assignments, warm=way.warm, tell=lambda *_: None)
+        found[way] = (validation.duration_s, [_score(outcome) for outcome in validation.outcomes])
+    seconds, scores = found[WARM]
+    rows = [
+        (way.name, f"{took:.0f} s, {took / seconds:.2f} × warm", "same scores" if came == scores else "OTHER SCORES")
+        for way, (took, came) in found.items()
+    ]
+    table(f"grade validate {' '.join(one.id for one in assignments)}: {len(scores)} attempts", rows)
+
+
+def _score(outcome: Outcome) -> tuple[str, float, tuple[str, ...]]:
+    return f"{outcome.assignment} {outcome.title}", outcome.score, outcome.problems
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("assignments", nargs="*")
+    parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--submissions", type=int, default=16)
+    parser.add_argument("--framework", default="torch", choices=["torch", "tensorflow"])
+    parser.add_argument("--rounds", type=int, default=30)
+    asked = parser.parse_args()
+    if asked.validate:
+        validations(asked.assignments)
+    else:
+        attempts(asked.framework, asked.submissions, asked.rounds)
+
+
+if __name__ == "__main__":
+    main()

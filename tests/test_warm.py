@@ -1,0 +1,377 @@
+"""Warm judges: the same reports as cold ones, nothing carried from one attempt to the next, nothing left running."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autograder.course import load_course
+from autograder.errors import ConfigError, InternalError, UsageError
+from autograder.judge.attempt import run_attempt
+from autograder.judge.judges import ColdJudges, JudgeDied, open_judges
+from autograder.judge.session import AttemptOptions
+from autograder.messages import set_language
+from autograder.results import Status
+from autograder.submission import Submission
+from tests.tiny_course import (
+    ASSIGNMENT,
+    CHECK_ADD,
+    CHECK_SLOPE,
+    IMPORTS,
+    PUBLIC,
+    SOLUTION,
+    WRONG,
+    make_course,
+    write,
+    wrong_answer,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+LONG_S = 60.0
+PUBLIC_FILE = "assignments/hw1_sums/tests/test_sums_public.py"
+LOOP = "def add(a, b):\n    while True: pass\ndef slope(xs, ys, seed=0): return 0\n"
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="judges are forked on Linux only")
+
+
+@pytest.fixture
+def course(tmp_path):
+    return make_course(tmp_path / "course")
+
+
+@pytest.fixture
+def judges():
+    with open_judges(2) as opened:
+        yield opened
+
+
+def load(course):
+    return load_course(course).assignment("hw1")
+
+
+def submission(source=SOLUTION):
+    return Submission("sums.py", {"sums.py": source.encode()}, "sums.py")
+
+
+def warm(judges, course, source=SOLUTION, **options):
+    return judges.start(load(course), submission(source), AttemptOptions(**options)).result()
+
+
+def cold(course, source=SOLUTION, **options):
+    return run_attempt(load(course), submission(source), AttemptOptions(**options))
+
+
+def without_times(report):
+    checks = tuple(check.model_copy(update={"duration_s": 0.0}) for check in report.checks)
+    return report.model_copy(update={"started_at": "", "duration_s": 0.0, "checks": checks})
+
+
+# --- the same as cold -------------------------------------------------------------------------------------------------
+
+SOURCES = {
+    "right": SOLUTION,
+    **{name: wrong_answer(name) for name in WRONG},
+    "syntax": "def add(a, b:\n",
+    "prints": SOLUTION.replace("return a + b", 'print("深度", a, b); return a + b'),
+    "dies": SOLUTION.replace("return a + b", "import os; os._exit(3)"),
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"hidden": True, "full": True}], ids=["public", "hidden"])
+def test_reports_are_those_of_a_cold_judge(course, judges, options):
+    for name, source in SOURCES.items():
+        report = warm(judges, course, source, **options)
+        assert without_times(report) == without_times(cold(course, source, **options)), name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"tasks": ("2",)}, {"checks": ("test_add",)}, {"seeds": (7, 8)}, {"isolation": "process"}, {"device": "cpu"}],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_reach_the_judge(course, judges, options):
+    report = warm(judges, course, wrong_answer("minus"), **options)
+    assert without_times(report) == without_times(cold(course, wrong_answer("minus"), **options))
+
+
+def test_reports_are_in_the_language_in_force(course, judges):
+    set_language("zh")
+    try:
+        report = warm(judges, course, wrong_answer("minus"))
+    finally:
+        set_language("en")
+    assert report.checks[0].title == "add 返回两数之和"
+    assert report.checks[0].hint == "用 +。"
+    assert warm(judges, course).checks[0].title == "add returns the sum of two numbers"
+
+
+def test_limits_of_the_assignment_hold(course, judges):
+    write(course / "assignments/hw1_sums/assignment.yml", f"{ASSIGNMENT}limits: {{call_s: 1}}\n")
+    report = warm(judges, course, LOOP, checks=("test_add",))
+    assert [check.status for check in report.checks] == [Status.TIMEOUT]
+
+
+def test_several_attempts_at_a_time(course, judges):
+    names = [*WRONG, *WRONG]
+    running = {judges.start(load(course), submission(wrong_answer(name)), AttemptOptions()): name for name in names}
+    scores = {name: cold(course, wrong_answer(name)).score for name in WRONG}
+    while running:
+        for pending in judges.wait(running):
+            assert pending.result().score == scores[running.pop(pending)]
+
+
+def test_waiting_has_an_end(course, judges):
+    pending = judges.start(load(course), submission(LOOP), AttemptOptions())
+    assert judges.wait([pending], 0.2) == []
+
+
+def test_cold_judges_have_the_same_interface(course):
+    with ColdJudges(2) as judges:
+        started = [judges.start(load(course), submission(one), AttemptOptions()) for one in (SOLUTION, LOOP[:20])]
+        done = judges.wait(started)
+        assert done
+        assert without_times(started[0].result()) == without_times(cold(course))
+        assert started[1].result().score == 0
+    with ColdJudges(1) as judges, pytest.raises(UsageError, match=r"no task '9'|9"):
+        judges.start(load(course), submission(), AttemptOptions(tasks=("9",))).result()
+
+
+def test_an_attempt_takes_its_own_time_only(course, judges):
+    for _ in range(2):
+        began = time.monotonic()
+        report = warm(judges, course)
+        assert sum(check.duration_s for check in report.checks) <= report.duration_s <= time.monotonic() - began
+
+
+# --- nothing is carried over ------------------------------------------------------------------------------------------
+
+STATE = f'''{IMPORTS}
+import os, sys
+SEEN = []
+
+@pytest.fixture(scope="session")
+def shared():
+    return []
+
+@pytest.mark.points(10, task="1.1")
+def test_add(submission, shared, tmp_path, tmp_path_factory):
+    """nothing is left of another attempt"""
+    found = [[*SEEN], [*shared], os.environ.get("LEFT"), "left" in sys.path, os.path.basename(os.getcwd()),
+             "colorsys" in sys.modules, os.listdir(tmp_path), sys.getrecursionlimit()]
+    expect(False, expected=str(tmp_path), came=str(found))
+
+'''
+SPOILS = """
+    SEEN.append(1); shared.append(1); os.environ["LEFT"] = "1"; sys.path.append("left")
+    import colorsys; (tmp_path / "left").write_text("x"); sys.setrecursionlimit(5000); os.chdir("/")
+    submission.add(1, 2)
+"""
+
+
+def test_attempts_leave_nothing_to_each_other(course, judges):
+    spoiling = STATE.replace("    expect(False", f"{SPOILS}    expect(False")
+    write(course / PUBLIC_FILE, spoiling + CHECK_SLOPE)
+    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT)
+    first, second = (warm(judges, course, checks=("test_add",)).checks[0] for _ in range(2))
+    assert first.came == second.came
+    assert first.came.startswith("[[], [], None, False, 'hw1_sums', False, []")
+
+
+def test_temporary_folders_are_each_attempts_own_and_go_with_it(course, judges, until):
+    write(course / PUBLIC_FILE, STATE + CHECK_SLOPE)
+    first, second = (Path(warm(judges, course, checks=("test_add",)).checks[0].expected) for _ in range(2))
+    assert first.parents[1] != second.parents[1]
+    assert until(lambda: not first.exists() and not second.exists())
+    judges.close()
+    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob(f"{first.parts[-4]}*"))
+
+
+def descriptors(process):
+    return sum(1 for _ in Path(f"/proc/{process}/fd").iterdir())
+
+
+def test_thousands_of_attempts_need_no_more_than_a_few(course, judges):
+    def grade(count):
+        for _ in range(count):
+            warm(judges, course, checks=("test_add",))
+        gc.collect()
+        (zygote,) = judges._zygotes.values()
+        return descriptors("self"), descriptors(zygote._process.pid)
+
+    few = grade(3)
+    ours, theirs = grade(12)
+    assert ours <= few[0]
+    assert theirs <= few[1] + 1  # the pidfd of the last, which is reaped in its own time
+
+
+# --- what is wrong is told as itself ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (PUBLIC.replace("points(10", "points(11", 1), ConfigError),
+        (PUBLIC.replace('task="1.1"', 'task="7"'), ConfigError),
+        ("import no_such_module\n", ConfigError),
+        ("def test_add(:\n", ConfigError),
+        ("x = 1\n", UsageError),
+        (IMPORTS + CHECK_ADD, ConfigError),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_checks_is_the_same_error(course, judges, content, kind):
+    write(course / PUBLIC_FILE, content)
+    with pytest.raises(kind) as expected:
+        cold(course)
+    for _ in range(2):
+        with pytest.raises(kind) as came:
+            warm(judges, course)
+        assert (came.value.message, came.value.hint) == (expected.value.message, expected.value.hint)
+        for part in ("file", "line", "key"):
+            assert getattr(came.value, part, None) == getattr(expected.value, part, None)
+
+
+@pytest.mark.parametrize("options", [{"tasks": ("9",)}, {"checks": ("no_such",)}, {"data": "full"}, {"python": "/no"}])
+def test_what_cannot_be_done_is_the_same_error(course, judges, options):
+    with pytest.raises(UsageError) as expected:
+        cold(course, **options)
+    with pytest.raises(UsageError) as came:
+        warm(judges, course, **options)
+    assert (came.value.message, came.value.hint) == (expected.value.message, expected.value.hint)
+
+
+def test_checks_that_start_threads_when_imported_are_refused(course, judges):
+    thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    write(course / PUBLIC_FILE, thread + PUBLIC)
+    for _ in range(2):
+        with pytest.raises(InternalError, match="has started 2 threads"):
+            warm(judges, course)
+
+
+def test_checks_that_end_the_process_when_imported_cost_nobody_the_command(course, judges):
+    write(course / PUBLIC_FILE, "import os\nos._exit(5)\n")
+    for _ in range(2):
+        with pytest.raises(JudgeDied):
+            warm(judges, course)
+    write(course / PUBLIC_FILE, PUBLIC)
+    assert warm(judges, course).score == 20
+
+
+# --- whatever is killed -----------------------------------------------------------------------------------------------
+
+
+def tree(pid=None):
+    """All that run below a process."""
+    return [process for process in psutil.Process(pid).children(recursive=True) if runs(process)]
+
+
+def runs(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def until():
+    """Waits until something is so, and tells whether it came to be."""
+
+    def wait(true, timeout_s=LONG_S):
+        deadline = time.monotonic() + timeout_s
+        while not true():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    return wait
+
+
+@pytest.fixture
+def looping(course, judges, until):
+    """An attempt whose box is in an endless loop, deaf to its channel: (pending, judge, the box's worker)."""
+    warm(judges, course)
+    before = set(tree())
+    pending = judges.start(load(course), submission(LOOP), AttemptOptions())
+    assert until(lambda: any(_busy(process) for process in set(tree()) - before))
+    (box,) = [process for process in set(tree()) - before if _busy(process)]
+    (zygote,) = judges._zygotes.values()
+    (judge,) = [process for process in psutil.Process(zygote._process.pid).children() if runs(process)]
+    return pending, judge, box
+
+
+def _busy(process):
+    try:
+        return process.cpu_times().user > 0.3 and "box.zygote" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def test_security_a_killed_judge_leaves_no_box_and_costs_its_attempt_only(course, judges, looping, until):
+    pending, judge, box = looping
+    judge.kill()
+    with pytest.raises(JudgeDied):
+        pending.result()
+    assert until(lambda: not runs(box))
+    assert warm(judges, course).score == 20
+
+
+def test_security_a_killed_zygote_leaves_no_judge_and_no_box(course, judges, looping, until):
+    pending, judge, box = looping
+    (zygote,) = judges._zygotes.values()
+    zygote._process.kill()
+    with pytest.raises(JudgeDied):
+        pending.result()
+    assert until(lambda: not runs(judge) and not runs(box))
+    assert warm(judges, course).score == 20
+
+
+def test_security_an_interrupt_leaves_no_box(judges, looping, until):
+    _, judge, box = looping
+    judges.close()
+    assert until(lambda: not runs(judge) and not runs(box))
+
+
+def test_a_killed_box_zygote_is_replaced(course, judges, looping):
+    pending, _, box = looping
+    for ancestor in box.parents():
+        if "box.zygote" in " ".join(ancestor.cmdline()):
+            ancestor.kill()
+    report = pending.result()
+    assert report.status is Status.INTERNAL
+    assert warm(judges, course).score == 20
+
+
+CALLER = """
+    import sys
+    from pathlib import Path
+    from autograder.course import load_course
+    from autograder.judge.judges import open_judges
+    from autograder.judge.session import AttemptOptions
+    from autograder.submission import Submission
+
+    assignment = load_course(Path(sys.argv[1])).assignment("hw1")
+    with open_judges(1) as judges:
+        source = sys.argv[2].encode()
+        judges.start(assignment, Submission("sums.py", {"sums.py": source}, "sums.py"), AttemptOptions())
+        print("started", flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_security_a_killed_caller_leaves_nothing(course, until):
+    command = [sys.executable, "-c", textwrap.dedent(CALLER), course, LOOP]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as caller:
+        assert caller.stdout.readline() == b"started\n"
+        assert until(lambda: any(_busy(process) for process in tree(caller.pid)))
+        left = tree(caller.pid)
+        caller.kill()
+    assert until(lambda: not any(map(runs, left)))
