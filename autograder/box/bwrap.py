@@ -230,7 +230,8 @@ def _same_as(path: str) -> Iterator[str]:
 def _devices() -> Iterator[str]:
     """Yield a /dev by hand: bwrap's own has a /dev/shm without a size."""
     for path in mounts.device_paths():
-        yield from ("--dev-bind-try", path, path)
+        if Path(path).exists():
+            yield from ("--dev-bind", path, path)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         yield from ("--symlink", f"/proc/self/fd/{number}", f"/dev/{name}")
     yield from ("--symlink", "/proc/self/fd", "/dev/fd")

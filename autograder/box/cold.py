@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from autograder.box import seal, zygote
-from autograder.box.linux import capabilities, mounts, namespaces, syscalls
+from autograder.box.linux import capabilities, mounts, namespaces, seccomp, syscalls
+from autograder.box.linux.policy import Profile
 from autograder.box.linux.python import needed_folders
 from autograder.box.seal import Descriptors, Layer, SealRequest
 
@@ -30,16 +32,27 @@ def main() -> None:
     request = msgspec.json.decode(sys.argv.pop(), type=SealRequest)
     descriptors = Descriptors.of(request, numbers)
     zygote.send_descriptor(descriptors.status, seal.STARTED, os.pidfd_open(os.getpid()))
-    prepared = seal.prepare(needed_folders([_PACKAGE]))
+    prepared = prepare()
     zygote.fork_only()
     seal.enter(request, descriptors, prepared, settle)
     zygote.work([])
 
 
+def prepare() -> seal.Prepared:
+    """Return what the box is sealed by.
+
+    SECURITY: without chmod and utime. Where root's Python is closed to others the box keeps root's number, and bwrap's
+    devices are the machine's own, whose mode root may change.
+    """
+    profiles = [Profile(processes=processes) for processes in (False, True)]
+    filters = {one: seccomp.encode(seccomp.program(replace(one, metadata=False))) for one in profiles}
+    return seal.prepare(needed_folders([_PACKAGE]))._replace(filters=filters)
+
+
 def attempt() -> None:
     """Put on all that a box has on, and end: for the probe."""
     request = SealRequest(threads=1, memory_bytes=1 << 30, cpu_s=60, file_bytes=1 << 20, disk_bytes=1 << 20, files=64)
-    prepared = seal.prepare(needed_folders([_PACKAGE]))
+    prepared = prepare()
     settle(request)
     seal.limit(request, prepared)
 

@@ -107,7 +107,7 @@ class RestrictedBox(sealed.SealedBox):
     def end_if_full(self) -> None:
         """End it where its scratch folder, which is a part of the machine's disk, has outgrown the limit."""
         try:
-            room = room_of(self._scratch)
+            room = room_of(self._scratch, self._request.files)
         except OSError:  # a folder that can't be looked into, or one too deep: there may be anything in it
             room = Room(self._request.disk_bytes + 1, 0) if self._scratch.exists() else Room(0, 0)
         unnamed = sum(unnamed_bytes(member.pid) for member in self.process.members())

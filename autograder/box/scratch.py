@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -67,8 +69,8 @@ def _fill(scratch: Path, user: int | None) -> None:
             os.chown(folder, user, user)
 
 
-def room_of(folder: Path) -> Room:
-    """Return what the files below a folder take.
+def room_of(folder: Path, most_files: int = sys.maxsize - 1) -> Room:
+    """Return what the files below a folder take; what exceeds the number of files is not looked at.
 
     By descriptors and not by paths: deep in folders with long names a path gets too long, and what can't be looked at
     would not count.
@@ -76,7 +78,7 @@ def room_of(folder: Path) -> Room:
     Raises:
         OSError: a folder that can't be listed, or one below a hundred others.
     """
-    sizes = list(_sizes(folder))
+    sizes = list(itertools.islice(_sizes(folder), most_files + 1))
     return Room(sum(sizes), len(sizes))
 
 

@@ -27,10 +27,24 @@ from tests.box.test_attacks import ATTACKS, FOLDER, Attack, open_box, outcome
 NOT_PROMISED: dict[str, dict[str, set[str]]] = {
     "bwrap": {
         "inodes": {"folders"},  # bubblewrap bounds the size of the scratch folder, and not how many files are in it
+        "hard_links": {"links"},
+        "device_metadata": {"mode", "time"},  # it says that it was done
+        "write_system": {"mode"},
+        "map_own_code": {"mapped"},
+        "machine_counters": {"keys", "key-users", "locks", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/dentry-state"},
         "run_programs": {"library"},  # loaded from scratch; machine code it can make anyway, under the same filter
     },
     "restricted": {
         "run_programs": {"library"},
+        "map_own_code": {"mapped"},
+        "hard_links": {"links"},  # between two looks at the disk
+        "inodes": {"folders"},
+        "device_metadata": {"mode", "time"},  # it says that it was done
+        "ask_about_others": {
+            f"{who}'s {what}"
+            for who in ("judge", "neighbour")
+            for what in ("limits", "scheduler", "group", "session", "priority")
+        },
         "read_course": {"stat"},  # that a file exists
         "write_system": {"mode"},  # says that it was done; test_security_metadata_is_left_alone
         "who_am_i": {"host", "node", "user", "folder"},  # the machine's
@@ -47,6 +61,8 @@ ENDS = {
         "inodes": {"dies": {"output": "disk"}},
         "disk": {"dies": {"output": "disk"}},
         "kill_own_group": {"raises": "PermissionError"},
+        "own_session": {"raises": "PermissionError"},
+        "hard_links": {"dies": {"output": "disk"}},
     },
 }
 OTHERS = tuple(name for name in ("bwrap", "restricted") if name in BACKENDS)
@@ -100,13 +116,13 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         neighbour.client.close()
 
 
-def expected(attack: Attack, isolation: str) -> dict[str, Any]:
+def expected(attack: Attack) -> dict[str, Any]:
     usual: dict[str, Any] = {"gains": {}}
     if attack.dies:
         usual = {"dies": attack.dies}
     elif attack.raises:
         usual = {"raises": attack.raises}
-    return ENDS.get(isolation, {}).get(attack.file, usual)
+    return usual
 
 
 @pytest.mark.parametrize(
@@ -134,7 +150,10 @@ def test_security_attack(attack: Attack, target: Target) -> None:
     if "gains" in came:
         for gain in NOT_PROMISED[isolation].get(attack.file, set()):
             came["gains"].pop(gain, None)
-    wanted = expected(attack, isolation)
+    other = ENDS.get(isolation, {}).get(attack.file)
+    if other is not None and {name: came.get(name) for name in other} == other:
+        return
+    wanted = expected(attack)
     refused = isolation == "restricted" and wanted == {"gains": {}} and came.get("raises") in REFUSED
     assert refused or {name: came.get(name) for name in wanted} == wanted, came
 
