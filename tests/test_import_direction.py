@@ -63,7 +63,7 @@ INSIDE = (
 STAND_IN = ("stand_in.datasets", "stand_in.top", "stand_in.transforms")
 # Of sealed boxes: what the worker's process goes through before it is the worker.
 LINUX = tuple(sorted(f"linux.{file.stem}" for file in (PACKAGE / "box" / "linux").glob("[a-z]*.py")))
-SEALED = ("seal", "zygote", "rehearsal", *LINUX)
+SEALED = ("seal", "zygote", "rehearsal", "restrict", "cold", *LINUX)
 WIRE = {"numpy", "msgspec"}
 FRAMEWORKS = {"torch", "tensorflow", "keras", "torchvision", "jax"}
 

@@ -119,6 +119,7 @@ class Prepared(NamedTuple):
     rules: landlock.Rules
     filters: dict[Profile, bytes]
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
+    mapped: rlimits.Usage | None = None  # by the zygote, and so by each box to begin with
 
 
 def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
@@ -139,7 +140,8 @@ def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
     )
     profiles = [Profile(processes=processes, gpu=bool(nodes)) for processes in (False, True)]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
-    return Prepared(rules, filters)
+    capabilities.last_capability()  # remembered
+    return Prepared(rules, filters, mapped=rlimits.usage())
 
 
 def enter(
@@ -287,7 +289,8 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
         rlimits.apply(
             rlimits.Budget(
                 request.memory_bytes, request.cpu_s, request.file_bytes, request.processes, has_gpu=bool(request.gpus)
-            )
+            ),
+            prepared.mapped,
         )
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)

@@ -24,6 +24,7 @@ FILES = (
     "test_mounted.py",
     "test_ordinary_code.py",
     "test_attacks.py",
+    "test_attacks_elsewhere.py",
 )
 SLOW_S = 280
 
