@@ -27,10 +27,23 @@ from tests.box.test_attacks import ATTACKS, FOLDER, Attack, open_box, outcome
 NOT_PROMISED: dict[str, dict[str, set[str]]] = {
     "bwrap": {
         "inodes": {"folders"},  # bubblewrap bounds the size of the scratch folder, and not how many files are in it
+        "hard_links": {"links"},  # as files
         "run_programs": {"library"},  # loaded from scratch; machine code it can make anyway, under the same filter
+        "map_own_code": {"mapped"},  # the same
+        "device_metadata": {"mode", "time"},  # says that it was done
+        "machine_counters": {"keys", "key-users", "locks", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/dentry-state"},
     },
     "restricted": {
         "run_programs": {"library"},
+        "map_own_code": {"mapped"},
+        "hard_links": {"links"},
+        "device_metadata": {"mode", "time"},  # says that it was done
+        # Processes can be named, and asked about, not changed.
+        "ask_about_others": {
+            f"{who}'s {what}"
+            for who in ("judge", "neighbour")
+            for what in ("limits", "scheduler", "group", "session", "priority")
+        },
         "read_course": {"stat"},  # that a file exists
         "write_system": {"mode"},  # says that it was done; test_security_metadata_is_left_alone
         "who_am_i": {"host", "node", "user", "folder"},  # the machine's
@@ -44,6 +57,7 @@ if os.name == "posix" and os.getuid() == 0 and no_own_user() is not None:
 # How an attack ends where it ends in another way, with as little gained.
 ENDS = {
     "restricted": {
+        "own_session": {"raises": "PermissionError"},
         "inodes": {"dies": {"output": "disk"}},
         "disk": {"dies": {"output": "disk"}},
         "kill_own_group": {"raises": "PermissionError"},
