@@ -27,7 +27,7 @@ run, everything it says is a claim.
 
 Descriptors of the worker: 0 null device, 1 and 2 output pipe, one socket (the channel). Of the judge: its end of each.
 
-Two backends, one interface (`backends.Started`); `probe` finds out by trying which of them this machine has.
+Four backends, one interface (`backends.Started`); `probe` finds out by trying which of them this machine has.
 
 `process` (`plain`): it guards against accidents on a student's own laptop, not against attacks. It promises that the
 judge survives, that limits end what they bound, and that no verdict can be forged through the channel; it does not hide
@@ -45,4 +45,18 @@ The zygote (`zygote`) enters namespaces and a root of its own before it imports 
 the student's. Init is pid 1 of the box's pid namespace: it reaps, tells how the worker ended, and everything ends with
 it. The worker is the same as above; between its fork and its first request stand the layers of `seal`, each of them a
 module of `linux`. The judge kills by init's pidfd, so never a stranger who got its number.
+
+`bwrap` (`bwrap`): the same init and worker, without a zygote. Debian's bubblewrap makes the namespaces and the root,
+and starts Python as pid 1 (`cold`).
+
+`restricted` (`restricted`, `scratch`): no namespaces, and so no init.
+
+::
+
+    judge ── control ──▶ zygote (landlock, no sockets) ── fork ──▶ worker (landlock, filter, one process for good)
+      ▲                     │ pidfd, exit status                     │ scratch folder on the disk, made by the judge
+      └──── status socket, one a box ◀────┘
+
+The worker's layers are those of `restrict`. It can start no process, so that killing it by its pidfd ends all there is;
+the zygote waits for it and tells how it ended. The judge looks at its disk, and at its memory where no group does.
 """

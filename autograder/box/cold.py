@@ -31,6 +31,7 @@ def main() -> None:
     descriptors = Descriptors.of(request, numbers)
     zygote.send_descriptor(descriptors.status, seal.STARTED, os.pidfd_open(os.getpid()))
     prepared = seal.prepare(needed_folders([_PACKAGE]))
+    zygote.fork_only()
     seal.enter(request, descriptors, prepared, settle)
     zygote.work([])
 

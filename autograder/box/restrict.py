@@ -30,6 +30,7 @@ from autograder.box.linux.policy import Profile, for_zygote
 from autograder.box.linux.python import needed_folders
 from autograder.box.seal import Descriptors, Layer, Prepared, SealRequest
 
+_LEAST_LANDLOCK = 3  # where the box has a user's own id
 _OPEN = b"1"  # what goes through the gate
 ZYGOTE_FOLDER = "zygote"  # of the folder of all scratch folders
 _FOR_BOXES = (capabilities.SETUID, capabilities.SETGID, capabilities.KILL)
@@ -222,6 +223,9 @@ def restrict(request: SealRequest, prepared: Prepared) -> None:
         rlimits.apply(rlimits.Budget(request.memory_bytes, request.cpu_s, request.file_bytes, request.tasks))
     if Layer.LANDLOCK not in without:
         # SECURITY: never left out by itself. Here it is the only layer on files; a kernel without it has no such boxes.
+        # Before version 3 whoever may read a file, and by its mode write to it, can empty it while opening it.
+        if request.user is None and landlock.abi() < _LEAST_LANDLOCK:
+            raise OSError(f"landlock {landlock.abi()}: version {_LEAST_LANDLOCK} is needed, which Linux 6.2 has")
         landlock.apply(prepared.rules._replace(writable=(request.scratch,)))
     if Layer.SECCOMP not in without:
         profile = Profile(only_signals_to=os.getpid(), metadata=request.user is not None)

@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Optional
 
 import msgspec
 
@@ -83,7 +83,7 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
     # and otherwise how many threads the user may have besides.
     scratch: str = ""
-    user: int | None = None
+    user: Optional[int] = None  # noqa: UP045 - evaluated, by Python 3.9 too
     tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
@@ -119,6 +119,7 @@ class Prepared(NamedTuple):
     rules: landlock.Rules
     filters: dict[Profile, bytes]
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
+    mapped: rlimits.Usage | None = None  # by the zygote, and so by each box to begin with
 
 
 def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
@@ -139,7 +140,8 @@ def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
     )
     profiles = [Profile(processes=processes, gpu=bool(nodes)) for processes in (False, True)]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
-    return Prepared(rules, filters)
+    capabilities.last_capability()  # remembered
+    return Prepared(rules, filters, mapped=rlimits.usage())
 
 
 def enter(
@@ -287,7 +289,8 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
         rlimits.apply(
             rlimits.Budget(
                 request.memory_bytes, request.cpu_s, request.file_bytes, request.processes, has_gpu=bool(request.gpus)
-            )
+            ),
+            prepared.mapped,
         )
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)

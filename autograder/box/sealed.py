@@ -132,7 +132,8 @@ def _fork(kind: Kind) -> SealedBox:
     with contextlib.ExitStack() as opened:
         # Opened here, for the box's user may not; a descriptor is all that leaves this process.
         files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
-        return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits), files)
+        zygote = zygote_for(kind.key, many=_spares_wanted > 0)
+        return SealedBox(zygote, kind.request, make_group(kind.limits), files)
 
 
 def make_group(limits: Limits) -> cgroup.Group | None:

@@ -125,12 +125,6 @@ class Worker:
         self.set_up(request)
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
-        importing.import_frameworks(request.frameworks)
-        if request.gpu_share:
-            devices.keep_to_share(request.gpu_share)
-        mounted.offer(request.datasets)
-        stand_in.offer()
-        frameworks.compile_eagerly()
         frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
         mounted.while_importing(begins=True)
@@ -161,6 +155,12 @@ class Worker:
         _limit_self(request)
         plotting.draw_with_agg()
         advice.note_numeric_warnings()
+        importing.import_frameworks(request.frameworks)
+        if request.gpu_share:
+            devices.keep_to_share(request.gpu_share)
+        mounted.offer(request.datasets)
+        stand_in.offer()
+        frameworks.compile_eagerly()
 
     def _perform(  # noqa: PLR0911 - one return a kind
         self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder

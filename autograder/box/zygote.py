@@ -36,7 +36,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from autograder.box import seal
-from autograder.box.linux import mounts, namespaces, syscalls
+from autograder.box.linux import hugepages, mounts, namespaces, syscalls
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.linux.python import needed_folders
 from autograder.box.rehearsal import rehearse
@@ -44,7 +44,6 @@ from autograder.box.seal import Descriptors, Prepared, SealRequest
 
 MAX_MESSAGE_BYTES = 4096
 _MOST_DESCRIPTORS = 32
-_REHEARSALS = 3  # Python rewrites a function's code for speed when it has run a few times: better here than in each box
 STAGE = "/tmp"  # noqa: S108 - only a place that exists, to mount on in a namespace of our own
 _SMALL = mounts.Quota(4 << 20, 256)  # tensorflow asks for a temporary folder when it is imported
 
@@ -56,6 +55,7 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     threads: int
     scratch: str = ""  # without namespaces: the folder that all scratch folders are in
     nodes: list[tuple[str, str]] = []  # devices of granted GPUs: where they are, their name in the box's /dev
+    many: bool = False  # boxes are to come, so that cheap forks are worth half a second of work
 
 
 def main() -> None:
@@ -148,12 +148,14 @@ def import_and_warm(begin: Begin) -> None:
         importlib.import_module(name)
     if "torch" in sys.modules:
         warm_torch(begin.threads)
-    for _ in range(0 if begin.nodes else _REHEARSALS):  # it asks for devices, and tensorflow remembers what it finds
+    if not begin.nodes:  # it asks for devices, and tensorflow remembers what it finds
         rehearse(begin.frameworks)
     platform.platform()  # remembered: it reads the whole interpreter for the version of libc
     # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
     gc.collect()
     gc.freeze()
+    if begin.many:
+        hugepages.gather()
 
 
 def fork_only() -> None:

@@ -48,7 +48,7 @@ class ZygoteGone(OSError):
 class ZygoteProcess:
     """A zygote, as the judge holds it. It is importing while the judge goes on; requests wait in the socket."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, *, many: bool = False) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         python = key.python
@@ -74,7 +74,7 @@ class ZygoteProcess:
                 start_new_session=True,
             )
         scratch_folder = str(self.folder) if key.isolation == RESTRICTED else ""
-        begin = Begin(list(key.frameworks), key.threads, scratch_folder, list(key.nodes))
+        begin = Begin(list(key.frameworks), key.threads, scratch_folder, list(key.nodes), many)
         with contextlib.suppress(ZygoteGone):  # whoever asks it for a box is told
             self._send(msgspec.msgpack.encode(begin), [])
 
@@ -137,13 +137,18 @@ class ZygoteProcess:
 _zygotes: dict[Key, ZygoteProcess] = {}
 
 
-def zygote_for(key: Key) -> ZygoteProcess:
-    """Return the zygote for a key: one that runs, or a new one."""
+def zygote_for(key: Key, *, many: bool = False) -> ZygoteProcess:
+    """Return the zygote for a key: one that runs, or a new one.
+
+    Args:
+        key: what it is made for.
+        many: a new one prepares for so many boxes that it pays to make each cheaper.
+    """
     known = _zygotes.get(key)
     if known is None or not known.alive:
         if known is not None:
             known.close()
-        known = _zygotes[key] = ZygoteProcess(key)
+        known = _zygotes[key] = ZygoteProcess(key, many=many)
     return known
 
 

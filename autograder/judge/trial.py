@@ -136,7 +136,8 @@ def exposed(trial: Trial, private: tuple[Path, ...]) -> str:
 def last_line(error: Exception) -> str:
     """Return the last line of why a box ended or raised: of a traceback, the one that says it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[-1][:_PROBLEM_CHARS]
+    last = (lines or [type(error).__name__])[-1].rstrip(".")
+    return last if len(last) <= _PROBLEM_CHARS else f"{last[:_PROBLEM_CHARS]}…"
 
 
 def _unescaped(place: str) -> str:

@@ -735,7 +735,7 @@ MESSAGES: dict[str, str] = {
     "isolation.cgroup": "No control group can be made here ({problem}), so memory is bounded for each process by itself, and for all together only as fast as it is looked at, five times a second. To get one, run as root, or where systemd has prepared one for you.",
     "isolation.no_bwrap": "`bwrap` is not installed; on Debian and Ubuntu: `apt-get install bubblewrap`.",
     "isolation.bwrap": "`bwrap` is installed, but can't make a box here ({problem}). It needs bubblewrap 0.7 or later, and a system that lets it make user namespaces.",
-    "isolation.restricted": "A box can't be restricted without namespaces here ({problem}). It needs Linux 5.13 or later with landlock switched on, on x86-64 or ARM64.",
+    "isolation.restricted": "A box can't be restricted without namespaces here ({problem}). It needs Linux 6.2 or later (as root 5.13) with landlock switched on, on x86-64 or ARM64.",
     "isolation.own_user": "Boxes keep root's user id, without its rights, because Python or the folder for temporary files is closed to other users ({problem}). Install Python where everybody can read it, or run grade as an ordinary user.",
     "usage.class_isolation": "What others have handed in is not run with isolation `{isolation}`, and nothing stricter can be had. {why}",
     "usage.class_isolation_gpu": "Here a sealed box can't have a GPU, and this machine has one: `--device cpu` does without it.",
@@ -759,7 +759,7 @@ MESSAGES: dict[str, str] = {
     "died.gpu_memory": "your code took more than {limit} MB of the GPU's memory",
     "hint.gpu_memory": "A smaller batch takes less. Keep no tensors of earlier steps (`loss.item()` instead of `loss`), and predict in parts, under `torch.no_grad()`.",
     # --- sealed boxes with another Python
-    "isolation.python_fails": "A sealed box can't be had with {python}: {problem}",
+    "isolation.python_fails": "A sealed box can't be had with {python}: {problem}.",
     "isolation.python_version": "In a sealed box, {python} would be Python {came} instead of {version}: its own library can't be found there.",
     "isolation.python_shows": "A sealed box with this Python would show {shown} to the student's code, and in there lies {private}.",
     "isolation.without_seal": "{why} The checks run in an ordinary process instead (isolation `process`).",

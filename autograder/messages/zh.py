@@ -726,7 +726,7 @@ MESSAGES: dict[str, str] = {
     "isolation.cgroup": "本机无法创建控制组（{problem}）：内存只能逐个进程限制，总量靠每秒五次的检查来限制。以 root 身份运行，或使用 systemd 预先分配的控制组，即可解决。",
     "isolation.no_bwrap": "没有安装 `bwrap`；Debian 和 Ubuntu 请运行 `apt-get install bubblewrap`。",
     "isolation.bwrap": "已安装 `bwrap`，但它在本机无法建立沙箱（{problem}）。需要 bubblewrap 0.7 或更新版本，并且系统允许它创建用户命名空间。",
-    "isolation.restricted": "本机无法在没有命名空间的情况下限制沙箱（{problem}）。需要 Linux 5.13 或更新版本并启用 landlock，处理器为 x86-64 或 ARM64。",
+    "isolation.restricted": "本机无法在没有命名空间的情况下限制沙箱（{problem}）。需要 Linux 6.2 或更新版本（以 root 运行则 5.13）并启用 landlock，处理器为 x86-64 或 ARM64。",
     "isolation.own_user": "沙箱仍使用 root 的用户号（但没有 root 的权限），因为其他用户读不到 Python 或临时文件夹（{problem}）。请把 Python 安装在人人可读的位置，或以普通用户身份运行 grade。",
     "usage.class_isolation": "不能用隔离方式 `{isolation}` 运行别人提交的代码，而本机没有更严格的隔离方式。{why}",
     "usage.class_isolation_gpu": "这里封闭的沙箱用不了 GPU，而本机有 GPU：加上 `--device cpu` 就不用它。",
@@ -750,7 +750,7 @@ MESSAGES: dict[str, str] = {
     "died.gpu_memory": "代码占用的显存超过了 {limit} MB",
     "hint.gpu_memory": "减小批量可以少占显存。不要保留之前各步的张量（用 `loss.item()` 代替 `loss`），预测时分批进行，并放在 `torch.no_grad()` 里。",
     # --- sealed boxes with another Python
-    "isolation.python_fails": "用 {python} 无法建立封闭的沙箱：{problem}",
+    "isolation.python_fails": "用 {python} 无法建立封闭的沙箱：{problem}。",
     "isolation.python_version": "在封闭的沙箱里，{python} 会变成 Python {came}，而不是 {version}：沙箱里找不到它自己的库。",
     "isolation.python_shows": "用这个 Python 时，封闭的沙箱会让学生的代码看到 {shown}，而 {private} 就在其中。",
     "isolation.without_seal": "{why}检查将改在普通进程中运行（隔离方式 `process`）。",

@@ -178,3 +178,27 @@ def test_the_drivers_interface_is_asked_for_memory(monkeypatch):
     monkeypatch.setattr("ctypes.CDLL", lambda name: driver)
     assert devices._cuda_memory(0) == H100
     assert devices._cuda_memory(1) == 0  # CUDA_ERROR: no such device
+
+
+@pytest.mark.parametrize(
+    ("platform", "found", "only"),
+    [
+        ("linux", ["null", "zero", "urandom", "shm"], True),
+        ("linux", [], True),
+        ("linux", ["null", "nvidiactl"], False),
+        ("linux", ["null", "dri"], False),
+        ("win32", [], False),
+    ],
+)
+def test_nothing_but_the_processor_is_there_where_every_device_is_known(monkeypatch, platform, found, only):
+    monkeypatch.setattr(devices.sys, "platform", platform)
+    monkeypatch.setattr(devices.os, "listdir", lambda _: found)
+    assert devices.is_cpu_only() is only
+
+
+def test_where_the_devices_can_not_be_listed_there_may_be_any(monkeypatch):
+    def refuse(_):
+        raise PermissionError
+
+    monkeypatch.setattr(devices.os, "listdir", refuse)
+    assert devices.is_cpu_only() is False

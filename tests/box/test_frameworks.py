@@ -44,7 +44,12 @@ def seeded(monkeypatch: pytest.MonkeyPatch, generators: None) -> dict[str, int]:
         return lambda value: seeds.update({name: value})
 
     made = {
-        "torch": framework("torch", manual_seed=seed("torch"), get_num_threads=lambda: 5),
+        "torch": framework(
+            "torch",
+            manual_seed=seed("torch"),
+            default_generator=SimpleNamespace(manual_seed=seed("torch, only the cpu")),
+            get_num_threads=lambda: 5,
+        ),
         "tensorflow": framework("tensorflow", random=SimpleNamespace(set_seed=seed("tensorflow"))),
         "keras": framework("keras", utils=SimpleNamespace(set_random_seed=seed("keras"))),
     }
@@ -59,6 +64,25 @@ def seeded(monkeypatch: pytest.MonkeyPatch, generators: None) -> dict[str, int]:
 def test_every_generator_gets_the_seed_as_32_bits(seeded, seed, used):
     frameworks.seed_all(seed)
     assert seeded == {"torch": used, "tensorflow": used, "keras": used}
+
+
+def test_only_torchs_generator_of_the_cpu_is_seeded_where_there_is_nothing_else(seeded):
+    frameworks.seed_all(7, cpu_only=True)
+    assert seeded == {"torch, only the cpu": 7, "tensorflow": 7, "keras": 7}
+
+
+@pytest.mark.torch
+def test_either_way_of_seeding_torch_gives_the_same_numbers(open_box: Opener):
+    source = """
+        import torch
+        from autograder.box import frameworks
+        def draw(cpu_only):
+            frameworks.seed_all(11, cpu_only=cpu_only)
+            return [torch.rand(5).numpy(), torch.randn(5).numpy(), torch.randperm(50).numpy()]
+    """
+    box = open_box(source, frameworks=("torch",))
+    drawn = [[array.tobytes() for array in box.call("draw", cpu_only)] for cpu_only in (True, False)]
+    assert drawn[0] == drawn[1]
 
 
 def test_the_generators_of_python_and_numpy_start_anew(generators):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,13 @@ import pytest
 
 from autograder.box import mounted
 from autograder.box.backends import NAMESPACES
+from autograder.box.client import BoxSpec
 from autograder.box.linux import mounts
+from autograder.course import Entry
 from autograder.datasets.registry import DATASETS, NAMES
+from autograder.judge import boxes as boxes_module
+from autograder.judge.boxes import Boxes
+from autograder.judge.listener import Listener
 
 if TYPE_CHECKING:
     from tests.box.conftest import Driven, Opener
@@ -191,3 +197,31 @@ def test_keras_finds_them_where_it_looks(open_box: Opener, folders):
         assert [array.shape for array in came] == [(TRAIN, 28, 28), (TRAIN,), (TEST, 28, 28), (TEST,)]
         for array, name in zip(came, NAMES, strict=True):
             assert np.array_equal(array.ravel(), array_in(folders[dataset], name))
+
+
+# --- which boxes are given them ---------------------------------------------------------------------------------------
+
+
+def test_security_boxes_of_hidden_checks_are_given_none(folders, monkeypatch: pytest.MonkeyPatch):
+    given: list[SimpleNamespace] = []
+    closed: list[SimpleNamespace] = []
+
+    def open_(spec: BoxSpec) -> SimpleNamespace:
+        box = SimpleNamespace(datasets=spec.datasets, alive=True)
+        box.close = lambda: closed.append(box)
+        given.append(box)
+        return box
+
+    monkeypatch.setattr(boxes_module, "BoxClient", open_)
+    spec = BoxSpec({"answer.py": b""}, "answer.py", (), datasets=folders)
+    boxes = Boxes(spec, Entry(file="answer.py", names=("fit",)), Listener())
+    shared = given[0]
+    assert shared.datasets == folders
+    boxes.begin_check(hidden=False, hidden_left=2)  # starts boxes for the hidden checks to come
+    boxes.begin_check(hidden=True, hidden_left=2)  # no public check has used the shared box: it is not as good as new
+    boxes.begin_check(hidden=True, hidden_left=3)
+    assert closed == [shared]
+    assert len(given) > 2
+    assert [box.datasets for box in given[1:]] == [{}] * (len(given) - 1)
+    boxes.begin_check(hidden=False, hidden_left=0)
+    assert boxes._home().datasets == folders

@@ -5,9 +5,18 @@ Most of it is asked of one box for each backend, as one student's file would; wh
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from autograder.box.advice import EAGER_COMPILE
+from autograder.box.backends import BWRAP, NAMESPACES, PROCESS, RESTRICTED
+from autograder.judge.hints import hint_for
+from autograder.messages import text
+from tests.box.conftest import BACKENDS
 
 if TYPE_CHECKING:
     from tests.box.conftest import Driven, Opener
@@ -73,7 +82,7 @@ def handed_in():
     by_file = (here / "table.csv").read_text()
     by_folder = open("table.csv").read()
     rows = list(csv.reader(io.StringIO(by_folder)))
-    return [by_file == by_folder, rows, sibling.NAME, sorted(path.name for path in here.glob("*.csv"))]
+    return [by_file == by_folder, rows, sibling.NAME, sorted(path.name for path in here.glob("t*.csv"))]
 
 def archives():
     with zipfile.ZipFile("all.zip", "w", zipfile.ZIP_DEFLATED) as archive: archive.writestr("x.txt", "x" * 1000)
@@ -135,14 +144,29 @@ def introspection():
     return [dataclasses.asdict(Config()), source.startswith("def threads"), __name__ != "__main__", __doc__[:8],
             typing.get_type_hints(Config)["rate"].__name__, inspect.getsource(Config).startswith("@dataclasses")]
 
-def shared_memory():
-    from multiprocessing import shared_memory
-    path = pathlib.Path("/dev/shm")
-    if path.exists(): (path / "x").write_bytes(b"1"); (path / "x").unlink()
+def mapped():
     import mmap
     with mmap.mmap(-1, 4096) as memory:
         memory[:2] = b"ab"
         return memory[:2]
+
+def shared_memory():
+    from multiprocessing import shared_memory
+    made = shared_memory.SharedMemory(create=True, size=100)
+    try:
+        made.buf[0] = 3
+        other = shared_memory.SharedMemory(made.name)
+        value = other.buf[0]
+        other.close()
+        return value
+    finally: made.close(); made.unlink()
+
+def dev_shm():
+    path = pathlib.Path("/dev/shm/grade-test-of-a-box")
+    path.write_bytes(b"1")
+    path.unlink()
+    return True
+
 
 def says():
     print("准确率 97.5 % ✓"); print("loss", 0.5, file=sys.stderr)
@@ -174,23 +198,19 @@ def deep():
     def down(n): return 0 if n == 0 else 1 + down(n - 1)
     return down(5000)
 
-def asks(): return input("name? ")
-def forks_a_program():
-    import subprocess
-    return subprocess.run(["nvidia-smi"], capture_output=True)
-def calls_the_shell(): return os.system("ls")
-def opens_an_address():
+def asks_input(): return input("name? ")
+def asks_no_address():
     import urllib.request
-    return urllib.request.urlopen("http://192.0.2.1/x", timeout=1)
-def looks_up_a_name():
+    return urllib.request.urlopen("http://127.0.0.1:9/x", timeout=1)
+def asks_no_name():
     import urllib.request
     return urllib.request.urlopen("http://data.invalid/x", timeout=1)
-def requests_it():
+def asks_requests():
     import requests
     return requests.get("https://data.invalid/x", timeout=1)
-def connects():
+def asks_connects():
     import socket
-    return socket.create_connection(("192.0.2.1", 80), 1)
+    return socket.create_connection(("127.0.0.1", 9), 1)
 '''
 FILES = {"sibling.py": "NAME = 'sibling'", "table.csv": "x,y\n1,2\n"}
 EXPECTED: dict[str, Any] = {
@@ -209,7 +229,9 @@ EXPECTED: dict[str, Any] = {
     "chance": [True, True, 16, 8, True],
     "asynchronous": [2, 4],
     "introspection": [{"rate": 0.1, "sizes": []}, True, True, "A module", "float", True],
-    "shared_memory": b"ab",
+    "mapped": b"ab",
+    "shared_memory": 3,
+    "dev_shm": True,
     "says": ["quiet\n", "utf-8", "utf-8"],
     "machine": [True] * 9,
     "who": [True],
@@ -224,5 +246,175 @@ def student(module_opener: Opener) -> Driven:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_ordinary_python(student: Driven, name: str):
+def test_ordinary_python(backend: str, student: Driven, name: str):
+    if backend == RESTRICTED and name in {"shared_memory", "dev_shm"}:
+        pytest.skip("a restricted box sees the machine's /dev/shm, and may not use it")
+    if backend == PROCESS and name == "dev_shm" and not Path("/dev/shm").is_dir():
+        pytest.skip("this system has no /dev/shm")
     assert student.call(name) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", ["input", "no_address", "no_name", "connects", "requests"])
+def test_what_cannot_be_had_is_told_with_what_to_do(student: Driven, name: str):
+    if name == "requests" and importlib.util.find_spec("requests") is None:
+        pytest.skip("requests is not installed")
+    hint = hint_for(student.raised_by(f"asks_{name}"))
+    assert hint == text("hint.input" if name == "input" else "hint.no_network")
+
+
+def test_what_is_printed_is_kept(student: Driven):
+    student.client.take_output()
+    student.call("says")
+    said = student.client.take_output()
+    for part in (
+        "准确率 97.5 % ✓",
+        "loss 0.5",
+        "INFO:train:epoch 1 损失",
+        "UserWarning: a warning of the student's",
+        "10%",
+    ):
+        assert part in said
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+PARALLEL = """
+import concurrent.futures, multiprocessing
+def square(n): return n * n
+def pool(method=None):
+    with multiprocessing.get_context(method).Pool(2) as pool: return pool.map(square, range(4))
+def executor():
+    with concurrent.futures.ProcessPoolExecutor(2) as pool: return list(pool.map(square, range(4)))
+def process():
+    queue = multiprocessing.Queue()
+    one = multiprocessing.Process(target=queue.put, args=(1,))
+    one.start()
+    one.join()
+    return queue.get()
+def manager():
+    with multiprocessing.Manager() as manager:
+        kept = manager.dict(x=1)
+        return kept["x"]
+"""
+
+
+@pytest.fixture(scope="module")
+def parallel(backend: str, module_opener: Opener) -> Driven:
+    if backend == RESTRICTED:
+        pytest.skip("a restricted box is one process")
+    return module_opener(PARALLEL, processes=4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are not forked by default")
+def test_processes_where_the_assignment_allows_them(parallel: Driven):
+    assert parallel.call("pool") == parallel.call("executor") == [0, 1, 4, 9]
+    assert (parallel.call("process"), parallel.call("manager")) == (1, 1)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("backend", sorted({*BACKENDS} & {NAMESPACES, BWRAP}), indirect=True)
+def test_in_a_sealed_box_every_way_to_start_processes_is_to_fork(parallel: Driven, method: str):
+    assert parallel.call("pool", method) == [0, 1, 4, 9]
+
+
+# --- frameworks -------------------------------------------------------------------------------------------------------
+
+TORCH = """
+import os, tempfile
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+def saves():
+    model = nn.Linear(3, 2)
+    for folder in (".", os.path.expanduser("~"), tempfile.gettempdir()):
+        path = os.path.join(folder, "model.pt")
+        torch.save(model.state_dict(), path)
+        other = nn.Linear(3, 2)
+        other.load_state_dict(torch.load(path))
+        assert torch.equal(model.weight, other.weight)
+    torch.save(model, "whole.pt")
+    return type(torch.load("whole.pt", weights_only=False)).__name__
+
+def threads():
+    a = torch.rand(600, 600)
+    for _ in range(3): a = torch.tanh(a @ a.T / 600)
+    return [torch.get_num_threads(), len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 2]
+
+def compiles():
+    @torch.compile
+    def double(x): return 2 * x
+    @torch.compile(mode="max-autotune")
+    def triple(x): return 3 * x
+    model = nn.Linear(3, 2)
+    compiled = torch.compile(model, fullgraph=True)
+    return [double(torch.ones(2)).tolist(), triple(torch.ones(2)).tolist(), list(compiled.state_dict())]
+
+def batches(workers):
+    data = TensorDataset(torch.arange(8.0), torch.arange(8))
+    return sorted(int(y) for _, ys in DataLoader(data, 2, shuffle=True, num_workers=workers) for y in ys)
+"""
+
+
+@pytest.mark.torch
+def test_ordinary_torch(backend: str, open_box: Opener):
+    processes = 0 if backend == RESTRICTED else 2
+    student = open_box(TORCH, frameworks=("torch",), device="cpu", processes=processes)
+    assert student.call("saves") == "Linear"
+    threads, there = student.call("threads")
+    assert threads == 2
+    assert there >= 2
+    student.client.take_advice()
+    assert student.call("compiles") == [[2.0, 2.0], [3.0, 3.0], ["weight", "bias"]]
+    _, notes = student.client.take_advice()
+    assert [(note.kind, note.times) for note in notes] == [(EAGER_COMPILE, 3)]
+    for workers in (0, processes):
+        assert student.call("batches", workers) == list(range(8))
+
+
+KERAS = """
+import os, tempfile
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+X, Y = np.random.default_rng(0).random((64, 4), np.float32), np.arange(64) % 3
+def train():
+    layers = [keras.layers.Input((4,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3)]
+    model = keras.Sequential(layers)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    kept = [keras.callbacks.ModelCheckpoint("best.keras"), keras.callbacks.CSVLogger("log.csv")]
+    history = model.fit(X, Y, epochs=2, validation_split=0.25, callbacks=kept)
+    for folder in (".", os.path.expanduser("~"), tempfile.gettempdir()):
+        model.save(os.path.join(folder, "m.keras"))
+        model.save_weights(os.path.join(folder, "m.weights.h5"))
+        keras.models.load_model(os.path.join(folder, "m.keras"))
+    model.export("saved")
+    batches = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(64).batch(8).prefetch(tf.data.AUTOTUNE)
+    model.fit(batches, epochs=1, verbose=0)
+    return [sorted(history.history), os.path.exists("best.keras"), "saved_model.pb" in os.listdir("saved")]
+"""
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("backend", sorted({*BACKENDS} & {NAMESPACES, RESTRICTED, PROCESS}), indirect=True)
+def test_ordinary_keras(open_box: Opener):
+    student = open_box(KERAS, frameworks=("tensorflow",), device="cpu")
+    assert student.call("train") == [["accuracy", "loss", "val_accuracy", "val_loss"], True, True]
+
+
+PLOTS = """
+import matplotlib
+matplotlib.use("TkAgg")
+import matplotlib.pyplot as plt
+import os
+def plots():
+    plt.ion(); plt.plot([1, 2]); plt.title("loss"); plt.pause(0.01); plt.show(); plt.savefig("loss.png")
+    figure, axes = plt.subplots(); axes.imshow([[0, 1], [1, 0]]); figure.show(); plt.show(block=True); plt.close("all")
+    return os.path.getsize("loss.png") > 0
+"""
+
+
+@pytest.mark.matplotlib
+def test_plots_are_drawn_and_no_window_opens(open_box: Opener):
+    assert open_box(PLOTS).call("plots") is True

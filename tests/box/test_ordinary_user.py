@@ -20,9 +20,11 @@ FILES = (
     "test_conformance.py",
     "test_sealed.py",
     "test_sealed_python.py",
+    "test_gpu.py",
     "test_mounted.py",
     "test_ordinary_code.py",
     "test_attacks.py",
+    "test_attacks_elsewhere.py",
 )
 SLOW_S = 280
 

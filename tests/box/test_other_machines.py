@@ -1,4 +1,4 @@
-"""Machines that have less than this one, made for the test: the isolation they get, that they say so, that it holds."""
+"""Machines that have less than this one, made for the test: which isolation they get, say so, and that it holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from tests.tiny_course import make_course
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-FILES = ("test_conformance.py", "test_attacks_elsewhere.py", "test_restricted.py")
 SLOW_S = 280
 
 as_root = pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root, to take from it")
@@ -50,8 +49,10 @@ def in_container(who: str, scratch: Path, *command: object, cwd: Path = ROOT) ->
 
 
 @as_root
-@pytest.mark.parametrize("who", ["root", "user"])
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(
+    ("who", "file"),
+    [("root", "test_conformance.py"), ("root", "test_attacks_elsewhere.py"), ("user", "test_restricted.py")],
+)
 def test_what_restricted_promises_holds_in_a_container(who, file, scratch):
     done = in_container(
         who, scratch,

@@ -1,4 +1,4 @@
-"""Boxes without namespaces: what each layer is for, whose files they see, what becomes of their scratch folder."""
+"""Boxes without namespaces: what each layer is there for, what is seen, what becomes of the scratch folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from autograder.box import backends, restrict, restricted, scratch, zygotes
 from autograder.box.client import BoxClient, BoxDied, BoxSpec, Cause
 from autograder.box.linux import landlock, namespaces, seccomp, syscalls
 from autograder.box.linux.policy import Profile
-from autograder.box.seal import Layer
+from autograder.box.seal import Layer, Prepared, SealRequest
 from autograder.limits import Limits
 from autograder.results import Status
 from tests.box.conftest import BACKENDS, Driven
@@ -351,6 +351,30 @@ def test_security_signals_go_to_oneself_only():
     assert in_fork(lambda: os.kill(parent, 0)).error == ""
     assert in_fork(strict(), lambda: os.kill(parent, 0)).errno == errno.EPERM
     assert in_fork(strict(), lambda: os.kill(os.getpid(), 0)).error == ""
+
+
+def test_security_a_file_is_not_cut_by_its_path(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("xx")
+    assert in_fork(lambda: os.truncate(file, 1)).error == ""
+    assert in_fork(strict(), lambda: os.truncate(file, 0)).errno == errno.EPERM
+    assert file.read_text() == "x"
+
+
+@pytest.mark.parametrize(("version", "user", "said"), [(2, None, "version 3"), (3, None, ""), (1, 64_000, "")])
+def test_security_an_old_landlock_is_enough_only_for_a_user_of_its_own(monkeypatch, tmp_path, version, user, said):
+    request = SealRequest(
+        threads=1, memory_bytes=1 << 30, cpu_s=9, file_bytes=1, disk_bytes=1, files=9, scratch=str(tmp_path), user=user
+    )
+
+    def seal() -> None:
+        monkeypatch.setattr(landlock, "abi", lambda: version)
+        syscalls.set_no_new_privileges()
+        restrict.restrict(request, Prepared(restrict.rules_for(("/usr",), ()), {}))
+
+    told = in_fork(seal).error
+    assert said in told
+    assert bool(said) is bool(told)
 
 
 def test_security_metadata_is_left_alone(tmp_path):

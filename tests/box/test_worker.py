@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 
 from autograder.box.client import StudentRaised
 from autograder.box.protocol import Handle
+from autograder.box.worker import _parameters_of
 
 if TYPE_CHECKING:
     from tests.box.conftest import Driven, Opener
@@ -343,3 +347,58 @@ def test_a_property_that_fails_by_itself_is_not_missing(student: Driven, model: 
         student.get(model, "broken")
     assert caught.value.raised.missing == ""
     assert caught.value.raised.frames[-1].function == "broken"
+
+
+# --- what a function may be called with -------------------------------------------------------------------------------
+
+
+def _wrapped() -> object:
+    @functools.wraps(lambda seed: seed)
+    def call(*args):
+        return args
+
+    return call
+
+
+def _renamed() -> object:
+    def call(x):
+        return x
+
+    call.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
+    return call
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: 0,
+        lambda seed: seed,
+        lambda x, seed=0, /: x,
+        lambda x, *, device=None: x,
+        lambda *seed: seed,
+        lambda x, *rest, y=1, **more: x,
+        lambda **seed: seed,
+        _wrapped(),
+        _renamed(),
+        functools.partial(lambda x, seed: x, 1),
+        Path.exists,
+        Path().exists,
+        Path,
+        len,
+        dict,
+        "no function",
+    ],
+)
+def test_parameters_are_those_that_inspect_tells(function):
+    def inside() -> None:
+        seed = 1  # a local variable is no parameter
+        del seed
+
+    try:
+        told = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        told = {}
+    names, takes_any = _parameters_of(function)
+    assert set(names) == set(told)
+    assert takes_any == any(one.kind is one.VAR_KEYWORD for one in told.values())
+    assert not _parameters_of(inside).names

@@ -10,6 +10,8 @@ Nothing in here knows of submissions, judges or limits of courses. Each module m
     seccomp        the system calls that may be made
     cgroup         what all processes together may take (made from outside, by the judge)
 
+and two that make no layer: `python`, what a Python needs in its root, and `hugepages`, which makes forks cheap.
+
 A layer raises OSError where the system refuses it; none of them fails silently. Which of them this machine allows is
 found out by `autograder.box.probe`, which tries them.
 """

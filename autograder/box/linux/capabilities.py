@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def _drop_bounding_set() -> None:
         prctl(Prctl.CAPBSET_DROP, number)
 
 
+@functools.cache
 def last_capability() -> int:
     """Return the number of the highest capability that this kernel has."""
     file = Path("/proc/sys/kernel/cap_last_cap")

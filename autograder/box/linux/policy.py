@@ -149,12 +149,6 @@ class Commands(NamedTuple):
     otherwise: int
 
 
-class Every(NamedTuple):
-    """Allowed where each of these would allow it; the first that does not says the error."""
-
-    rules: tuple[OneOf, ...]
-
-
 class Bits(NamedTuple):
     """Allowed where none of the one bits is set, and all of the other."""
 
@@ -169,6 +163,12 @@ class IsNull(NamedTuple):
 
     argument: int
     otherwise: int
+
+
+class Every(NamedTuple):
+    """Allowed where each of these would allow it; the first that does not says the error."""
+
+    rules: tuple[OneOf | Bits | IsNull, ...]
 
 
 class Refuse(NamedTuple):
@@ -238,7 +238,9 @@ def _among_others(own: int) -> dict[str, Rule]:
         # SECURITY: no file right closes a socket without a file (abstract), and older landlocks know no scopes.
         **dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT)),
         "socketpair": pairs,
-        "sendto": IsNull(4, errno.EPERM),  # the address; send() is this call without one
+        "sendto": Every((_in_band(3), IsNull(4, errno.EPERM))),  # no address: send() is this call without one
+        # SECURITY: landlock before version 3 knows nothing of it. What is open for writing can still be cut.
+        "truncate": Refuse(errno.EPERM),
         "sched_setaffinity": OneOf(0, (0, own), errno.EPERM),
     }
 
@@ -261,7 +263,7 @@ _SETTING_UP = _names(
 )
 
 
-def _in_band(flags: int) -> Rule:
+def _in_band(flags: int) -> Bits:
     return Bits(flags, _OUT_OF_BAND, 0, errno.EOPNOTSUPP)
 
 

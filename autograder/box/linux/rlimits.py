@@ -42,7 +42,7 @@ def usage() -> Usage:
     return Usage(*(int(fields[name].split()[0]) * _KB for name in ("VmData", "VmSize")))
 
 
-def apply(budget: Budget) -> None:
+def apply(budget: Budget, mapped: Usage | None = None) -> None:
     """Lower this process's limits to the budget.
 
     Why: where no cgroup can be made this is the bound on memory; and it turns an allocation that is too large into a
@@ -52,8 +52,12 @@ def apply(budget: Budget) -> None:
     DATA, and the address space only far above it: shared memory counts in the latter alone. Neither beside a GPU: CUDA
     reserves more addresses than the GPUs and the machine have memory. There the watch from outside, and a cgroup where
     one can be made, are the only bound.
+
+    Args:
+        budget: what it may take beyond what it has.
+        mapped: what it has, where that is known; to look it up takes a millisecond in a process that was just forked.
     """
-    mapped = usage()
+    mapped = mapped or usage()
     address_space = mapped.total_bytes + _ADDRESS_SPACE_FACTOR * budget.memory_bytes
     _lower(resource.RLIMIT_CORE, _NO_CORE)
     _lower(resource.RLIMIT_SIGPENDING, _SIGNALS_WAITING)

@@ -122,7 +122,8 @@ def _decide(rule: Rule) -> list[Instruction]:
     if isinstance(rule, Refuse):
         return [_answer(ERRNO | rule.error)]
     if isinstance(rule, Every):
-        return [*(instruction for one in rule.rules for instruction in _unless(one)), _answer(ALLOW)]
+        # Each decision ends in the one place where it allows: without that, it goes on with the next.
+        return [*(instruction for one in rule.rules for instruction in _decide(one)[:-1]), _answer(ALLOW)]
     return [_low(rule.argument), *_decide_by_argument(rule)]
 
 
@@ -155,11 +156,6 @@ def _decide_by_argument(rule: OneOf | Commands | Bits | IsNull) -> list[Instruct
         refused,
         allowed,
     ]
-
-
-def _unless(rule: OneOf) -> list[Instruction]:
-    """Refuse where the argument is none of the values; otherwise go on behind."""
-    return [_low(rule.argument), *_skip_if_among(rule.values, 1), _answer(ERRNO | rule.otherwise)]
 
 
 def _skip_if_among(values: tuple[int, ...], count: int) -> list[Instruction]:

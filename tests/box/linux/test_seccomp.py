@@ -122,15 +122,7 @@ def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
             others = {below, 0x100, (kind - 1) << 8, (kind + 1) << 8, kind, 0x5412, 2**31, 2**32 - 1} - set(values)
             yield from (((*before, value), refused(error)) for value in others if value >= below)
         case Every(each):
-            fitting = {one.argument: one.values[-1] for one in each}
-            good = tuple(fitting.get(at, 0) for at in range(6))
-            yield good, ALLOW
-            for one in each:
-                bad = next(value for value in range(2**16) if value not in one.values)
-                yield (
-                    tuple(bad if at == one.argument else value for at, value in enumerate(good)),
-                    refused(one.otherwise),
-                )
+            yield from cases_of_every(each)
         case Bits(argument, none_of, all_of, error):
             before, bits = (0,) * argument, [1 << shift for shift in range(32)]
             yield from (((*before, all_of), ALLOW), ((*before, ~none_of), ALLOW))
@@ -140,6 +132,20 @@ def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
             before = (0,) * argument
             yield (*before, 0), ALLOW
             yield from (((*before, value), refused(error)) for value in (1, 1 << 31, 1 << 32, 1 << 63))
+
+
+def cases_of_every(each: tuple[Rule, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Yield what all of the rules allow, and then each of them broken once."""
+    good = [0] * 6  # allowed by all but a OneOf
+    for one in each:
+        if isinstance(one, OneOf):
+            good[one.argument] = one.values[-1]
+    yield tuple(good), ALLOW
+    for one in each:
+        for arguments, said in cases(one):
+            if said != ALLOW:
+                at = len(arguments) - 1
+                yield (*good[:at], arguments[at], *good[at + 1 :]), said
 
 
 def test_security_each_call_is_answered_as_the_table_says(ask, machine, profile):
