@@ -7,11 +7,8 @@ floods, crashes, processes left behind. It hides neither files nor the network; 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import IO, NamedTuple, cast
 
 import psutil
 
+from autograder.box import scratch
 from autograder.box.channel import Channel, accept, offer
 from autograder.box.interpreter import Interpreter
 
@@ -32,7 +30,6 @@ _PASSED_ON = (
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
 )  # fmt: skip
 
-_MOST_LEVELS = 4000  # of folders in folders; removing one takes about as long as a student's code needs for ten
 _ROUNDS = 20  # of looking for what is left; who still forks after them is beyond what this backend promises
 _SCRATCH_VARIABLE = "GRADE_BOX_SCRATCH"  # by which processes are known that outlive their worker
 
@@ -74,9 +71,7 @@ def spawn(python: Interpreter, *, threads: int, cpu_only: bool) -> Running:
         threads: to compute with; libraries read it when they are imported.
         cpu_only: hide GPUs from the frameworks.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="grade-box-")).resolve()
-    for folder in ("work", "home", "tmp"):
-        (scratch / folder).mkdir()
+    folder = scratch.make()
     made = offer()
     package = str(Path(__file__).resolve().parents[1])
     process = subprocess.Popen(
@@ -84,8 +79,8 @@ def spawn(python: Interpreter, *, threads: int, cpu_only: bool) -> Running:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        cwd=scratch / "work",
-        env=environment(scratch, os.environ, python, threads=threads, cpu_only=cpu_only),
+        cwd=folder / "work",
+        env=environment(folder, os.environ, python, threads=threads, cpu_only=cpu_only),
         pass_fds=made.inherit,
         # A session of its own: Ctrl-C in the terminal is for the judge, which then ends the box.
         start_new_session=True,
@@ -95,7 +90,7 @@ def spawn(python: Interpreter, *, threads: int, cpu_only: bool) -> Running:
     with contextlib.suppress(OSError):  # it died at once; the channel will say so
         stdin.write(made.secret)
         stdin.close()
-    return Running(process, accept(made), output, scratch)
+    return Running(process, accept(made), output, folder)
 
 
 def environment(
@@ -134,7 +129,7 @@ def end(running: Running) -> None:
     running.process.wait()
     # Not running.output: its drain thread is reading it, and sees the end now. A daemon that escaped would keep the
     # pipe open; the thread is a daemon thread and holds nobody up.
-    remove_tree(running.scratch)
+    scratch.remove(running.scratch)
 
 
 def kill(running: Running) -> None:
@@ -146,28 +141,6 @@ def kill(running: Running) -> None:
         for _ in range(_ROUNDS):
             if not kill_orphans(running.scratch):
                 break
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder with everything in it, however deep: shutil.rmtree recurses until Python ends it."""
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    numbers = itertools.count()
-    with contextlib.suppress(OSError):
-        for _ in range(_MOST_LEVELS):
-            entries = list(folder.iterdir())
-            for entry in entries:
-                if entry.is_symlink() or not entry.is_dir():
-                    entry.unlink()
-                    continue
-                entry.chmod(0o700)
-                # What is inside comes up to the top, so that no path grows too long for the system.
-                for child in list(entry.iterdir()):
-                    child.rename(folder / f".gone-{next(numbers)}")
-                entry.rmdir()
-            if not entries:
-                folder.rmdir()
-                return
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -15,7 +15,14 @@ from tests.box.conftest import sealed_only
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-FILES = ("linux/test_layers.py", "test_conformance.py", "test_sealed.py", "test_attacks.py")
+FILES = (
+    "linux/test_layers.py",
+    "test_conformance.py",
+    "test_sealed.py",
+    "test_attacks.py",
+    "test_audit.py",
+    "test_soak.py",
+)
 SLOW_S = 280
 
 pytestmark = [
@@ -30,7 +37,7 @@ def test_as_an_ordinary_user(file):
     scratch.chmod(0o777)
     command = [
         *(sys.executable, HERE / "ordinary_user.py", sys.executable, "-m", "pytest", HERE / file, "-q"),
-        *("-p", "no:cacheprovider", "--basetemp", scratch / "pytest", "-k", "not process"),
+        *("-p", "no:cacheprovider", "--basetemp", scratch / "pytest", "-k", "not process", "-m", "not slow"),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "HOME": str(scratch)}
     try:
