@@ -160,10 +160,13 @@ def _known_dataset(name: str) -> str:
     return name
 
 
+DatasetName = Annotated[str, AfterValidator(_known_dataset)]
+
+
 class DatasetUse(_Model):
     """The dataset that an assignment's checks train and measure with."""
 
-    name: Annotated[str, AfterValidator(_known_dataset)]
+    name: DatasetName
     embedded: str | None = Field(
         None, pattern=r"^[\w-]+$", description="a folder beside assignment.yml with a part of it, used by default"
     )
@@ -191,6 +194,9 @@ class Assignment(_Model):
     checks: dict[str, CheckText] = {}
     metrics: dict[str, Metric] = {}
     dataset: DatasetUse | None = None
+    mounts: tuple[DatasetName, ...] = Field(
+        (), description="datasets that the student's own code may load, in boxes of public checks only"
+    )
     limits: dict[str, float] = Field({}, description="overrides course.yml's limits, key by key")
     # The next three are written by `grade calibrate --write`.
     reference_s: dict[Reference, float] = Field({}, description="seconds of the reference solution's longest training")

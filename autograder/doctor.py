@@ -25,8 +25,8 @@ from autograder.diagnosis import (
     PythonFinding,
 )
 from autograder.errors import ConfigError, GradeError, UsageError
+from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.judge.machine import FRAMEWORKS, KnownFramework, ask_box, ask_frameworks
-from autograder.judge.session import choose_isolation
 from autograder.messages import text
 from autograder.messages.commands import quoted
 from autograder.report.terminal import device_text
@@ -132,12 +132,23 @@ def _absent(name: str, python: Interpreter, *, others: bool) -> Finding:
 
 
 def _isolation(python: Interpreter) -> Iterator[Finding]:
-    """Say how the student's code is shut in here, and for each layer that is missing how to get it."""
-    name = choose_isolation("auto", "auto", python)
-    yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{name}"))
-    for missing in probe().missing:
-        said, hint = text("doctor.isolation_weaker"), missing.explained()
-        yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint=hint)
+    """Say how the student's code is shut in here, what else works, and how to get each thing that is missing."""
+    frameworks = tuple(name for name in FRAMEWORKS if python.has(name))[:1]
+    choice = choose_isolation(Wanted(frameworks=frameworks, private=(Path.home(),)), python)
+    found = probe(every=True)
+    others = ", ".join(one for one in found.backends if one != choice.isolation)
+    also = text("doctor.isolation_others", names=others) if others else ""
+    yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{choice.isolation}"), hint=also)
+    for problem in (choice.why, choice.gpu_problem):
+        if problem:
+            yield Finding(name="isolation", health=Health.OPTIONAL, said=problem)
+    if choice.grant.gpus:
+        said = text("doctor.gpu_sealed", name=", ".join(gpu.name for gpu in choice.grant.gpus))
+        yield Finding(name="isolation", health=Health.GOOD, said=said)
+    for missing in found.missing:
+        isolation = missing.isolation
+        said = text("doctor.isolation_absent", name=isolation) if isolation else text("doctor.isolation_weaker")
+        yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint=missing.explained())
 
 
 def _datasets() -> Iterator[Finding]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from autograder.collect.folder import open_source
+from autograder.collect.store import Store
 from autograder.course import LoadedCourse, find_course
 from autograder.errors import UsageError
 from autograder.messages import text
@@ -22,10 +24,12 @@ from autograder.roster import Change, Person, changes
 try:
     from sqlalchemy import select
 
+    from autograder.collect.collecting import Collected, Collector, assign
     from autograder.ledger import people, upkeep
     from autograder.ledger.database import FOLDER, Ledger
+    from autograder.ledger.grades import owners
     from autograder.ledger.history import Entry, history_of
-    from autograder.ledger.models import Student
+    from autograder.ledger.models import Student, SubmissionRow
 except ModuleNotFoundError as missing:  # a student's install has none of this
     raise UsageError(text("class.missing", package=missing.name), hint=text("class.missing_hint")) from None
 
@@ -40,6 +44,7 @@ class Gradebook:
 
     def __init__(self, course: LoadedCourse, ledger: Ledger) -> None:
         self.course, self.ledger = course, ledger
+        self.store = Store(ledger.folder / "store")
         self.zone = ZoneInfo(course.spec.timezone)
 
     def author(self) -> people.Author:
@@ -68,6 +73,52 @@ class Gradebook:
         with self.ledger.reading() as session:
             found = session.scalars(asked if section is None else asked.where(Student.section == section))
             return [people.StudentRow(*(getattr(one, name) for name in people.StudentRow._fields)) for one in found]
+
+    # --- submissions
+
+    def collect(
+        self, assignment_id: str, path: Path, received: datetime | None, tell: Callable[[Collected], None]
+    ) -> list[Collected]:
+        """Take what students handed in.
+
+        Args:
+            assignment_id: for what.
+            path: a folder, or a .zip of everybody's work.
+            received: when all of it came; without a zone by the course's clock. None: when each file was changed last.
+            tell: called with each thing that was found.
+
+        Raises:
+            UsageError: no such assignment, nobody in the roster, or nothing there.
+        """
+        assignment = self.course.assignment(assignment_id)
+        if not self.students():
+            raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
+        source = open_source(path, self.zone)
+        at = received if received is None or received.tzinfo else received.replace(tzinfo=self.zone)
+        return Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
+
+    def assign(self, number: int, students: Sequence[str]) -> list[str]:
+        """Say whose a submission is; of nobody: it is set aside. Returns the students' numbers.
+
+        Raises:
+            UsageError: no such submission or student.
+        """
+        with self.ledger.writing() as session:
+            submission = session.get(SubmissionRow, number)
+            if submission is None:
+                raise UsageError(text("collect.no_submission", number=number), hint=text("collect.no_submission_hint"))
+            found = [people.require_student(session, one) for one in students]
+            assign(session, submission, found, self.author())
+            return [student.id for student in found]
+
+    def unclaimed(self, assignment_id: str) -> list[SubmissionRow]:
+        """Return the submissions that nobody was recognised for."""
+        with self.ledger.reading() as session:
+            rows = session.scalars(
+                select(SubmissionRow).where(SubmissionRow.assignment == assignment_id).order_by(SubmissionRow.id)
+            ).all()
+            belongs = owners(session, (row.id for row in rows))
+            return [row for row in rows if row.id not in belongs]
 
     # --- upkeep
 

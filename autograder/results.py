@@ -116,6 +116,9 @@ class Report(_Model):
     status: Status
     message: str = Field("", description="what kept every check from running, where something did")
     isolation: Literal["namespaces", "bwrap", "restricted", "process"]
+    isolation_missing: str = Field(
+        "", description="why nothing stricter than `restricted` can be had on this machine, where that is so"
+    )
     device: str
     device_name: str = ""
     device_memory: int = Field(0, ge=0, description="bytes of the device's memory; 0: not known, or the cpu")

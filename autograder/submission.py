@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from autograder.errors import UsageError
 from autograder.file_kind import ARCHIVE_SUFFIXES, ARCHIVES, is_notebook, other_kind
 from autograder.messages import text
 from autograder.messages.commands import quoted
-from autograder.zip_archive import TooLarge, read_zip
+from autograder.zip_archive import Caps, TooLarge, read_zip
 
 MAX_FILE_BYTES = 20 << 20  # source files and small model files; datasets are not handed in
 MAX_TOTAL_BYTES = 100 << 20
@@ -58,10 +58,7 @@ class Submission:
     @cached_property
     def sha256(self) -> str:
         """A hash over the names and bytes of all files."""
-        digest = hashlib.sha256()
-        for name, content in sorted(self.files.items()):
-            digest.update(f"{name}\0{len(content)}\0".encode() + content)
-        return digest.hexdigest()
+        return sha256_of(self.files)
 
     @cached_property
     def source(self) -> str:
@@ -89,6 +86,14 @@ class Submission:
             return f"{self.name if file == self.main else file}:{line}"
         start = self.cell_at(line)
         return text("report.cell_line", file=self.name, cell=start.cell, line=line - start.line + 1)
+
+
+def sha256_of(files: Mapping[str, bytes]) -> str:
+    """Return a hash over the names and bytes of files."""
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def decode(content: bytes) -> str:
@@ -134,11 +139,11 @@ def find(assignment: LoadedAssignment, given: Path | None, cwd: Path, *, course_
         return read_file(_only(found, assignment, cwd), cwd)
     path = given if given.is_absolute() else cwd / given
     if path.is_dir():
-        return _from_files(_files_in(path), assignment, path.name, _shown(path, cwd))
+        return from_files(files_in(path), assignment, path.name, _shown(path, cwd))
     if not path.is_file():
         raise UsageError(text("usage.no_file", file=given), hint=_near_file(path, assignment))
     if path.suffix.lower() == ".zip":
-        return _from_files(_files_in_zip(path), assignment, path.name, None)
+        return from_files(files_in_zip(path), assignment, path.name, None)
     return read_file(path, cwd)
 
 
@@ -291,44 +296,43 @@ def _is_stub(name: str, content: bytes) -> bool:
     return source.count("# BEGIN SOLUTION") == source.count("raise NotImplementedError(") > 0
 
 
-def _files_in(folder: Path) -> dict[str, bytes]:
+def files_in(folder: Path) -> dict[str, bytes]:
     """Read a folder handed in: every file within the caps."""
     files: dict[str, bytes] = {}
     total = 0
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         # A link could lead anywhere.
-        if _is_skipped(relative.parts) or path.is_symlink() or not path.is_file():
+        if is_skipped(relative.parts) or path.is_symlink() or not path.is_file():
             continue
         content = _read(path)
         total += len(content)
         if len(files) >= MAX_FILES or total > MAX_TOTAL_BYTES:
-            raise _too_large(folder.name)
+            raise too_large(folder.name)
         files[relative.as_posix()] = content
     return files
 
 
-def _files_in_zip(path: Path) -> dict[str, bytes]:
+def files_in_zip(path: Path) -> dict[str, bytes]:
     """Read a .zip handed in, within the caps."""
     try:
-        return read_zip(
-            path, max_files=MAX_FILES, max_file_bytes=MAX_FILE_BYTES, max_total_bytes=MAX_TOTAL_BYTES,
-            skipped=_is_skipped,
-        )  # fmt: skip
+        return read_zip(path, caps=Caps(MAX_FILES, MAX_FILE_BYTES, MAX_TOTAL_BYTES), skipped=is_skipped)
     except TooLarge:
-        raise _too_large(path.name) from None
+        raise too_large(path.name) from None
 
 
-def _is_skipped(parts: tuple[str, ...]) -> bool:
+def is_skipped(parts: tuple[str, ...]) -> bool:
+    """Whether a path, by its parts, is none of the student's: caches, environments, what systems leave behind."""
     # Not "..": a name in an archive that leads elsewhere is refused, and not passed over.
     return any(part in _SKIPPED or (part.startswith(".") and part != "..") for part in parts)
 
 
-def _too_large(name: str) -> UsageError:
+def too_large(name: str) -> UsageError:
+    """Return the error for a folder or archive that holds more than may be handed in."""
     return UsageError(text("usage.folder_too_large", folder=name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20))
 
 
-def _from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str, shown: str | None) -> Submission:
+def from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str, shown: str | None) -> Submission:
     """Make a Submission of all files in a folder or archive: the main one by its name, else by what it defines.
 
     Args:

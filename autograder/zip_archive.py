@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, NamedTuple
 
 from autograder.errors import UsageError
 from autograder.messages import text
@@ -28,6 +30,16 @@ _END_MARK, _END_BYTES = b"PK\5\6", 22 + (1 << 16)  # of the record at the end, w
 _HUGE_MARK, _HUGE_BYTES = b"PK\6\7", 20
 _MAX_DIRECTORY_BYTES = 4 << 20  # some 40,000 entries; a virtual environment handed in by mistake has 20,000
 
+_MAX_LARGE_DIRECTORY_BYTES = 64 << 20
+
+
+class Caps(NamedTuple):
+    """What may come out of an archive."""
+
+    files: int
+    file_bytes: int
+    total_bytes: int
+
 
 class TooLarge(Exception):
     """The archive holds more than may be handed in."""
@@ -35,19 +47,17 @@ class TooLarge(Exception):
 
 def read_zip(
     path: Path,
+    content: IO[bytes] | None = None,
     *,
-    max_files: int,
-    max_file_bytes: int,
-    max_total_bytes: int,
+    caps: Caps,
     skipped: Callable[[tuple[str, ...]], bool] = lambda _parts: False,
 ) -> dict[str, bytes]:
     """Return the archive's plain files by their names.
 
     Args:
         path: the archive.
-        max_files: that may be in it.
-        max_file_bytes: of each, unpacked.
-        max_total_bytes: of all.
+        content: its bytes, where it is no file but lies in another archive.
+        caps: what may come out of it.
         skipped: whether a path, by its parts, is left out: neither read nor counted.
 
     Raises:
@@ -56,41 +66,95 @@ def read_zip(
     """
     files: dict[str, bytes] = {}
     total = 0
-    try:
-        _refuse_large_directory(path)
-        with zipfile.ZipFile(path) as archive:
-            for entry in _plain_files(archive, skipped):
-                if len(files) >= max_files:
-                    raise TooLarge
-                name = _safe_name(entry, path)
-                with archive.open(entry) as stream:
-                    files[name] = _read(stream, min(max_file_bytes, max_total_bytes - total))
-                total += len(files[name])
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise UsageError(
-            text("usage.bad_zip", file=path.name, problem=type(error).__name__), hint=text("usage.bad_zip_hint")
-        ) from None
+    with _errors_told(path), content or path.open("rb") as file, _opened(file) as archive:
+        for entry in _plain_files(archive, skipped):
+            if len(files) >= caps.files:
+                raise TooLarge
+            name = safe_name(_path(entry), path)
+            with archive.open(entry) as stream:
+                files[name] = _read(stream, min(caps.file_bytes, caps.total_bytes - total))
+            total += len(files[name])
     for name in files:
         if any(str(parent) in files for parent in PurePosixPath(name).parents):
             raise _unsafe(path, name)
     return files
 
 
-def _refuse_large_directory(path: Path) -> None:
-    """SECURITY: zipfile reads the whole list of entries when it opens an archive, in ten times as much memory.
+class LargeZip:
+    """An archive of many people's work, whose entries are read one by one.
+
+    Args:
+        path: the archive.
+        skipped: as of `read_zip`.
+
+    Raises:
+        UsageError: no readable archive, or with names that lead elsewhere.
+    """
+
+    def __init__(self, path: Path, skipped: Callable[[tuple[str, ...]], bool]) -> None:
+        self._path = path
+        with ExitStack() as failed, _errors_told(path):
+            file = failed.enter_context(path.open("rb"))
+            try:
+                self._archive = failed.enter_context(_opened(file, _MAX_LARGE_DIRECTORY_BYTES))
+            except TooLarge:
+                raise UsageError(text("usage.bad_zip", file=path.name, problem="TooLarge")) from None
+            self._entries = {safe_name(_path(entry), path): entry for entry in _plain_files(self._archive, skipped)}
+            self._open = failed.pop_all()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._open.close()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the plain files, in the archive's order."""
+        return list(self._entries)
+
+    def read(self, name: str, most_bytes: int) -> bytes:
+        """Return a file.
+
+        Raises:
+            TooLarge: it has more bytes than that.
+            UsageError: it can't be read.
+        """
+        with _errors_told(self._path), self._archive.open(self._entries[name]) as stream:
+            return _read(stream, most_bytes)
+
+    def modified(self, name: str) -> tuple[int, ...]:
+        """Return when a file was changed last: year to second, by the clock of whoever made the archive."""
+        return self._entries[name].date_time
+
+
+@contextmanager
+def _errors_told(path: Path) -> Iterator[None]:
+    """Turn what a broken archive raises into an error for people."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise UsageError(
+            text("usage.bad_zip", file=path.name, problem=type(error).__name__), hint=text("usage.bad_zip_hint")
+        ) from None
+
+
+def _opened(file: IO[bytes], most_directory_bytes: int = _MAX_DIRECTORY_BYTES) -> zipfile.ZipFile:
+    """Open an archive.
+
+    SECURITY: zipfile reads the whole list of entries when it opens an archive, in ten times as much memory.
 
     Raises:
         TooLarge: the list is larger than that of any homework.
     """
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _END_BYTES))
-        end = file.read(_END_BYTES)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _END_BYTES))
+    end = file.read(_END_BYTES)
     at = end.rfind(_END_MARK)
     # Where there is no end to be found, zipfile says that it is no archive. A second record, for archives beyond 4 GB,
     # would be believed before this one.
     is_huge = end[max(at - _HUGE_BYTES, 0) : at].startswith(_HUGE_MARK)
-    if at >= 0 and (is_huge or int.from_bytes(end[at + 12 : at + 16], "little") > _MAX_DIRECTORY_BYTES):
+    if at >= 0 and (is_huge or int.from_bytes(end[at + 12 : at + 16], "little") > most_directory_bytes):
         raise TooLarge
+    return zipfile.ZipFile(file)
 
 
 def _plain_files(archive: zipfile.ZipFile, skipped: Callable[[tuple[str, ...]], bool]) -> Iterator[zipfile.ZipInfo]:
@@ -116,9 +180,12 @@ def _path(entry: zipfile.ZipInfo) -> PurePosixPath:
     return PurePosixPath(name.replace("\\", "/"))
 
 
-def _safe_name(entry: zipfile.ZipInfo, archive: Path) -> str:
-    """Return the entry's path below the archive's root."""
-    made = _path(entry)
+def safe_name(made: PurePosixPath, archive: Path) -> str:
+    """Return an entry's path below the archive's root.
+
+    Raises:
+        UsageError: it leads elsewhere, or can't be a name.
+    """
     name, parts = str(made), made.parts
     too_long = any(len(part.encode(errors="replace")) > _MAX_PART_BYTES for part in parts)
     no_name = ":" in name or _CONTROL.search(name) or too_long  # an escape sequence repaints the reader's terminal

@@ -1,94 +1,142 @@
-"""What a sealed box costs: its start, a call, a large array, a training inside against outside.
+"""What a sealed box costs: its start, a call, a large array, a training inside against outside, a thousand in a row.
 
-    python benchmarks/box.py [--rounds 50] [numpy] [torch] [tensorflow]
+    python benchmarks/box.py [--rounds 50] [--boxes 1000] [numpy] [torch] [tensorflow]
 
-A start is from the request until the student's first line has run, told by the clock that all processes share.
+As root everything is measured twice, the second time as an ordinary user. What is compared takes turns, so that a busy
+moment hits all of it: a fresh process that nothing seals, a box forked from the zygote, a spare box. A start is from
+the request until the student's first line has run, told by the clock that all processes share.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
+import os
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
 from rich.console import Console
 from rich.table import Table
+from timing import ROOT, seconds_of
 
 from autograder.box import sealed
 from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.linux import cgroup
 from autograder.box.protocol import Call, Path, Value
 from autograder.box.values import Decoder, Encoder
 from autograder.limits import Limits
 
 LIMITS = Limits(memory_mb=2048)
-SOURCE = {
-    "numpy": b"""
+FRAMEWORKS = ("numpy", "torch", "tensorflow")
+FRESH, FORKED, SPARE = "fresh process", "forked", "spare"
+SETTLE_S = 0.1  # a spare box is forked and rehearses; between two attempts there is more than that
+FRESH_EVERY = 10  # a fresh process takes a second: so many rounds to one
+SMALL_CALLS = 2000
+MEMORY_BOXES = 4
+GROWTH_AFTER = 50  # boxes: what is kept once is there by then
+RESAMPLES = 10_000
+MILLISECOND = 1e-3
+IMAGES_BYTES = 60_000 * 28 * 28
+
+COMMON = b"""
 import time
 BEGAN = time.monotonic()
-import numpy as np
 def began(): return BEGAN
 def one(): return 1
-def echo(x): return x
+def size(x): return x.nbytes
+def cpu_of_work(x):
+    began = time.process_time()
+    work(x)
+    return time.process_time() - began
+"""
+SOURCES = {
+    "numpy": b"""
+import numpy as np
 def work(x):
     w = x
     for _ in range(20): w = w @ x / 500
     return float(w.sum())
+def steps():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(32, 4)), np.zeros((4, 1))
+    for _ in range(5): w = w - 0.1 * x.T @ (x @ w - 1) / 32
+    return float(w.sum())
 """,
     "torch": b"""
-import time
-BEGAN = time.monotonic()
 import torch
-def began(): return BEGAN
-def one(): return 1
-def work(x):
-    model = torch.nn.Sequential(torch.nn.Linear(500, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1))
+def train(x, width, steps):
+    model = torch.nn.Sequential(torch.nn.Linear(x.shape[1], width), torch.nn.ReLU(), torch.nn.Linear(width, 1))
     optimizer = torch.optim.Adam(model.parameters())
-    for _ in range(100):
+    for _ in range(steps):
         optimizer.zero_grad()
-        loss = model(torch.from_numpy(x).float()).square().mean()
+        loss = model(x).square().mean()
         loss.backward()
         optimizer.step()
     return loss.item()
-def steps(x):
-    layer = torch.nn.Linear(4, 1)
-    optimizer = torch.optim.Adam(layer.parameters())
-    for _ in range(5):
-        optimizer.zero_grad(); layer(torch.ones(8, 4)).square().mean().backward(); optimizer.step()
-    return 1
+def work(x): return train(torch.from_numpy(x).float(), 64, 100)
+def steps(): return train(torch.ones(8, 4), 4, 5)
 """,
     "tensorflow": b"""
-import time
-BEGAN = time.monotonic()
 import tensorflow as tf
-def began(): return BEGAN
-def one(): return 1
-def work(x):
-    w = tf.constant(x)
-    for _ in range(20): w = w @ w / 500
-    return float(tf.reduce_sum(w))
+def train(x, width, steps):
+    model = tf.keras.Sequential([tf.keras.layers.Dense(width, activation="relu"), tf.keras.layers.Dense(1)])
+    optimizer = tf.keras.optimizers.Adam()
+    for _ in range(steps):
+        with tf.GradientTape() as tape: loss = tf.reduce_mean(model(x) ** 2)
+        optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables))
+    return float(loss)
+def work(x): return train(tf.constant(x, tf.float32), 64, 20)
+def steps(): return train(tf.ones((8, 4)), 4, 5)
 """,
 }
 
 
-class Measured(NamedTuple):
-    """Seconds, as they were measured."""
+class Seconds(NamedTuple):
+    """What repeating something took."""
 
     values: list[float]
 
+    @property
+    def median(self) -> float:
+        """The one in the middle."""
+        return statistics.median(self.values)
+
     def __str__(self) -> str:
         ordered = sorted(self.values)
-        return f"{1e3 * statistics.median(ordered):.2f} ms (p90 {1e3 * ordered[int(0.9 * (len(ordered) - 1))]:.2f})"
+        quarter, ninety = (ordered[int(part * (len(ordered) - 1))] for part in (0.25, 0.9))
+        factor, unit = (1e6, "µs") if self.median < MILLISECOND else (1e3, "ms")
+        return f"{factor * self.median:.1f} ({factor * quarter:.1f} – {factor * ninety:.1f}) {unit}"
 
 
-def open_box(framework: str, isolation: str) -> BoxClient:
-    """Start a box for a framework."""
+class Row(NamedTuple):
+    """A line of a table: what was measured in each way, and what it should be at most."""
+
+    what: str
+    fresh: str
+    forked: str
+    spare: str = ""
+    ratio: str = ""
+    aim: str = ""
+
+
+# --- boxes ------------------------------------------------------------------------------------------------------------
+
+
+def spec_of(framework: str, way: str) -> BoxSpec:
+    """Return what a box for a framework is given."""
     frameworks = () if framework == "numpy" else (framework,)
-    return BoxClient(
-        BoxSpec({"answer.py": SOURCE[framework]}, "answer.py", frameworks, "cpu", LIMITS, isolation=isolation)
+    isolation = "process" if way == FRESH else "namespaces"
+    return BoxSpec(
+        {"answer.py": COMMON + SOURCES[framework]}, "answer.py", frameworks, "cpu", LIMITS, isolation=isolation
     )
 
 
@@ -106,108 +154,213 @@ def _refuse(value: object) -> Value:
     raise TypeError(type(value))
 
 
-def start(framework: str, isolation: str, *, settle_s: float = 0.0) -> tuple[float, float]:
-    """Return the seconds until the student's first line, and of the whole life of a box that is called once."""
-    time.sleep(settle_s)
+class Life(NamedTuple):
+    """One box that is asked for one thing: seconds until the student's first line, and until it is gone."""
+
+    first_line: float
+    all_in: float
+
+
+def live(framework: str, way: str, function: str) -> Life:
+    """Start a box in one of the ways, call a function, take what was printed, end it: what an attempt does with it."""
+    spec = spec_of(framework, way)
+    sealed.keep_spares(1 if way == SPARE else 0)
+    if way == SPARE:
+        sealed.replenish(spec)
+        time.sleep(SETTLE_S)
     asked = time.monotonic()
-    box = open_box(framework, isolation)
-    box.loaded()
+    box = BoxClient(spec)
     began = call(box, "began")
-    first = float(began) - asked  # type: ignore[arg-type]
+    call(box, function)
+    box.take_output()
     box.close()
-    return first, time.monotonic() - asked
+    return Life(float(began) - asked, time.monotonic() - asked)  # type: ignore[arg-type]
 
 
-def starts(framework: str, isolation: str, rounds: int, *, settle_s: float = 0.0) -> tuple[Measured, Measured]:
-    """Return what starts and whole lives took."""
-    both = [start(framework, isolation, settle_s=settle_s) for _ in range(rounds)]
-    return Measured([first for first, _ in both]), Measured([life for _, life in both])
+# --- what is measured -------------------------------------------------------------------------------------------------
 
 
-def paired_ratio(framework: str, rounds: int) -> tuple[float, float, float]:
-    """Return how much longer a training takes inside than outside: the median of pairs, and its quartiles."""
+def lives(framework: str, function: str, rounds: int) -> dict[str, list[Life]]:
+    """Return lives of boxes in each of the ways, which take turns."""
+    made: dict[str, list[Life]] = {FRESH: [], FORKED: [], SPARE: []}
+    for way in made:
+        live(framework, way, function)  # the zygote starts; files come into memory
+    for number in range(rounds):
+        for way, known in made.items():
+            if way != FRESH or number % FRESH_EVERY == 0:
+                known.append(live(framework, way, function))
+    sealed.keep_spares(0)
+    return made
+
+
+def start_rows(framework: str, rounds: int) -> list[Row]:
+    """Return what starts and whole lives take."""
+    small, steps = lives(framework, "one", rounds), lives(framework, "steps", rounds)
+    aims = {"numpy": ("", ""), "torch": ("20 ms, 2 ms", "150 ms"), "tensorflow": ("25 ms, 2 ms", "")}[framework]
+    return [
+        _row("first line of the student's", small, lambda life: life.first_line, aims[0]),
+        _row("a box's whole life, one small call", small, lambda life: life.all_in, "100 ms with judge"),
+        _row("the same with five training steps", steps, lambda life: life.all_in, aims[1]),
+    ]
+
+
+def _row(what: str, measured: dict[str, list[Life]], of: Callable[[Life], float], aim: str) -> Row:
+    seconds = {way: Seconds([of(life) for life in known]) for way, known in measured.items()}
+    ratios = " ".join(f"{seconds[FRESH].median / seconds[way].median:.1f} ×" for way in (FORKED, SPARE))
+    return Row(what, *(str(seconds[way]) for way in (FRESH, FORKED, SPARE)), ratio=ratios, aim=aim)
+
+
+def call_rows(framework: str, rounds: int) -> list[Row]:
+    """Return what a small call and a large array take, unsealed and sealed."""
+    boxes = {way: BoxClient(spec_of(framework, way)) for way in (FRESH, FORKED)}
+    images, noise = np.zeros(IMAGES_BYTES, np.uint8), np.random.default_rng(0).normal(size=(4, 4))
+    rows = []
+    for what, run, times, aim in (
+        ("a small call", lambda box: call(box, "one"), SMALL_CALLS, "60 µs"),
+        ("a call with a 4 × 4 array", lambda box: call(box, "size", noise), SMALL_CALLS, ""),
+        ("47 MB array into the box", lambda box: call(box, "size", images), rounds, "15 ms"),
+    ):
+        taken: dict[str, list[float]] = {way: [] for way in boxes}
+        # In blocks: a process that was asked a moment ago is still awake, as it is for whoever calls often.
+        for _ in range(10):
+            for way, box in boxes.items():
+                run(box)
+                taken[way] += [seconds_of(partial(run, box)) for _ in range(max(times // 10, 1))]
+        seconds = {way: Seconds(values) for way, values in taken.items()}
+        ratio = f"{seconds[FRESH].median / seconds[FORKED].median:.1f} ×"
+        rows.append(Row(what, str(seconds[FRESH]), str(seconds[FORKED]), ratio=ratio, aim=aim))
+    for box in boxes.values():
+        box.close()
+    return rows
+
+
+def training_row(framework: str, rounds: int) -> Row:
+    """Return how much more CPU time a training takes sealed than not: the median of pairs, and where it may lie."""
     x = np.random.default_rng(0).normal(size=(500, 500))
-    inside, outside = open_box(framework, "namespaces"), open_box(framework, "process")
-    for box in (inside, outside):
-        call(box, "work", x)  # lazy imports and first-time choices
+    boxes = [BoxClient(spec_of(framework, way)) for way in (FORKED, FRESH)]
+    for box in boxes:
+        call(box, "work", x)  # lazy imports, and what is chosen when it is first used
     ratios = []
-    for _ in range(rounds):
-        took = []
-        for box in (inside, outside):
-            began = time.perf_counter()
-            call(box, "work", x)
-            took.append(time.perf_counter() - began)
-        ratios.append(took[0] / took[1])
-    inside.close()
-    outside.close()
-    low, median, high = statistics.quantiles(ratios, n=4)
-    return median, low, high
+    for number in range(rounds):
+        taken = {id(box): float(call(box, "cpu_of_work", x)) for box in boxes[:: 1 if number % 2 else -1]}  # type: ignore[arg-type]
+        ratios.append(taken[id(boxes[0])] / taken[id(boxes[1])])
+    for box in boxes:
+        box.close()
+    low, high = interval_of_median(ratios)
+    return Row(
+        "training, CPU time: sealed / not", "1", f"{statistics.median(ratios):.3f} (95 %: {low:.3f} – {high:.3f})",
+        aim="1.05",
+    )  # fmt: skip
 
 
-def repeated(rounds: int, run: Callable[[], object]) -> Measured:
-    """Return what repeating something takes."""
-    taken = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - began)
-    return Measured(taken)
+def interval_of_median(values: Iterable[float]) -> tuple[float, float]:
+    """Return the interval of the median with 95 % confidence, by resampling."""
+    drawn = np.random.default_rng(0).choice(np.array(list(values)), size=(RESAMPLES, len(list(values))))
+    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
+    return float(low), float(high)
 
 
-def private_memory(framework: str) -> tuple[float, float]:
-    """Return the private and the proportional MB of a box that waits."""
-    box = open_box(framework, "namespaces")
-    call(box, "one")
-    members = box._running.process.members()  # type: ignore[attr-defined]  # noqa: SLF001
-    maps = [psutil.Process(member.pid).memory_full_info() for member in members]
-    box.close()
-    return sum(one.uss for one in maps) / 1e6, sum(one.pss for one in maps) / 1e6
+def memory_row(framework: str) -> Row:
+    """Return the memory of boxes that wait, of several at a time: proportional (PSS) and private (USS)."""
+    boxes = {way: [BoxClient(spec_of(framework, way)) for _ in range(MEMORY_BOXES)] for way in (FRESH, FORKED)}
+    told = {}
+    for way, opened in boxes.items():
+        used = []
+        for box in opened:
+            call(box, "one")
+        for box in opened:
+            running = box._running.process  # noqa: SLF001
+            members = running.members() if way == FORKED else [psutil.Process(running.pid)]  # type: ignore[attr-defined]
+            used.append([memory for member in members if (memory := memory_of(member))])
+        pss, uss = (
+            statistics.median(sum(getattr(one, kind) for one in each) for each in used) / 1e6 for kind in ("pss", "uss")
+        )
+        told[way] = f"{pss:.1f} MB, {uss:.1f} MB"
+        for box in opened:
+            box.close()
+    return Row(f"memory of a waiting box of {MEMORY_BOXES}: PSS, USS", told[FRESH], told[FORKED])
+
+
+def memory_of(process: psutil.Process) -> Any:
+    """Return what a process takes; None where this user may not know, as of a box's init."""
+    with contextlib.suppress(psutil.AccessDenied):
+        return process.memory_full_info()
+    return None
+
+
+class Holdings(NamedTuple):
+    """What this process has, and what of it is left on the machine."""
+
+    memory_mb: float
+    descriptors: int
+    threads: int
+    processes: int
+    mounts: int
+    cgroups: int
+
+
+def holdings() -> Holdings:
+    """Count them."""
+    gc.collect()
+    own = psutil.Process()
+    try:
+        folders = [place.folder for place in cgroup.places()]
+    except OSError:  # none can be made, as an ordinary user
+        folders = []
+    return Holdings(
+        round(own.memory_full_info().uss / 1e6, 1), own.num_fds(), own.num_threads(),
+        len(own.children(recursive=True)), len(FilePath("/proc/self/mountinfo").read_text().splitlines()),
+        sum(len(list(folder.glob(f"grade-box-{os.getpid()}-*"))) for folder in folders),
+    )  # fmt: skip
+
+
+def growth(boxes: int) -> Table:
+    """Return what is there after some boxes, and after a thousand more in a row."""
+    counted = []
+    for number in (GROWTH_AFTER, boxes):
+        for _ in range(number):
+            live("numpy", FORKED, "one")
+        time.sleep(SETTLE_S)
+        counted.append(holdings())
+    table = Table("what", f"after {GROWTH_AFTER} boxes", f"after {boxes} more", "growth", title="boxes in a row")
+    for name, before, after in zip(Holdings._fields, *counted, strict=True):
+        table.add_row(name, str(before), str(after), f"{after - before:+g}")
+    return table
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def table_of(framework: str, rounds: int) -> Table:
+    """Return everything that is measured for a framework."""
+    title = f"{framework}, medians of {rounds} (lower quartile – 90th percentile)"
+    table = Table("what", FRESH, FORKED, SPARE, "faster", "aim", title=title, title_justify="left")
+    rows = [*start_rows(framework, rounds)]
+    if framework == "numpy":
+        rows += call_rows(framework, rounds)
+    for row in (*rows, training_row(framework, rounds), memory_row(framework)):
+        table.add_row(row.what, row.fresh, row.forked, row.spare, row.ratio, row.aim)
+    return table
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; as root, once more as an ordinary user."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("frameworks", nargs="*", default=["numpy", "torch", "tensorflow"])
+    parser.add_argument("frameworks", nargs="*", default=FRAMEWORKS)
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--boxes", type=int, default=1000, help="in a row, for what grows")
     asked = parser.parse_args()
-    table = Table("what", *asked.frameworks, title=f"sealed boxes, medians of {asked.rounds}", title_justify="left")
-    columns = [column(framework, asked.rounds) for framework in asked.frameworks]
-    for name in columns[0]:
-        table.add_row(name, *(one.get(name, "") for one in columns))
-    Console(width=150).print(table)
-    sealed.keep_spares(0)
-
-
-def column(framework: str, rounds: int) -> dict[str, str]:
-    """Return everything that is measured for a framework, by name."""
-    start(framework, "namespaces")  # the zygote
-    made: dict[str, str] = {}
-    cold, cold_life = starts(framework, "process", max(rounds // 10, 3))
-    warm, warm_life = starts(framework, "namespaces", rounds)
-    sealed.keep_spares(1)
-    start(framework, "namespaces")
-    spare, spare_life = starts(framework, "namespaces", rounds, settle_s=0.1)
-    sealed.keep_spares(0)
-    made["first line: fresh process"] = str(cold)
-    made["first line: forked"] = str(warm)
-    made["first line: from a spare"] = str(spare)
-    made["a life with one call: fresh process"] = str(cold_life)
-    made["a life with one call: forked"] = str(warm_life)
-    made["a life with one call: from a spare"] = str(spare_life)
-    box = open_box(framework, "namespaces")
-    call(box, "one")
-    made["small call"] = str(repeated(rounds * 20, lambda: call(box, "one")))
-    if framework == "numpy":
-        images = np.zeros((60_000, 28, 28), np.uint8)
-        made["47 MB there and back"] = str(repeated(min(rounds, 20), lambda: call(box, "echo", images)))
-    if framework == "torch":
-        made["5 training steps"] = str(repeated(1, lambda: call(box, "steps", 0)))
-    box.close()
-    median, low, high = paired_ratio(framework, max(rounds // 2, 5))
-    made["training inside / outside"] = f"{median:.3f} (quartiles {low:.3f} to {high:.3f})"
-    private, shared = private_memory(framework)
-    made["a waiting box: private, proportional"] = f"{private:.1f} MB, {shared:.1f} MB"
-    return made
+    console = Console(width=170)
+    is_root = os.getuid() == 0
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    console.rule(f"sealed boxes, as {'root' if is_root else 'an ordinary user'}; load {load}")
+    for framework in asked.frameworks:
+        console.print(table_of(framework, asked.rounds))
+    if asked.boxes:
+        console.print(growth(asked.boxes))
+    if is_root:
+        become = ROOT / "tests" / "box" / "ordinary_user.py"
+        subprocess.run([sys.executable, become, sys.executable, *sys.orig_argv[1:]], check=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from autograder.judge import attempt as module
 from autograder.judge.attempt import run_attempt
 from autograder.judge.listener import Listener
 from autograder.judge.session import AttemptOptions
+from autograder.judge.verdict import verdict_of
 from autograder.results import Status
 from autograder.submission import Submission, read_file
 from tests.tiny_course import (
@@ -208,8 +209,9 @@ def test_a_file_that_cannot_be_imported_fails_every_check_alike(course, source, 
 def test_an_import_that_failed_in_a_later_box_does_not_hide_what_the_first_one_earned():
     submission = Submission("a.py", {"a.py": b""}, "a.py")
     failure = StudentRaised(Raised(id=1, type_name="OSError", mro=["OSError"], text="gone", frames=[]))
-    first = SimpleNamespace(boxes=SimpleNamespace(load_failure=failure, loaded=None), submission=submission)
-    later = SimpleNamespace(boxes=SimpleNamespace(load_failure=failure, loaded="once"), submission=submission)
+    words = {"verdict": lambda error: verdict_of(error, submission, "")}
+    first = SimpleNamespace(boxes=SimpleNamespace(load_failure=failure, loaded=None), **words)
+    later = SimpleNamespace(boxes=SimpleNamespace(load_failure=failure, loaded="once"), **words)
     assert module._load_message(first) == "OSError: gone"
     assert module._load_message(later) == ""
 

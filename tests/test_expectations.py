@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import math
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -211,6 +212,29 @@ def test_a_list_of_texts_costs_no_more_memory_than_it_has():
     try:
         failure(as_array, value, what="f(x)")
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("convert", [show, *(partial(failure, call, what="f(x)") for call in (as_number, as_int))])
+def test_security_to_show_a_large_array_takes_no_memory(convert):
+    """As Python's numbers it takes nine times what it takes as bytes."""
+    value = np.zeros(10_000_000, np.uint8)
+    tracemalloc.start()
+    try:
+        convert(value)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("wanted", [{"shape": (3,)}, {"size": 3}])
+def test_security_the_shape_is_looked_at_before_the_array_is_copied(wanted):
+    value = np.zeros(10_000_000, np.uint8)
+    tracemalloc.start()
+    try:
+        failure(as_array, value, what="f(x)", **wanted)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
 

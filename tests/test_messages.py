@@ -22,17 +22,8 @@ FAMILIES = {
     "cli.": {
         f"{command}.short"
         for command in (
-            "list",
-            "start",
-            "check",
-            "doctor",
-            "data",
-            "validate",
-            "calibrate",
-            "new",
-            "release",
-            "roster",
-            "ledger",
+            *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
+            *("pack", "collect", "assign", "roster", "ledger"),
         )
     },
     "validate.": {"solution", "stub"},
@@ -42,7 +33,7 @@ FAMILIES = {
         *("solution", "device", "trainings", "longest", "attempt"),
         *("metric", "least", "median", "most", "full", "zero"),
     },
-    "doctor.isolation_": {"namespaces", "process"},
+    "doctor.isolation_": {"namespaces", "bwrap", "restricted", "process"},
     "doctor.name.": {"box", "isolation", "disk", "course"},
     "release.": {"fresh", "stale", "written"},
     "report.": {"expected", "came", "try"},
@@ -56,11 +47,15 @@ FAMILIES = {
     "start.": {"made", "refreshed", "same", "kept"},
     "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
     "roster.column.": {"id", "name", "section", "email", "pseudonym"},
+    "collect.outcome.": {"new", "again", "known", "unmatched", "doubtful", "refused"},
+    "collect.how.": {"manifest", "alias", "id", "name"},
     "note.": set(KINDS),
-    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup"},
+    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
 # How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
-CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken"}
+CAUSES = {
+    "wall", "training", "import_wall", "attempt", "cpu", "memory", "gpu_memory", "output", "disk", "protocol", "broken",
+}  # fmt: skip
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 

@@ -50,6 +50,14 @@ def test_a_right_answer(run):
     result.stdout.fnmatch_lines(["hw1: 20* / 20"])
 
 
+def test_security_what_the_students_code_raises_can_not_repaint_the_terminal(run, course):
+    raises = "raise ValueError('\\x1b[2J\\x1b]0;title\\x07 \\u202e said')"
+    write(course / "sums.py", SOLUTION.replace("return a + b", raises))
+    result = run()
+    result.stdout.fnmatch_lines(["*ValueError: * said*"])
+    assert not {"\x1b", "\x07", "\u202e"} & set(text_of(result))
+
+
 @pytest.mark.skipif(not INSTALLED, reason="the package is not installed here")
 def test_the_plugin_comes_by_its_entry_point(course, pytester):
     result = pytester.runpytest_subprocess("assignments/hw1_sums/tests", "--submission", "sums.py", timeout=120)

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from autograder.errors import UsageError
-from autograder.zip_archive import TooLarge, read_zip
+from autograder.zip_archive import Caps, TooLarge, read_zip
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def _write(path, *entries, method=zipfile.ZIP_DEFLATED):
 
 
 def _read(path):
-    return read_zip(path, max_files=10, max_file_bytes=1000, max_total_bytes=2000)
+    return read_zip(path, caps=Caps(10, 1000, 2000))
 
 
 def _refused(path):
@@ -75,8 +75,8 @@ def test_security_no_name_leads_out_or_nowhere(archive, name):
 def test_what_is_skipped_is_neither_read_nor_counted(archive):
     rubbish = [(f"venv/{number}.py", b"0" * 1500) for number in range(20)]
     _write(archive, *rubbish, ("venv/" + "a/" * 40 + "b.py", b"1"), ("a.py", b"1"))
-    caps = {"max_files": 1, "max_file_bytes": 1000, "max_total_bytes": 1000}
-    assert read_zip(archive, **caps, skipped=lambda parts: parts[0] == "venv") == {"a.py": b"1"}
+    caps = Caps(1, 1000, 1000)
+    assert read_zip(archive, caps=caps, skipped=lambda parts: parts[0] == "venv") == {"a.py": b"1"}
 
 
 def test_security_a_file_is_no_folder(archive):

@@ -22,7 +22,8 @@ import msgspec
 EAGER_COMPILE = "eager_compile"  # torch.compile was called, and runs what it is given without compiling it
 STAND_IN = "stand_in"  # a package that is not installed is stood in for; the detail is its name
 NUMERIC_WARNING = "numeric_warning"  # a RuntimeWarning, as numpy raises for overflow; the detail is its text
-KINDS = frozenset([EAGER_COMPILE, STAND_IN, NUMERIC_WARNING])
+LOADED_AT_IMPORT = "loaded_at_import"  # a mounted dataset was read while the submission was imported; its name
+KINDS = frozenset([EAGER_COMPILE, STAND_IN, NUMERIC_WARNING, LOADED_AT_IMPORT])
 
 MOST_NOTES = 12  # kept of one check; what comes after is not
 MOST_DETAIL_CHARS = 120

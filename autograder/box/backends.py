@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+
+import psutil
 
 from autograder.box import plain
 from autograder.box.channel import Channel
@@ -14,7 +17,11 @@ if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
 
 PROCESS = plain.ISOLATION
+RESTRICTED = "restricted"
+BWRAP = "bwrap"
 NAMESPACES = "namespaces"
+ISOLATIONS = (NAMESPACES, BWRAP, RESTRICTED, PROCESS)  # the strictest first
+TRUSTED_ONLY = (RESTRICTED, PROCESS)  # that no class run takes unless it is asked for by name
 
 
 class Process(Protocol):
@@ -42,6 +49,7 @@ class Evidence(NamedTuple):
 
     broken: str = ""  # it could not be made or kept, through no fault of the student's: why
     memory_exceeded: bool = False
+    disk_exceeded: bool = False
 
 
 class Started(Protocol):
@@ -68,6 +76,14 @@ class Started(Protocol):
         """Return what is known of its end."""
         ...
 
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in it."""
+        ...
+
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset that is mounted."""
+        ...
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> Watch:
         """Have `on_excess` called, once, when everything in it together takes more memory."""
         ...
@@ -80,12 +96,14 @@ def start(spec: BoxSpec) -> Started:
         OSError: this system can't make one of that isolation.
     """
     if spec.isolation == PROCESS:
-        return _PlainBox(plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=spec.device == "cpu"))
-    if sys.platform != "linux" or spec.isolation != NAMESPACES:
+        cpu_only, gpus = spec.device == "cpu", spec.grant.visible
+        running = plain.spawn(spec.python, threads=spec.limits.threads, cpu_only=cpu_only, gpus=gpus)
+        return _PlainBox(running, spec.datasets)
+    if sys.platform != "linux" or spec.isolation not in ISOLATIONS:
         raise OSError(f"no isolation called {spec.isolation}")
-    from autograder.box import sealed
+    from autograder.box import bwrap, restricted, sealed
 
-    return sealed.start(spec)
+    return {NAMESPACES: sealed.start, BWRAP: bwrap.start, RESTRICTED: restricted.start}[spec.isolation](spec)
 
 
 def replenish(spec: BoxSpec) -> None:
@@ -101,8 +119,8 @@ class _PlainBox:
 
     isolation = PROCESS
 
-    def __init__(self, running: plain.Running) -> None:
-        self._running = running
+    def __init__(self, running: plain.Running, datasets: Mapping[str, Path]) -> None:
+        self._running, self._datasets = running, datasets
         self.channel, self.output = running.channel, running.output
 
     @property
@@ -117,6 +135,12 @@ class _PlainBox:
 
     def evidence(self) -> Evidence:
         return Evidence()
+
+    def members(self) -> list[psutil.Process]:
+        return plain.process_tree(self._running.process.pid)
+
+    def dataset_folder(self, name: str) -> str:
+        return str(self._datasets[name])  # this backend hides no files
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> plain.MemoryWatch:
         return plain.MemoryWatch(self._running.process.pid, max_bytes, on_excess)

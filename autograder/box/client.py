@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,9 @@ import numpy as np
 from autograder.box import backends
 from autograder.box.advice import Note
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
+from autograder.box.grant import NO_GPU, GpuWatch, Grant
 from autograder.box.interpreter import Interpreter, ours
+from autograder.box.nvml import nvml
 from autograder.box.output import OutputDrain, shown
 from autograder.box.protocol import (
     BROKEN,
@@ -44,7 +47,6 @@ from autograder.box.protocol import (
 from autograder.limits import MB, Limits
 from autograder.results import Status
 
-_generations = itertools.count(1)
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
 _TAIL_WAIT_S = 0.5
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
@@ -66,13 +68,15 @@ class BoxSpec:
     notebook: bool = False
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
+    grant: Grant = NO_GPU
+    datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
 
 
 class Cause(NamedTuple):
     """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
 
     status: Status
-    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, signal, exit, protocol, broken, seal
+    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, disk, signal, exit, protocol, broken, seal
     detail: str = ""  # seconds, MiB, the signal's name, the exit status
 
 
@@ -136,7 +140,9 @@ class BoxClient:
     """
 
     def __init__(self, spec: BoxSpec) -> None:
-        self.generation = next(_generations)
+        # SECURITY: not counted: the worker is told it, and what is counted tells the first box, which is the public
+        # checks', from those of the hidden ones.
+        self.generation = secrets.randbits(63)
         self._spec = spec
         self._ids = itertools.count(1)
         self._cause: Cause | None = None
@@ -145,13 +151,17 @@ class BoxClient:
         self._forgotten: list[int] = []
         limits = spec.limits
         self._running = backends.start(spec)
-        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
-        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
         try:
+            # Before the threads: a spare box has imported the submission in the time that they take to start.
             self._load_id = self._send_load()
         except BaseException:
-            self.close()
+            self._running.end()
+            self._running.output.close()
             raise
+        self._output = OutputDrain(self._running.output, limits.output_mb * MB, self._kill_for_output)
+        self._memory = self._running.watch_memory(limits.memory_mb * MB, self._kill_for_memory)
+        self._meter = nvml() if spec.grant.gpus else None
+        self._gpu = self._meter and GpuWatch(spec.grant, self._meter, self._running.members, self._kill_for_gpu_memory)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -244,9 +254,16 @@ class BoxClient:
         notes = reply.notes if isinstance(reply, Synced) else ()
         return Told(shown(self._output.take(marker.encode(), _TAIL_WAIT_S)), notes)
 
+    def gpu_bytes(self) -> int:
+        """Return the memory of its GPUs that its processes have, by what the driver says; 0 where it can't be told."""
+        pids = [member.pid for member in self._running.members()]
+        return self._meter.used_bytes(self._spec.grant.gpus, pids) if self._meter else 0
+
     def close(self) -> None:
         """End the box and everything in it. Safe to call twice."""
         self._memory.stop()
+        if self._gpu:
+            self._gpu.stop()
         if self._cause is None:
             self._cause = Cause(Status.INTERNAL, "closed")
         self._running.end()
@@ -269,6 +286,8 @@ class BoxClient:
             file_bytes=limits.file_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
+            gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
+            datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
         )
         # A worker that is dead already is found out when the answer is waited for.
         with contextlib.suppress(ChannelClosed, DeadlineExceeded):
@@ -326,6 +345,9 @@ class BoxClient:
     def _kill_for_memory(self) -> None:
         self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
 
+    def _kill_for_gpu_memory(self) -> None:
+        self._kill(Cause(Status.MEMORY, "gpu_memory", str(self._spec.grant.memory_bytes // MB)))
+
     def _kill(self, cause: Cause) -> Cause:
         """Kill the box; the first cause stands. Called from the judge's thread and from the two that watch."""
         if self._cause is None:
@@ -346,6 +368,8 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
+        if evidence.disk_exceeded:
+            return self._kill(Cause(Status.OUTPUT, "disk", str(self._spec.limits.file_mb)))
         return self._kill(_cause_of_exit(status))
 
 

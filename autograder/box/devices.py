@@ -77,6 +77,36 @@ def is_cpu_only() -> bool:
     return False
 
 
+def keep_to_share(share: float) -> None:
+    """Have the frameworks take no more than a share of each GPU's memory, before they are first used.
+
+    What is asked for beyond is then their exception, at the line that asks. Their limit alone: the student's code can
+    lift it, and the judge watches from outside.
+    """
+    # Broad: a framework that can't use the GPU says so when its devices are asked for.
+    with contextlib.suppress(Exception):
+        if (torch := loaded("torch")) and torch.cuda.is_available():
+            for index in range(torch.cuda.device_count()):
+                torch.cuda.set_per_process_memory_fraction(share, index)
+    with contextlib.suppress(Exception):
+        if tensorflow := loaded("tensorflow"):
+            for index, gpu in enumerate(tensorflow.config.list_physical_devices("GPU")):
+                _keep_tensorflow_to_share(tensorflow, gpu, index, share)
+
+
+def _keep_tensorflow_to_share(tensorflow: Any, gpu: Any, index: int, share: float) -> None:
+    """Bound what tensorflow takes of a GPU. It takes all of it at once otherwise, and others find nothing.
+
+    A whole GPU is only asked to be taken as needed: lessons set that themselves, and may not beside a limit.
+    """
+    memory = _cuda_memory(index)
+    if share < 1 and memory:
+        limit = tensorflow.config.LogicalDeviceConfiguration(memory_limit=int(share * memory) >> 20)
+        tensorflow.config.set_logical_device_configuration(gpu, [limit])
+    else:
+        tensorflow.config.experimental.set_memory_growth(gpu, enable=True)
+
+
 def has_nvidia_driver() -> bool:
     """Return whether this machine has the driver of an NVIDIA GPU."""
     return any(Path(path).exists() for path in _NVIDIA.get(sys.platform, ()))

@@ -6,11 +6,15 @@ called with the student's code loaded, which may have patched anything: callers 
 
 from __future__ import annotations
 
+import functools
+import os
 import random
 import sys
 from typing import Any
 
 import numpy as np
+
+from autograder.box import advice
 
 _MAX_SEED = 1 << 32  # numpy's global generator takes 32 bits
 
@@ -45,6 +49,23 @@ def seed_all(seed: int, *, cpu_only: bool = False) -> None:
         tensorflow.random.set_seed(seed)
     if keras := loaded("keras"):
         keras.utils.set_random_seed(seed)  # keras layers draw from a generator of keras' own
+
+
+def compile_eagerly() -> None:
+    """Have torch.compile give back what it is given, with a note: there is no compiler here.
+
+    It would do so by itself, told by the environment (TORCHDYNAMO_DISABLE), after importing its compiler for seconds.
+    """
+    torch = loaded("torch")
+    if torch is None or not hasattr(torch, "compile") or os.environ.get("TORCHDYNAMO_DISABLE") != "1":
+        return
+
+    @functools.wraps(torch.compile)
+    def eagerly(model: Any = None, **_options: Any) -> Any:
+        advice.note(advice.EAGER_COMPILE)
+        return (lambda function: function) if model is None else model
+
+    torch.compile = eagerly
 
 
 def thread_count(default: int) -> int:

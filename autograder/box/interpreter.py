@@ -64,7 +64,9 @@ class Interpreter:
     prefix: str  # the environment's folder
     user_base: str  # where its packages installed with --user lie
     abi: str  # what compiled modules must be made for
-    packages: Mapping[str, str] = field(default_factory=dict)  # module → version, of those that `inquiry` asks for
+    packages: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # module → version, of those `inquiry` asks for
     is_ours: bool = False
     codec: str = ""  # the folder of the msgspec package, where it can't import its own
 

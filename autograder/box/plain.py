@@ -16,7 +16,7 @@ from typing import IO, NamedTuple, cast
 
 import psutil
 
-from autograder.box import scratch
+from autograder.box import leftovers
 from autograder.box.channel import Channel, accept, offer
 from autograder.box.interpreter import Interpreter
 
@@ -36,7 +36,7 @@ _SCRATCH_VARIABLE = "GRADE_BOX_SCRATCH"  # by which processes are known that out
 # Packages are loaded from their folders, and no folder of ours comes onto sys.path: around this package may lie all
 # that grade has installed, which another Python must not see. The empty entry (Python 3.10 knows no -P) is the working
 # directory, the student's: it must not come first.
-_START = """\
+LOAD_PACKAGES = """\
 import sys
 sys.path = [folder for folder in sys.path if folder]
 from importlib.util import module_from_spec, spec_from_file_location
@@ -45,10 +45,11 @@ for name, folder in zip(("autograder", "msgspec"), (sys.argv.pop(1), sys.argv.po
         spec = spec_from_file_location(name, folder + "/__init__.py", submodule_search_locations=[folder])
         sys.modules[name] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
-from autograder.box.worker import main
-main()
 """
+_START = f"{LOAD_PACKAGES}from autograder.box.worker import main\nmain()\n"
 
+
+PACKAGE = str(Path(__file__).resolve().parents[1])
 
 # What start_new_session is on POSIX; the constant exists on Windows only.
 _NEW_PROCESS_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
@@ -63,24 +64,25 @@ class Running(NamedTuple):
     scratch: Path
 
 
-def spawn(python: Interpreter, *, threads: int, cpu_only: bool) -> Running:
+def spawn(python: Interpreter, *, threads: int, cpu_only: bool, gpus: str = "") -> Running:
     """Start a worker and return at once; it is importing while the judge goes on.
 
     Args:
         python: to run it with.
         threads: to compute with; libraries read it when they are imported.
         cpu_only: hide GPUs from the frameworks.
+        gpus: the only ones they may see, by the names that CUDA has for them; empty for those that the user sees.
     """
-    folder = scratch.make()
+    folder = leftovers.make_scratch()
     made = offer()
-    package = str(Path(__file__).resolve().parents[1])
     process = subprocess.Popen(
-        [python.executable, "-B", "-X", "utf8", "-c", _START, package, python.codec, made.argument],
+        [python.executable, "-B", "-X", "utf8", "-c", _START, PACKAGE, python.codec, made.argument],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder / "work",
-        env=environment(folder, os.environ, python, threads=threads, cpu_only=cpu_only),
+        env=environment(folder, os.environ, python, threads=threads, cpu_only=cpu_only)
+        | ({"CUDA_VISIBLE_DEVICES": gpus} if gpus and not cpu_only else {}),
         pass_fds=made.inherit,
         # A session of its own: Ctrl-C in the terminal is for the judge, which then ends the box.
         start_new_session=True,
@@ -129,7 +131,7 @@ def end(running: Running) -> None:
     running.process.wait()
     # Not running.output: its drain thread is reading it, and sees the end now. A daemon that escaped would keep the
     # pipe open; the thread is a daemon thread and holds nobody up.
-    scratch.remove(running.scratch)
+    leftovers.remove(running.scratch)
 
 
 def kill(running: Running) -> None:

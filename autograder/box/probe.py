@@ -7,10 +7,13 @@ call is refused by Docker's filter, by AppArmor, by a limit of zero namespaces, 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -20,15 +23,19 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NoReturn, cast
 
-from autograder.box.backends import NAMESPACES, PROCESS
+from autograder.box.backends import BWRAP, ISOLATIONS, NAMESPACES, PROCESS, RESTRICTED
 from autograder.messages import text
 
-_ALL = (NAMESPACES, PROCESS)
 _TRY_S = 10.0  # each try takes a few milliseconds
 _MOST_BYTES = 4096
 _DONE = b".\n"
 
-Layer = Literal["namespaces", "root", "seal", "landlock", "cgroup"]
+Layer = Literal["namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"]
+_WITHOUT_IT_THERE_IS_NO: dict[str, tuple[Layer, ...]] = {
+    NAMESPACES: ("namespaces", "root", "seal"),
+    BWRAP: ("no_bwrap", "bwrap"),
+    RESTRICTED: ("restricted",),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,11 @@ class Missing:
 
     layer: Layer
     problem: str
+
+    @property
+    def isolation(self) -> str:
+        """The isolation that can't be had without it; empty where one is only weaker."""
+        return next((name for name, layers in _WITHOUT_IT_THERE_IS_NO.items() if self.layer in layers), "")
 
     def explained(self) -> str:
         """Return in words what is missing, and how it can be had."""
@@ -50,7 +62,7 @@ class Probe:
     backends: tuple[str, ...]
     """Names of isolations, the strictest first."""
     missing: tuple[Missing, ...]
-    """What stands in the way of the strictest, or makes it weaker than it could be."""
+    """What stands in the way of stricter ones, or makes the strictest weaker than it could be."""
 
     @property
     def best(self) -> str:
@@ -61,22 +73,48 @@ class Probe:
         """Return why an isolation can't be had, in words; empty where it can."""
         if isolation in self.backends:
             return ""
-        if isolation not in _ALL:
-            return text("isolation.no_such", names=", ".join(_ALL))
-        reasons = [missing.explained() for missing in self.missing]
+        if isolation not in ISOLATIONS:
+            return text("isolation.no_such", names=", ".join(ISOLATIONS))
+        reasons = [missing.explained() for missing in self.missing if missing.isolation == isolation]
         return " ".join(reasons) or text("isolation.unknown", platform=sys.platform)
+
+    def stricter_missing(self) -> tuple[Missing, ...]:
+        """Return what stands in the way of the isolations that are stricter than the best there is."""
+        stricter = ISOLATIONS[: ISOLATIONS.index(self.best)]
+        return tuple(missing for missing in self.missing if missing.isolation in stricter)
+
+
+def probe(*, every: bool = False) -> Probe:
+    """Try the isolations, each once a process: the strictest first, until one works. It takes some milliseconds.
+
+    Args:
+        every: try all of them.
+    """
+    if sys.platform != "linux":
+        return Probe((PROCESS,), ())
+    working: list[str] = []
+    missing: list[Missing] = []
+    for isolation in ISOLATIONS[:-1]:
+        failed = lacking(isolation)
+        if failed is not None:
+            missing.append(failed)
+            continue
+        working.append(isolation)
+        if not every:
+            break
+    best = working[0] if working else PROCESS
+    if best in {NAMESPACES, BWRAP}:
+        missing += [layer for layer in (_landlock(), _memory_cgroup()) if layer is not None]
+    elif best == RESTRICTED:
+        missing += [layer for layer in (no_own_user(), _memory_cgroup()) if layer is not None]
+    return Probe((*working, PROCESS), tuple(missing))
 
 
 @cache
-def probe() -> Probe:
-    """Try everything once a process; takes some milliseconds."""
-    if sys.platform != "linux":
-        return Probe((PROCESS,), ())
-    failed = try_in_fork(_namespaces)
-    if failed is not None:
-        return Probe((PROCESS,), (failed,))
-    weaker = [missing for missing in (_landlock(), _memory_cgroup()) if missing is not None]
-    return Probe((NAMESPACES, PROCESS), tuple(weaker))
+def lacking(isolation: str) -> Missing | None:
+    """Try an isolation, and return what it lacks here."""
+    tries = {NAMESPACES: lambda: try_in_fork(_namespaces), BWRAP: _bwrap, RESTRICTED: _restricted}
+    return tries[isolation]()
 
 
 def has_gpu() -> bool:
@@ -110,6 +148,69 @@ def _namespaces(attempt: Attempt) -> None:
     leaving.give_up_rights()
     leaving.take_namespaces()
     attempt.fork(zygote_itself)
+
+
+def _bwrap() -> Missing | None:
+    """Start a box by Debian's bubblewrap."""
+    from autograder.box import bwrap
+
+    if shutil.which(bwrap.PROGRAM) is None:
+        return Missing("no_bwrap", "")
+    problem = bwrap.attempt(_TRY_S)
+    return Missing("bwrap", problem) if problem else None
+
+
+def _restricted() -> Missing | None:
+    """Go through what a zygote without namespaces and its box go through."""
+    from autograder.box import leftovers, restrict, restricted, scratch, seal
+
+    def run(attempt: Attempt) -> None:
+        attempt.at("restricted")
+        restrict.enter_jail((), str(folder))
+        attempt.fork(lambda: box(attempt))
+
+    def box(attempt: Attempt) -> None:
+        restrict.give_up_rights(request)
+        restrict.move_in(request.scratch, str(folder))
+        restrict.restrict(request, seal.Prepared(restrict.rules_for((), ()), {}))
+        Path("tried").touch()
+        attempt.done()
+
+    user = restricted.own_user()
+    try:
+        folder = scratch.make_folder()
+    except OSError as error:
+        return Missing("restricted", str(error))
+    try:
+        request = seal.SealRequest(
+            threads=1, memory_bytes=1 << 30, cpu_s=60, file_bytes=1 << 20, disk_bytes=1 << 20, files=64,
+            scratch=str(scratch.make_scratch(folder, user)), user=user,
+        )  # fmt: skip
+        return try_in_fork(run)
+    finally:
+        leftovers.remove(folder)
+
+
+@cache
+def no_own_user() -> Missing | None:
+    """Return why boxes can't have a user id of their own, where this is root: Python may be closed to all others."""
+    from autograder.box.linux import capabilities, namespaces
+    from autograder.box.linux.python import needed_folders
+
+    def run(attempt: Attempt) -> None:
+        attempt.at("own_user")
+        if not capabilities.held() >> capabilities.CHOWN & 1:
+            raise OSError("no right to give a folder away")
+        namespaces.become(namespaces.unused_id())
+        for path in (*folders, *files, tempfile.gettempdir()):
+            if not os.access(path, os.R_OK):
+                raise PermissionError(path)
+        attempt.done()
+
+    folders = needed_folders([Path(__file__).resolve().parents[1]])
+    found = map(importlib.util.find_spec, ("numpy", "msgspec", "torch", "tensorflow"))
+    files = [spec.origin for spec in found if spec is not None and spec.origin]
+    return try_in_fork(run) if os.getuid() == 0 else None
 
 
 def _landlock() -> Missing | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Optional, Union, cast
 
 import msgspec
@@ -25,6 +26,7 @@ MAX_DEPTH = 32  # nested containers in one value
 MAX_ITEMS = 500_000  # values in one message
 MAX_FILES = 1000  # of a folder that is moved from box to box
 MAX_NDIM = 8
+MAX_EMPTY_ROWS = 1 << 16  # of all axes of an empty array but those of length 0
 
 # Exit statuses of the worker: its channel was closed; something that Python itself works with was replaced.
 CHANNEL_LOST, BROKEN = 97, 98
@@ -137,6 +139,8 @@ class Load(Message, frozen=True, tag="load"):
     file_bytes: int
     frameworks: list[str]
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
+    gpu_share: float = 0.0  # of the memory of each granted GPU; 0: none is granted
+    datasets: dict[str, str] = {}  # mounted ones: the folder of each one's .gz files, as the box sees it
 
 
 class Get(Message, frozen=True, tag="get"):
@@ -325,6 +329,16 @@ def decode_reply(header: bytes) -> Reply:
         raise ProtocolError(f"not a message of the protocol: {str(error)[:200]}") from None
 
 
+def is_hollow(shape: Iterable[int]) -> bool:
+    """Return whether an array has no values, and more rows than any that is empty by chance.
+
+    SECURITY: it has no bytes and may yet have 2**62 rows: each is a list once somebody takes it for one, and along them
+    a check's sum or copy takes all memory.
+    """
+    axes = tuple(shape)
+    return 0 in axes and math.prod(axis or 1 for axis in axes) > MAX_EMPTY_ROWS
+
+
 class ArrayReader:
     """Cuts a payload into arrays, in order, checking each node against the bytes that are left."""
 
@@ -344,9 +358,7 @@ class ArrayReader:
         size = math.prod(node.shape) * dtype.itemsize
         if size > self._payload.nbytes - self._at:
             raise ProtocolError("an array is longer than the payload")
-        # SECURITY: an empty array has no bytes and may yet have axes of 2**31, along which a check's sum or copy would
-        # take all memory. None that an array with something in it could not have.
-        if math.prod(max(axis, 1) for axis in node.shape) * dtype.itemsize > MAX_PAYLOAD_BYTES:
+        if is_hollow(node.shape):
             raise ProtocolError("an empty array of impossible shape")
         raw = self._payload[self._at : self._at + size]
         self._at += size

@@ -1,108 +1,113 @@
-"""Scratch folders of boxes without a file system of their own: made, removed, and found again after a judge was killed.
-
-A judge that is killed removes nothing. So each folder has a file in it that its judge keeps locked: the kernel takes
-the lock away with the judge, and the next one that starts a box removes what nobody locks. Not by process numbers:
-those of another container that shares the folder for temporary files mean nothing here.
-"""
+"""Scratch folders on the machine's own disk, for boxes that have no mount namespace: made, measured, given away."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import stat
-import sys
 import tempfile
-from functools import cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-PREFIX = "grade-box-"
-FOLDERS = ("work", "home", "tmp")
-_LOCK = "judge"
-_MOST_LEVELS = 4000  # of folders in folders; removing one takes about as long as a student's code needs for ten
-_locks: dict[Path, int] = {}  # descriptors by folder; Windows, which has no such locks, has none
+from autograder.box import leftovers
+from autograder.box.linux.mounts import FOLDERS
+from autograder.box.mounted import FILES
+from autograder.box.restrict import ZYGOTE_FOLDER
+
+DATASETS = "datasets"  # of the scratch folder
+
+_MOST_DEPTH = 100  # of folders in folders: deeper than any saved model, and far from where listing them ends
+_BLOCK_BYTES = 512  # of st_blocks, whatever the disk's own are
 
 
-def make() -> Path:
-    """Return a new scratch folder; first, once a process, remove those of judges that were killed."""
-    _remove_leftovers_once(tempfile.gettempdir())
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
-    for name in FOLDERS:
-        (folder / name).mkdir()
-    _lock(folder)
+class Room(NamedTuple):
+    """What a folder holds."""
+
+    disk_bytes: int
+    files: int
+
+
+def make_folder() -> Path:
+    """Make the folder of all scratch folders of a zygote, with the zygote's own in it.
+
+    SECURITY: of a random name, for without a mount namespace it lies where others write, too. Others may pass through
+    it and not list it.
+    """
+    folder = leftovers.make("es")
+    folder.chmod(0o711)
+    own = folder / ZYGOTE_FOLDER
+    own.mkdir(mode=0o700)
+    _fill(own, None)
     return folder
 
 
-def remove(folder: Path) -> None:
-    """Remove a scratch folder with everything in it."""
-    remove_tree(folder)
-    if (descriptor := _locks.pop(folder, None)) is not None:
-        os.close(descriptor)
+def make_scratch(parent: Path, user: int | None) -> Path:
+    """Make a box's scratch folder, which is its user's alone."""
+    scratch = Path(tempfile.mkdtemp(prefix="box-", dir=parent))
+    _fill(scratch, user)
+    return scratch
 
 
-def remove_leftovers(parent: Path) -> None:
-    """Remove the scratch folders whose judge is gone. What has no lock in it is not ours, or just being made."""
-    for folder in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):  # in use, another user's, or gone meanwhile
-            # SECURITY: in a folder that all may write to, a link to anything may have the name of ours.
-            if not _is_ours(folder):
-                continue
-            descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-            try:
-                _take(descriptor)
-                remove_tree(folder)
-            finally:
-                os.close(descriptor)
+def put_datasets(datasets: Mapping[str, Path], folder: Path) -> Room:
+    """Copy datasets' files into a new folder of a scratch folder, for everybody to read; return what they take.
+
+    Without mounts a box sees the machine's own files, by its own user id: the course's are not always open to it. A box
+    that has no id of its own may change its copies; no other box sees them.
+    """
+    for name, source in datasets.items():
+        (folder / name).mkdir(parents=True)
+        for file in FILES:
+            target = folder / name / f"{file}.gz"
+            shutil.copyfile(source / target.name, target)
+            target.chmod(0o444)
+        for made in (folder, folder / name):
+            made.chmod(0o755)
+    return room_of(folder) if datasets else Room(0, 0)
 
 
-def _is_ours(folder: Path) -> bool:
-    found = folder.lstat()
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+def _fill(scratch: Path, user: int | None) -> None:
+    for name in FOLDERS:
+        (scratch / name).mkdir(mode=0o700)
+    if user is not None:
+        for folder in (*scratch.iterdir(), scratch):
+            os.chown(folder, user, user)
 
 
-@cache
-def _remove_leftovers_once(parent: str) -> None:
-    if sys.platform != "win32":
-        remove_leftovers(Path(parent))
+def room_of(folder: Path) -> Room:
+    """Return what the files below a folder take.
+
+    By descriptors and not by paths: deep in folders with long names a path gets too long, and what can't be looked at
+    would not count.
+
+    Raises:
+        OSError: a folder that can't be listed, or one below a hundred others.
+    """
+    sizes = list(_sizes(folder))
+    return Room(sum(sizes), len(sizes))
 
 
-def _lock(folder: Path) -> None:
-    if sys.platform == "win32":
-        return
-    # Locked before it has its name: between the two, another judge could take it for a leftover's.
-    making = folder / f".{_LOCK}"
-    descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    _locks[folder] = descriptor
-    with contextlib.suppress(OSError):  # a file system without locks: what is left there stays
-        _take(descriptor)
-        making.rename(folder / _LOCK)
+def _sizes(folder: Path) -> Iterator[int]:
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # removed meanwhile
+            raise error
+
+    for path, folders, files, descriptor in os.fwalk(folder, onerror=fail):
+        if path.count("/") - str(folder).count("/") > _MOST_DEPTH:
+            raise OSError("too deep")
+        for name in (*folders, *files):
+            with contextlib.suppress(FileNotFoundError):
+                yield os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * _BLOCK_BYTES
 
 
-def _take(descriptor: int) -> None:
-    """Take the lock, or raise OSError where a judge has it."""
-    import fcntl
-
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder with everything in it, however deep: shutil.rmtree recurses until Python ends it."""
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    numbers = itertools.count()
+def unnamed_bytes(pid: int) -> int:
+    """Return what a process holds in files that have no name any more, as far as it may be looked into."""
+    total = 0
     with contextlib.suppress(OSError):
-        for _ in range(_MOST_LEVELS):
-            entries = list(folder.iterdir())
-            for entry in entries:
-                if entry.is_symlink() or not entry.is_dir():
-                    entry.unlink()
-                    continue
-                entry.chmod(0o700)
-                # What is inside comes up to the top, so that no path grows too long for the system.
-                for child in list(entry.iterdir()):
-                    child.rename(folder / f".gone-{next(numbers)}")
-                entry.rmdir()
-            if not entries:
-                folder.rmdir()
-                return
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found = descriptor.stat()
+                if stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                    total += found.st_blocks * _BLOCK_BYTES
+    return total

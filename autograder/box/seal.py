@@ -2,7 +2,8 @@
 
 One process is forked from the zygote (autograder.box.zygote) into a pid namespace of its own and becomes its init:
 
-    init      keeps five descriptors and its cgroups' ─▶ own mounts, network, ipc, host name ─▶ scratch, /proc
+    init      keeps five descriptors, its cgroups' and datasets' ─▶ own mounts, network, ipc, host name
+              ─▶ scratch, datasets, /proc
               ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker
               ─▶ reaps, tells its end
     worker    joins the cgroups ─▶ rlimits ─▶ landlock ─▶ system call filter ─▶ lets go of all but the channel
@@ -23,13 +24,15 @@ import fcntl
 import os
 import signal
 import struct
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import msgspec
 
+from autograder.box import mounted
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.namespaces import Ids, Namespace
 from autograder.box.linux.policy import Profile
@@ -46,7 +49,7 @@ SETUP_FAILED = 96  # exit status of whoever could not be sealed; the status sock
 _MOST_TEXT = 2000
 
 
-class Layer(StrEnum):
+class Layer(str, Enum):  # noqa: UP042 - StrEnum is Python 3.11's
     """What can be left out, for the tests that show what a layer is good for."""
 
     SCRATCH = "scratch"
@@ -63,7 +66,10 @@ class Layer(StrEnum):
 
 
 class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What the judge asks a zygote for: numbers. With it come descriptors: channel, output, status, then cgroups'."""
+    """What the judge asks a zygote for: nothing secret.
+
+    With it come descriptors: channel, output, status, then those of the datasets' files, then cgroups'.
+    """
 
     threads: int
     memory_bytes: int
@@ -72,6 +78,13 @@ class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     disk_bytes: int
     files: int
     processes: int = 0
+    gpus: str = ""  # the names by which CUDA sees those that were granted
+    datasets: tuple[int, ...] = ()  # by their places in mounted.KNOWN
+    # Of a box without namespaces: its scratch folder, which the judge has made, its user id, if it has one of its own,
+    # and otherwise how many threads the user may have besides.
+    scratch: str = ""
+    user: int | None = None
+    tasks: int = 0
     # SECURITY: for tests only; a layer that can't be switched off can't be shown to work.
     without: tuple[Layer, ...] = ()
 
@@ -83,6 +96,21 @@ class Descriptors(NamedTuple):
     output: int
     status: int
     cgroups: tuple[int, ...]
+    datasets: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, request: SealRequest, given: Sequence[int]) -> Descriptors:
+        """Sort what came with a request."""
+        files = len(mounted.files_of(request.datasets))
+        channel, output, status, *rest = given
+        return cls(channel, output, status, cgroups=tuple(rest[files:]), datasets=tuple(rest[:files]))
+
+
+class Kept(NamedTuple):
+    """What init has open besides the five, as long as it needs it."""
+
+    datasets: list[int]
+    cgroups: list[int]
 
 
 class Prepared(NamedTuple):
@@ -93,34 +121,53 @@ class Prepared(NamedTuple):
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
 
 
-def prepare(folders: tuple[str, ...]) -> Prepared:
-    """Return what boxes with these folders in their root are sealed by."""
+def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
+    """Return what boxes with these folders in their root are sealed by.
+
+    Args:
+        folders: seen in it.
+        nodes: names in /dev of the GPUs' devices that they were granted.
+    """
     rules = landlock.Rules(
         libraries=(*folders, "/lib", "/lib64", "/bin"),
-        readable=("/etc", "/proc"),
+        readable=("/etc", "/proc", str(mounts.DATASETS)),
         listed=("/", "/dev"),
         writable=(str(mounts.SCRATCH),),
-        devices=mounts.device_paths(),
+        devices=(*mounts.device_paths(), *(f"/dev/{name}" for name in nodes)),
+        # CUDA names its threads by writing to a file of each, and fails with error 304 where it can't.
+        written=("/proc/self/task",) if nodes else (),
     )
-    profiles = [Profile(processes=processes) for processes in (False, True)]
+    profiles = [Profile(processes=processes, gpu=bool(nodes)) for processes in (False, True)]
     filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
     return Prepared(rules, filters)
 
 
-def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared) -> None:
+def enter(
+    request: SealRequest,
+    descriptors: Descriptors,
+    prepared: Prepared,
+    take_away: Callable[[SealRequest], None] | None = None,
+) -> None:
     """Become init, fork the worker, and return in the worker, sealed. In init it does not return.
 
     Broken setups end here: the status socket says why, and the judge takes it for its own fault.
+
+    Args:
+        request: the limits.
+        descriptors: what came with it.
+        prepared: what the boxes are sealed by.
+        take_away: the namespaces, mounts and rights; `isolate`, where it is left out.
     """
     try:
-        cgroups = keep_descriptors(descriptors)
-        isolate(request)
+        kept = keep_descriptors(descriptors)
+        (take_away or partial(isolate, datasets=kept.datasets))(request)
         worker = os.fork()
         if worker:
             _be_init(worker)
-        join_cgroups(cgroups)
+        join_cgroups(kept.cgroups)
         limit(request, prepared)
         use_threads(request.threads, prepared)
+        os.environ["CUDA_VISIBLE_DEVICES"] = request.gpus  # the zygote's is empty, so that nothing in it finds a GPU
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
         give_up(error)
@@ -139,26 +186,27 @@ def give_up(error: BaseException) -> NoReturn:
 # --- init -----------------------------------------------------------------------------------------------------------
 
 
-def keep_descriptors(given: Descriptors) -> list[int]:
+def keep_descriptors(given: Descriptors) -> Kept:
     """Put what the box needs to its places and close everything else.
 
     Why: an inherited descriptor is access that no later layer takes back: of a file, of a folder outside the root, of
     the zygote's own socket.
 
     Returns:
-        Where the cgroups' are now; init's, like the status socket.
+        Where the datasets' and the cgroups' are now; init's, like the status socket.
     """
     null = os.open(os.devnull, os.O_RDWR)
-    kept = (null, given.output, given.output, given.channel, given.status, *given.cgroups)
+    kept = (null, given.output, given.output, given.channel, given.status, *given.datasets, *given.cgroups)
     # First out of the way: one of them may lie where another has to go.
     moved = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, len(kept)) for number in kept]
     for place, number in enumerate(moved):
         os.dup2(number, place, inheritable=place <= ERRORS)
     os.closerange(len(kept), os.sysconf("SC_OPEN_MAX"))
-    return list(range(STATUS + 1, len(kept)))
+    more = list(range(STATUS + 1, len(kept)))
+    return Kept(more[: len(given.datasets)], more[len(given.datasets) :])
 
 
-def isolate(request: SealRequest) -> None:
+def isolate(request: SealRequest, datasets: Sequence[int] = ()) -> None:
     """Take this process's namespaces, mounts and rights, so that everything it starts is born without them."""
     without = request.without
     os.setsid()
@@ -174,8 +222,12 @@ def isolate(request: SealRequest) -> None:
     prefer_to_be_killed(proc_self)
     if Layer.SCRATCH not in without:
         mounts.mount_scratch(mounts.Quota(request.disk_bytes, request.files))
+    if request.datasets:
+        mounts.mount_datasets(dict(zip(mounted.files_of(request.datasets), datasets)))  # noqa: B905 - Python 3.10's
     if Layer.PROC not in without:
-        mounts.mount_proc(read_only=True)
+        # Beside a GPU landlock alone keeps it from being written to, but for the threads' names (`prepare`).
+        mounts.mount_proc(read_only=not request.gpus)
+        mounts.cover_proc()
     if Layer.USER not in without:
         # Its own: processes are counted for each user namespace by itself, and the zygote, whose user id it has, is not
         # within its reach.
@@ -233,12 +285,14 @@ def limit(request: SealRequest, prepared: Prepared) -> None:
         raise OSError(f"{threads} threads before the filter")
     if Layer.RLIMITS not in without:
         rlimits.apply(
-            rlimits.Budget(request.memory_bytes, request.cpu_s, request.file_bytes, request.processes),
+            rlimits.Budget(
+                request.memory_bytes, request.cpu_s, request.file_bytes, request.processes, has_gpu=bool(request.gpus)
+            )
         )
     if Layer.LANDLOCK not in without and landlock.abi():
         landlock.apply(prepared.rules)
     if Layer.SECCOMP not in without:
-        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0)])
+        seccomp.apply(prepared.filters[Profile(processes=request.processes > 0, gpu=bool(request.gpus))])
 
 
 def thread_count() -> int:

@@ -14,20 +14,20 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import psutil
 
-from autograder.box import plain, seal
+from autograder.box import mounted, plain, seal
 from autograder.box.backends import NAMESPACES, Evidence
 from autograder.box.channel import Channel, offer_pair
 from autograder.box.linux import cgroup
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygote import receive
-from autograder.box.zygotes import Key, ZygoteGone, ZygoteProcess, zygote_for
+from autograder.box.zygotes import Key, ZygoteGone, zygote_for
 from autograder.limits import MB, Limits
 
 if TYPE_CHECKING:
@@ -40,12 +40,29 @@ _GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for 
 _KILLED = -int(signal.SIGKILL)
 
 
+class Forker(Protocol):
+    """Where a box comes from: a zygote, or a program that makes one."""
+
+    def fork(self, request: SealRequest, descriptors: list[int]) -> None:
+        """Ask for a box; what comes of it is told on the status socket among the descriptors."""
+        ...
+
+    def ends_within(self, timeout_s: float) -> bool:
+        """Whether it has ended, or does so soon."""
+        ...
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote to its stderr."""
+        ...
+
+
 class Kind(NamedTuple):
     """Boxes of one kind are as good as each other before they are given a submission."""
 
     key: Key
     request: SealRequest
     limits: Limits
+    dataset_files: tuple[Path, ...] = ()
 
 
 _spares: dict[Kind, list[SealedBox]] = {}
@@ -66,8 +83,11 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
 def replenish(spec: BoxSpec) -> None:
     """Fork as many boxes ahead as are wanted; they are sealed, and wait for a submission.
 
-    Not as part of `start`: whoever has asked for a box would wait for the next one.
+    Not as part of `start`: whoever has asked for a box would wait for the next one. And none with a GPU: one that waits
+    would hold some of its memory.
     """
+    if spec.grant.gpus:
+        return
     kind = kind_of(spec)
     waiting = _spares.setdefault(kind, [])
     while len(waiting) < _spares_wanted:
@@ -76,8 +96,11 @@ def replenish(spec: BoxSpec) -> None:
 
 def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
     """Return which spare boxes are good for a submission."""
-    key = Key(spec.frameworks, spec.limits.threads, spec.device == "cpu")
-    return Kind(key, request_for(spec.limits, without), spec.limits)
+    cpu_only, grant = spec.device == "cpu", spec.grant
+    key = Key(spec.frameworks, spec.limits.threads, cpu_only, python=spec.python, nodes=grant.nodes)
+    numbers = tuple(number for number, known in enumerate(mounted.KNOWN) if known.name in spec.datasets)
+    files = tuple(spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES)
+    return Kind(key, request_for(spec.limits, without, numbers, grant.visible), spec.limits, files)
 
 
 def keep_spares(count: int) -> None:
@@ -106,7 +129,10 @@ def _take_spare(waiting: list[SealedBox]) -> SealedBox | None:
 
 
 def _fork(kind: Kind) -> SealedBox:
-    return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits))
+    with contextlib.ExitStack() as opened:
+        # Opened here, for the box's user may not; a descriptor is all that leaves this process.
+        files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
+        return SealedBox(zygote_for(kind.key), kind.request, make_group(kind.limits), files)
 
 
 def make_group(limits: Limits) -> cgroup.Group | None:
@@ -119,7 +145,9 @@ def make_group(limits: Limits) -> cgroup.Group | None:
         return None
 
 
-def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
+def request_for(
+    limits: Limits, without: tuple[Layer, ...], datasets: tuple[int, ...] = (), gpus: str = ""
+) -> SealRequest:
     """Return the limits as the zygote is told them."""
     return SealRequest(
         threads=limits.threads,
@@ -129,6 +157,8 @@ def request_for(limits: Limits, without: tuple[Layer, ...]) -> SealRequest:
         disk_bytes=limits.file_mb * MB,
         files=_MOST_FILES,
         processes=limits.processes,
+        gpus=gpus,
+        datasets=datasets,
         without=without,
     )
 
@@ -138,7 +168,9 @@ class SealedBox:
 
     isolation = NAMESPACES
 
-    def __init__(self, zygote: ZygoteProcess, request: SealRequest, group: cgroup.Group | None) -> None:
+    def __init__(
+        self, zygote: Forker, request: SealRequest, group: cgroup.Group | None, files: Sequence[int] = ()
+    ) -> None:
         self._group = group
         joined = group.descriptors if group else []
         ours, theirs = offer_pair().pair or (None, None)
@@ -150,7 +182,7 @@ class SealedBox:
         self.output: IO[bytes] = os.fdopen(output_read, "rb", buffering=0)
         self.process = SealedProcess(status_ours, zygote)
         try:
-            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno(), *joined])
+            zygote.fork(request, [theirs.fileno(), output_write, status_theirs.fileno(), *files, *joined])
         except ZygoteGone as error:
             self.process.fail(str(error))
         finally:
@@ -182,6 +214,14 @@ class SealedBox:
         exceeded = self._group is not None and self._group.memory_exceeded()
         return Evidence(broken=self.process.broken or self.process.unanswered(), memory_exceeded=exceeded)
 
+    def members(self) -> list[psutil.Process]:
+        """Return the processes in it."""
+        return self.process.members()
+
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset."""
+        return f"{mounted.DATASETS}/{name}"
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""
         return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess)
@@ -193,7 +233,7 @@ class SealedProcess:
     Asked from the judge's thread and from the two that watch.
     """
 
-    def __init__(self, status: socket.socket, zygote: ZygoteProcess) -> None:
+    def __init__(self, status: socket.socket, zygote: Forker) -> None:
         self._status = status
         self._zygote = zygote
         self._lock = threading.RLock()

@@ -35,6 +35,7 @@ from autograder.box.protocol import (
     TupleNode,
     Unsendable,
     Value,
+    is_hollow,
 )
 
 _PLAIN = frozenset([type(None), bool, float, str])
@@ -117,6 +118,8 @@ class Encoder:
             raise Unsendable(_why_not_this_dtype(plain.dtype))
         if plain.ndim > MAX_NDIM:
             raise Unsendable(f"an array of {plain.ndim} dimensions; at most {MAX_NDIM} can be handed over")
+        if is_hollow(plain.shape):
+            raise Unsendable(f"an array of shape {plain.shape}, which has no values")
         self.arrays.append(plain.astype(dtype, copy=False))
         return ArrayNode(dtype.str, list(plain.shape))
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograder.box import advice, devices, frameworks, importing, plotting, tracebacks
+from autograder.box import advice, devices, frameworks, importing, mounted, plotting, stand_in, tracebacks
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.protocol import (
@@ -80,9 +80,10 @@ class Worker:
         """Answer until the judge closes the channel."""
         with contextlib.suppress(ChannelClosed):
             while True:
-                self._serve_one()
+                self.serve_one()
 
-    def _serve_one(self) -> None:
+    def serve_one(self) -> None:
+        """Answer one request."""
         frame = self._channel.receive()
         request = decode_request(frame.header)
         reader = ArrayReader(frame.payload)
@@ -121,15 +122,20 @@ class Worker:
     def _load(self, request: Load, reader: ArrayReader) -> Loaded:
         self._generation = request.generation
         files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents)}
-        _limit_self(request)
+        self.set_up(request)
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
-        plotting.draw_with_agg()
-        advice.note_numeric_warnings()
         importing.import_frameworks(request.frameworks)
+        if request.gpu_share:
+            devices.keep_to_share(request.gpu_share)
+        mounted.offer(request.datasets)
+        stand_in.offer()
+        frameworks.compile_eagerly()
         frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
+        mounted.while_importing(begins=True)
         self._module = importing.import_submission(self._folder, request.main, given)
+        mounted.while_importing(begins=False)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
         available = devices.available(framework)
         self._device = devices.choose(request.device, available)
@@ -149,6 +155,12 @@ class Worker:
                 device_problem=available.problem,
             ),
         )
+
+    def set_up(self, request: Load) -> None:
+        """Change this process for good, before the first file of the student's is there."""
+        _limit_self(request)
+        plotting.draw_with_agg()
+        advice.note_numeric_warnings()
 
     def _perform(  # noqa: PLR0911 - one return a kind
         self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder
@@ -304,7 +316,7 @@ def _limit_self(request: Load) -> None:
         import resource
     except ImportError:
         return
-    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CORE, 1)  # not 0: at one byte the kernel starts no program that collects crashes either
     _lower(resource.RLIMIT_FSIZE, request.file_bytes)
     # The hard limit a second later: at the hard limit the kernel sends SIGKILL, which tells nothing.
     _lower(resource.RLIMIT_CPU, request.cpu_s, beyond=1)

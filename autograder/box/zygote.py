@@ -31,19 +31,20 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
 from autograder.box import seal
-from autograder.box.frameworks import seed_all
 from autograder.box.linux import mounts, namespaces, syscalls
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.linux.python import needed_folders
+from autograder.box.rehearsal import rehearse
 from autograder.box.seal import Descriptors, Prepared, SealRequest
 
 MAX_MESSAGE_BYTES = 4096
-_MOST_DESCRIPTORS = 16
+_MOST_DESCRIPTORS = 32
+_REHEARSALS = 3  # Python rewrites a function's code for speed when it has run a few times: better here than in each box
 STAGE = "/tmp"  # noqa: S108 - only a place that exists, to mount on in a namespace of our own
 _SMALL = mounts.Quota(4 << 20, 256)  # tensorflow asks for a temporary folder when it is imported
 
@@ -53,6 +54,8 @@ class Begin(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     frameworks: list[str]
     threads: int
+    scratch: str = ""  # without namespaces: the folder that all scratch folders are in
+    nodes: list[tuple[str, str]] = []  # devices of granted GPUs: where they are, their name in the box's /dev
 
 
 def main() -> None:
@@ -60,19 +63,20 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv.pop()))
     control.set_inheritable(False)
     begin = msgspec.msgpack.decode(control.recv(MAX_MESSAGE_BYTES), type=Begin)
-    folders = needed_folders([Path(__file__).resolve().parents[1]])
-    enter_jail(folders, control)
+    folders = needed_folders([Path(__file__).resolve().parents[1], Path(msgspec.__file__).parent])
+    enter_jail(mounts.RootPlan(STAGE, folders, tuple(begin.nodes)), control)
     import_and_warm(begin)
-    prepared = seal.prepare(folders)._replace(set_threads=seal.thread_setters())
-    Zygote(control, prepared).serve()
+    prepared = seal.prepare(folders, tuple(name for _, name in begin.nodes))
+    prepared = prepared._replace(set_threads=seal.thread_setters())
+    Zygote(control, prepared, begin.frameworks).serve()
 
 
 # --- the jail -------------------------------------------------------------------------------------------------------
 
 
-def enter_jail(folders: tuple[str, ...], control: socket.socket) -> None:
+def enter_jail(plan: mounts.RootPlan, control: socket.socket) -> None:
     """Return in a new process that is pid 1 of its own namespaces and sees its own root; the old one waits for it."""
-    leave = Leaving(mounts.RootPlan(STAGE, folders))
+    leave = Leaving(plan)
     leave.give_up_rights()
     leave.take_namespaces()
     zygote = os.fork()
@@ -135,6 +139,7 @@ class Leaving:
 def import_and_warm(begin: Begin) -> None:
     """Import what the boxes will need, and take the first steps that are slow and the same for all."""
     importlib.import_module("autograder.box.worker")
+    fork_only()
     for name in begin.frameworks:
         # Broad: what a broken installation raises at import is anybody's guess; the student's own import will say it.
         with contextlib.suppress(Exception):
@@ -143,11 +148,26 @@ def import_and_warm(begin: Begin) -> None:
         importlib.import_module(name)
     if "torch" in sys.modules:
         warm_torch(begin.threads)
-    seed_all(0, cpu_only=True)  # keras imports what it takes when it is first asked to
+    for _ in range(0 if begin.nodes else _REHEARSALS):  # it asks for devices, and tensorflow remembers what it finds
+        rehearse(begin.frameworks)
     platform.platform()  # remembered: it reads the whole interpreter for the version of libc
     # Objects that are here to stay are not looked at again: the collector's marks would copy every page in every box.
     gc.collect()
     gc.freeze()
+
+
+def fork_only() -> None:
+    """Have multiprocessing start no program of its own, for a box can't: neither processes by spawn nor its tracker.
+
+    The tracker removes shared memory that is left over; here the box's end does. Asked for another way to start
+    processes than by fork (newer Pythons do so by default), it forks.
+    """
+    context: Any = importlib.import_module("multiprocessing.context")
+    tracker: Any = importlib.import_module("multiprocessing.resource_tracker")
+    tracker.ResourceTracker._send = lambda *_: None  # noqa: SLF001 - it has no switch
+    contexts = vars(context)["_concrete_contexts"]
+    contexts.update(dict.fromkeys(("spawn", "forkserver"), contexts["fork"]))
+    vars(vars(context)["_default_context"])["_default_context"] = contexts["fork"]
 
 
 def warm_torch(threads: int) -> None:
@@ -180,11 +200,13 @@ class Zygote:
     Args:
         control: requests come from it.
         prepared: what boxes are sealed by.
+        frameworks: those that it has imported.
     """
 
-    def __init__(self, control: socket.socket, prepared: Prepared) -> None:
+    def __init__(self, control: socket.socket, prepared: Prepared, frameworks: list[str]) -> None:
         self._control = control
         self._prepared = prepared
+        self._frameworks = frameworks
         self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._boxes: dict[int, int] = {}  # pid of each init by a pidfd of it
         self._poll = select.poll()
@@ -205,8 +227,7 @@ class Zygote:
             os._exit(0)
         try:
             request = msgspec.msgpack.decode(message, type=SealRequest)
-            channel, output, status, *cgroups = descriptors
-            self._fork(request, Descriptors(channel, output, status, tuple(cgroups)))
+            self._fork(request, Descriptors.of(request, descriptors))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -214,6 +235,9 @@ class Zygote:
     def _fork(self, request: SealRequest, descriptors: Descriptors) -> None:
         if (threads := seal.thread_count()) != 1:
             os.write(descriptors.status, seal.BROKEN + f"{threads} threads before a fork".encode())
+            return
+        if request.gpus and (touched := touched_gpu()):
+            os.write(descriptors.status, seal.BROKEN + f"a GPU in use before a fork: {touched}".encode())
             return
         # Back into the own namespace first: a process that has unshared once can't do so again.
         namespaces.enter(self._own_namespace, Namespace.PID)
@@ -223,30 +247,57 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             self._become_box(request, descriptors)
+        self._watch(pid, descriptors)
+
+    def _watch(self, pid: int, descriptors: Descriptors) -> int:
+        """Tell the judge of a new box, and note its pidfd, which is returned."""
         pidfd = os.pidfd_open(pid)
         self._boxes[pidfd] = pid
         self._poll.register(pidfd, select.POLLIN)
         try:
-            _send_descriptor(descriptors.status, seal.STARTED, pidfd)
+            send_descriptor(descriptors.status, seal.STARTED, pidfd)
         except OSError:  # the judge has given it up
             os.kill(pid, signal.SIGKILL)
+        return pidfd
 
     def _become_box(self, request: SealRequest, descriptors: Descriptors) -> NoReturn:
         try:
             self._control.detach()  # its number is about to be another's, which it must not close
-            seal.enter(request, descriptors, self._prepared)
-            work()
+            self._enter(request, descriptors)
+            work(self._frameworks)
         finally:
             os._exit(seal.SETUP_FAILED)  # whatever happens: there is one zygote
 
+    def _enter(self, request: SealRequest, descriptors: Descriptors) -> None:
+        seal.enter(request, descriptors, self._prepared)
+
     def _reap(self, pidfd: int) -> None:
-        os.waitpid(self._boxes.pop(pidfd), 0)
+        _, status = os.waitpid(self._boxes.pop(pidfd), 0)
         self._poll.unregister(pidfd)
+        self._ended(pidfd, status)
         os.close(pidfd)
 
+    def _ended(self, pidfd: int, status: int) -> None:
+        """A box has ended. Of its worker init has told; what became of init says nothing more."""
 
-def work() -> NoReturn:
-    """Serve as the worker, in a process that is sealed."""
+
+def touched_gpu(dev: str = "/dev") -> str:
+    """Return by what this process has begun to use a GPU; empty where it has not.
+
+    Why: CUDA does not survive a fork. Once asked for as much as the number of GPUs, it fails in every child.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "torch"
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them is closed by now
+            if (path := os.readlink(descriptor)).startswith(f"{dev}/nvidia"):  # noqa: PTH115 - text is all that is wanted
+                return path
+    return ""
+
+
+def work(frameworks: list[str]) -> NoReturn:
+    """Serve as the worker, in a process that is sealed, with these frameworks imported."""
     from autograder.box import worker
     from autograder.box.channel import Channel
 
@@ -256,6 +307,8 @@ def work() -> NoReturn:
         stream = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as Python opens them
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    if channel.is_idle() and not os.environ.get("CUDA_VISIBLE_DEVICES"):  # a spare box; nobody waits for it yet
+        rehearse(frameworks)
     worker.serve(lambda: channel)
 
 
@@ -269,7 +322,8 @@ def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
     return message, list(numbers)
 
 
-def _send_descriptor(sock: int, message: bytes, descriptor: int) -> None:
+def send_descriptor(sock: int, message: bytes, descriptor: int) -> None:
+    """Send a message with a descriptor on a socket."""
     with socket.socket(fileno=os.dup(sock)) as status:
         socket.send_fds(status, [message], [descriptor])
 

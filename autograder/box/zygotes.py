@@ -6,23 +6,27 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from autograder.box import plain
-from autograder.box.interpreter import ours
+from autograder.box import leftovers, plain
+from autograder.box.backends import NAMESPACES, RESTRICTED
+from autograder.box.interpreter import Interpreter, ours
 from autograder.box.linux import mounts
+from autograder.box.restrict import ZYGOTE_FOLDER
+from autograder.box.scratch import make_folder
 from autograder.box.seal import SealRequest
 from autograder.box.zygote import Begin
 
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.zygote import main; main()"
+_START = plain.LOAD_PACKAGES + "from autograder.box.{module} import main\nmain()\n"
+_MODULES = {NAMESPACES: "zygote", RESTRICTED: "restrict"}
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 
 
@@ -32,6 +36,9 @@ class Key(NamedTuple):
     frameworks: tuple[str, ...]
     threads: int
     cpu_only: bool
+    isolation: str = NAMESPACES
+    python: Interpreter = ours()
+    nodes: tuple[tuple[str, str], ...] = ()  # of granted GPUs
 
 
 class ZygoteGone(OSError):
@@ -44,13 +51,20 @@ class ZygoteProcess:
     def __init__(self, key: Key) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = plain.environment(mounts.SCRATCH, os.environ, ours(), threads=key.threads, cpu_only=key.cpu_only)
+        python = key.python
+        # Where the boxes' scratch folders are made, for want of a mount namespace.
+        self.folder = make_folder() if key.isolation == RESTRICTED else Path()
+        scratch = self.folder / ZYGOTE_FOLDER if key.isolation == RESTRICTED else mounts.SCRATCH
+        environment = plain.environment(scratch, os.environ, python, threads=key.threads, cpu_only=key.cpu_only)
         # numpy's library starts its threads when it is imported, and a zygote must not have any.
         environment["OPENBLAS_NUM_THREADS"] = "1"
-        package_root = str(Path(__file__).resolve().parents[2])
+        # Nor may it see a GPU: the first step of an optimizer asks for one. Each box is told its own.
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+        start = _START.replace("{module}", _MODULES[key.isolation])
+        command = [python.executable, "-B", "-X", "utf8", "-c", start, plain.PACKAGE, python.codec]
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START, package_root, str(theirs.fileno())],
+                [*command, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -59,7 +73,15 @@ class ZygoteProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        self._send(msgspec.msgpack.encode(Begin(list(key.frameworks), key.threads)), [])
+        scratch_folder = str(self.folder) if key.isolation == RESTRICTED else ""
+        begin = Begin(list(key.frameworks), key.threads, scratch_folder, list(key.nodes))
+        with contextlib.suppress(ZygoteGone):  # whoever asks it for a box is told
+            self._send(msgspec.msgpack.encode(begin), [])
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -96,6 +118,8 @@ class ZygoteProcess:
             self._process.kill()
             self._process.wait()
         self._errors.close()
+        if self.folder != Path():
+            leftovers.remove(self.folder)
 
     def disown(self) -> None:
         """Let go of it in a process that was forked from the one that started it."""

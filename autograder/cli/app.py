@@ -22,6 +22,9 @@ _COMMANDS = {
     "calibrate": "autograder.cli.author",
     "new": "autograder.cli.author",
     "release": "autograder.cli.author",
+    "pack": "autograder.cli.student",
+    "collect": "autograder.cli.instructor",
+    "assign": "autograder.cli.instructor",
     "roster": "autograder.cli.roster",
     "ledger": "autograder.cli.ledger",
 }

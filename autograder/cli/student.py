@@ -14,7 +14,7 @@ from autograder.messages import text
 if TYPE_CHECKING:
     from autograder.judge.session import DataChoice
 
-ISOLATIONS = ("auto", "namespaces", "process")
+ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 
 
 @click.command("check", cls=GradeCommand, help=text("cli.check.help"))
@@ -100,4 +100,23 @@ def start(*, assignment: str, framework: str | None, to: Path | None) -> int:
     started = starting.start(find_course(cwd), assignment, framework=framework, to=to, cwd=cwd)
     for line in starting.describe(started, cwd):
         click.echo(line)
+    return 0
+
+
+@click.command("pack", cls=GradeCommand, help=text("cli.pack.help"))
+@click.argument("assignment_id", metavar=text("cli.metavar.assignment"))
+@click.argument("file", required=False, type=click.Path(path_type=Path), metavar=text("cli.metavar.file"))
+@click.option("--id", "number", required=True, metavar="ID", help=text("cli.pack.id"))
+@click.option("--name", default="", metavar="NAME", help=text("cli.pack.name"))
+@lang_option
+def pack(*, assignment_id: str, file: Path | None, number: str, name: str) -> int:
+    """Put a student's work into an archive."""
+    from autograder.course import find_course
+    from autograder.pack import pack as pack_up
+    from autograder.submission import find
+
+    assignment = find_course(Path.cwd()).assignment(assignment_id)
+    submission = find(assignment, file, Path.cwd())
+    written = pack_up(submission, assignment.id, number, name, Path.cwd())
+    click.echo(text("pack.written", file=written.name, count=len(submission.files)))
     return 0

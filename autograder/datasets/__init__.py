@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from autograder.datasets.reading import find as find
     from autograder.datasets.reading import load as load
     from autograder.datasets.reading import load_folder as load_folder
+    from autograder.datasets.reading import packed_folder as packed_folder
     from autograder.datasets.reading import states as states
 
 _HOME = {
     **dict.fromkeys(("fetch", "import_files"), "fetching"),
-    **dict.fromkeys(("Images", "Split", "cache_folder", "find", "load", "load_folder", "states"), "reading"),
+    **dict.fromkeys(
+        ("Images", "Split", "cache_folder", "find", "load", "load_folder", "packed_folder", "states"), "reading"
+    ),
 }
 
 

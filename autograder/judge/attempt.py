@@ -17,14 +17,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from autograder import __version__
+from autograder.box.advice import LOADED_AT_IMPORT
+from autograder.box.backends import RESTRICTED
 from autograder.box.interpreter import Interpreter, choose, package_of
+from autograder.box.probe import probe
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge.advice import merged
 from autograder.judge.session import AttemptOptions, JudgeSession, is_in_task
-from autograder.judge.verdict import verdict_of
 from autograder.messages import text
-from autograder.results import CheckResult, Environment, MetricResult, Report
+from autograder.results import CheckResult, Environment, MetricResult, Note, Report
 from autograder.score import attempt_status
 from autograder.submission import Submission, find
 
@@ -233,6 +235,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         status=attempt_status(checks),
         message=_load_message(session),
         isolation=boxes.isolation,
+        isolation_missing=_isolation_missing(boxes.isolation),
         data=session.data,
         device=loaded.device if loaded else "cpu",
         device_name=loaded.device_name if loaded else "",
@@ -243,7 +246,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         duration_s=duration_s,
         checks=checks,
         metrics=_all_metrics(checks),
-        notes=merged(note for check in checks if not check.hidden for note in check.notes),
+        notes=merged(note for check in checks if not check.hidden for note in check.notes if _matters(note, session)),
         hidden_points_not_run=_hidden_points_left(session),
         environment=Environment(
             python=loaded.python if loaded else session.python.version,
@@ -260,6 +263,18 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
     )
 
 
+def _matters(note: Note, session: JudgeSession) -> bool:
+    """Whether to tell: what a file does when it is imported is nobody's business where no hidden check imports it."""
+    return note.kind != LOADED_AT_IMPORT or session.assignment.spec.hidden_points > 0
+
+
+def _isolation_missing(isolation: str) -> str:
+    """Return what stands in the way of stricter isolations than `restricted`, where it was taken for want of them."""
+    if isolation != RESTRICTED:
+        return ""
+    return " ".join(missing.explained() for missing in probe().stricter_missing())
+
+
 def _hidden_points_left(session: JudgeSession) -> float:
     """Return what the hidden checks of the tasks asked for are worth, where they were not asked for."""
     tasks = session.assignment.spec.tasks
@@ -272,7 +287,7 @@ def _hidden_points_left(session: JudgeSession) -> float:
 def _load_message(session: JudgeSession) -> str:
     # A later box whose import failed does not hide what the first one has earned.
     failure = session.boxes.load_failure if session.boxes.loaded is None else None
-    return verdict_of(failure, session.submission, "").message if failure else ""
+    return session.verdict(failure).message if failure else ""
 
 
 def _all_metrics(checks: tuple[CheckResult, ...]) -> dict[str, MetricResult]:

@@ -1,9 +1,10 @@
 """Which box a request goes to, and what is remembered: one instance an attempt.
 
-All public checks share one box. A hidden check has a box of its own, and each hidden training another, which serves
-nothing else once it has seen hidden inputs: code that has seen one check's inputs could answer the next from memory. A
-dead box is replaced for the next check. Trainings are memoised by what was called with which arguments; a recorded
-timeout is replayed for the other checks that need the training, not suffered again.
+All public checks share one box; datasets that the assignment mounts lie in their boxes only. A hidden check has a
+box of its own, and each hidden training another, which serves nothing else once it has seen hidden inputs: code that
+has seen one check's inputs could answer the next from memory. A dead box is replaced for the next check. Trainings are
+memoised by what was called with which arguments; a recorded timeout is replayed for the other checks that need the
+training, not suffered again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 import msgspec
@@ -76,6 +77,9 @@ class Boxes:
 
     def __init__(self, spec: BoxSpec, entry: Entry, listener: Listener) -> None:
         self._spec = spec
+        # SECURITY: what a hidden check asks may be rows of a public dataset, and beside them lie the labels: code that
+        # is asked could look its answers up.
+        self._hidden_spec = replace(spec, datasets={})
         self._trainings = frozenset(entry.trainings)
         self._kept = frozenset([*entry.trainings, *entry.keeps])
         self._listener = listener
@@ -95,7 +99,7 @@ class Boxes:
         self._spares: list[BoxClient] = []
         self.isolation = spec.isolation
         # Started at once: it imports while the judge imports pytest and collects.
-        self._shared: BoxClient | None = self._start()
+        self._shared: BoxClient | None = self._start(spec)
 
     # --- the check that is running ----------------------------------------------------------------------------------
 
@@ -108,7 +112,10 @@ class Boxes:
         """
         self._hidden, self._hidden_left, self._own, self._used = hidden, hidden_left, None, {}
         if hidden and self._shared is not None and not self._shared_used:
-            self._spares.append(self._shared)  # only hidden checks are run: as good as new
+            if self._spec.datasets:
+                self._close(self._shared)
+            else:
+                self._spares.append(self._shared)  # only hidden checks are run: as good as new
             self._shared = None
         self._start_spares()
 
@@ -182,7 +189,7 @@ class Boxes:
         files = self._ask(core.box, lambda number: ReadFolder(id=number, folder=folder))
         if not _are_files(files):
             raise core.box.reject(ProtocolError("not the files of a folder"))
-        box = self._take_spare() if self._hidden else self._start()
+        box = self._take_spare() if self._hidden else self._start(self._spec)
         self._moved.append(box)
         return box, self._write_folder(box, files)
 
@@ -335,7 +342,7 @@ class Boxes:
                 self._own = self._take_spare()
             return self._own
         if self._shared is None or not self._shared.alive:
-            self._shared = self._start()
+            self._shared = self._start(self._spec)
         self._shared_used = True
         return self._shared
 
@@ -344,10 +351,10 @@ class Boxes:
         return self._take_spare() if self._hidden else self._home()
 
     def _take_spare(self) -> BoxClient:
-        """Return a new box: the one started ahead, where there is one, and start the next one ahead."""
-        box = self._spares.pop(0) if self._spares else self._start()
+        """Return a new box for a hidden check: one started ahead, where there is one, and start the next ahead."""
+        box = self._spares.pop(0) if self._spares else self._start(self._hidden_spec)
         self._start_spares()
-        return box if box.alive else self._start()
+        return box if box.alive else self._start(self._hidden_spec)
 
     def _start_spares(self) -> None:
         """Start boxes ahead for the hidden checks to come: a small import takes longer than most checks.
@@ -358,10 +365,10 @@ class Boxes:
             return
         ahead = _AHEAD_WITH_FRAMEWORK if self._spec.frameworks else _AHEAD
         while len(self._spares) < min(ahead, self._hidden_left):
-            self._spares.append(self._start())
+            self._spares.append(self._start(self._hidden_spec))
 
-    def _start(self) -> BoxClient:
-        box = BoxClient(self._spec)
+    def _start(self, spec: BoxSpec) -> BoxClient:
+        box = BoxClient(spec)
         self._open.append(box)
         return box
 

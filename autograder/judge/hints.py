@@ -35,7 +35,11 @@ _PATTERNS = _table(
     (r"IndexError: list index out of range", "hint.command_line", r"\bargv\b"),
     (r"SystemExit", "hint.command_line", r"\bparse_(?:known_)?args\b"),
     (r"FileNotFoundError|ValueError: File (?:not found|format not supported)", "hint.file_not_found"),
-    (r"URLError|gaierror|ConnectionError|ConnectTimeout|MaxRetryError|URL fetch failure", "hint.no_network"),
+    (r"DatasetNotMounted|Dataset not found\. You can use download", "hint.dataset_not_mounted"),
+    (r"URLError|gaierror|Connection(?:Refused)?Error|ConnectTimeout|MaxRetryError", "hint.no_network"),
+    (r"URL fetch failure|no internet connection|Network is unreachable|failure in name resolution", "hint.no_network"),
+    (r"api_key not configured|\[Errno 97\] Address family not supported", "hint.no_network"),  # wandb; any socket
+    (r"operator torchvision::nms does not exist", "hint.torchvision_mismatch"),
     (r"TclError|no display name|could not connect to display", "hint.no_windows"),
     # --- torch and keras: shapes, devices, types, gradients
     (r"mat1 and mat2 shapes cannot be multiplied|Matrix size-incompatible|incompatible with the layer", "hint.shapes"),

@@ -168,13 +168,14 @@ def _tell_pytest(report: pytest.TestReport, result: CheckResult) -> None:
     if report.outcome == "skipped" or result.status == "passed":
         return
     report.outcome = "failed"
-    from autograder.messages import text
+    from autograder.messages import printable, text
 
     lines = [f"{result.score:g} / {result.max_points:g}", "" if result.expected else result.message]
     lines += [f"{name} = {metric.value:g}" for name, metric in result.metrics.items()]
     parts = {"expected": result.expected, "came": result.came, "try": result.hint}
     lines += [*result.frames, *(f"{text(f'report.{name}')}: {said}" for name, said in parts.items() if said)]
-    report.longrepr = "\n".join(line for line in lines if line)
+    # SECURITY: pytest prints it as it is, and what the student's code raised may be written for the terminal.
+    report.longrepr = printable("\n".join(line for line in lines if line))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from autograder import datasets
-from autograder.box.backends import PROCESS
 from autograder.box.client import BoxSpec
+from autograder.box.grant import Grant
 from autograder.box.interpreter import Interpreter, ours
-from autograder.box.probe import has_gpu, probe
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
-from autograder.errors import GradeError, UsageError
+from autograder.errors import GradeError
+from autograder.judge import torchvision
 from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
+from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.near_miss import Handout, handout_of
@@ -40,6 +41,8 @@ class AttemptOptions:
     device: str = "auto"
     python: str | None = None  # an interpreter or an environment's folder to run the boxes with; None: grade's own
     isolation: str = "auto"  # the strictest there is
+    grant: Grant | None = None  # of GPUs; None: the first there is, where the device may be one
+    for_class: bool = False  # others' code: no isolation that is for trusted code only, unless it is named
     tasks: tuple[str, ...] = ()  # only these; empty: all
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
@@ -57,32 +60,6 @@ def data_in_use(assignment: LoadedAssignment, asked: DataChoice) -> Literal["", 
     if assignment.spec.dataset is None:
         return ""
     return "full" if assignment.embedded_data is None else asked
-
-
-def choose_isolation(wanted: str, device: str, python: Interpreter) -> str:
-    """Return the isolation to use.
-
-    Args:
-        wanted: by name, or "auto" for the strictest that works here; the environment may say what "auto" is.
-        device: a sealed box has no GPU; where one may be used, "auto" does without the seal.
-        python: a sealed box is forked from a process of grade's own Python; with another, "auto" does without, too.
-
-    Raises:
-        UsageError: it does not work here.
-    """
-    if wanted == "auto":
-        wanted = os.environ.get("GRADE_ISOLATION", "auto")
-    may_use_gpu = device != "cpu" and has_gpu()
-    if wanted == PROCESS or (wanted == "auto" and (may_use_gpu or not python.is_ours)):
-        return PROCESS
-    if not python.is_ours:
-        raise UsageError(text("usage.isolation_python", isolation=wanted), hint=text("usage.no_isolation_hint"))
-    found = probe()
-    if wanted == "auto":
-        return found.best
-    if why := found.why_not(wanted):
-        raise UsageError(text("usage.no_isolation", isolation=wanted, why=why), hint=text("usage.no_isolation_hint"))
-    return wanted
 
 
 class JudgeSession:
@@ -117,6 +94,19 @@ class JudgeSession:
             self.dataset()  # now: in a check, a dataset that is not on this machine would be the check's mistake
         self.reference = reference_times(assignment, submission.framework(), self._data_ratio())
         self.limits = limits_for(assignment.limits, self.reference)
+        private = (assignment.folder, assignment.root, Path.home())
+        wanted = Wanted(
+            options.isolation,
+            options.device,
+            options.grant,
+            submission.frameworks,
+            private,
+            processes=self.limits.processes,
+            for_class=options.for_class,
+        )
+        choice = choose_isolation(wanted, self.python)
+        if choice.why:
+            options.listener.notice(text("isolation.without_seal", why=choice.why))
         self.boxes = Boxes(
             BoxSpec(
                 files=submission.files,
@@ -126,7 +116,9 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 python=self.python,
-                isolation=choose_isolation(options.isolation, options.device, self.python),
+                isolation=choice.isolation,
+                grant=choice.grant,
+                datasets={name: datasets.packed_folder(datasets.DATASETS[name]) for name in assignment.spec.mounts},
             ),
             assignment.spec.entry,
             options.listener,
@@ -223,14 +215,17 @@ class JudgeSession:
     def finish(self, check: CheckSpec, error: BaseException | None, *, skipped: str = "") -> CheckResult:
         """A check has ended: with an exception, with None, or it was skipped for a reason."""
         advice = self.boxes.end_check()
-        verdict = Verdict(Status.SKIPPED, skipped) if skipped else self._verdict(error, check)
+        verdict = Verdict(Status.SKIPPED, skipped) if skipped else self.verdict(error, check.hint)
         result = self._result(check, verdict, advice)
         self.results[check.name] = result
         self.options.listener.check_finished(result)
         return result
 
-    def _verdict(self, error: BaseException | None, check: CheckSpec) -> Verdict:
-        return verdict_of(error, self.submission, check.hint, self._handout, self.reference)
+    def verdict(self, error: BaseException | None, hint: str = "") -> Verdict:
+        """Return the verdict on what a check, or the import, raised; `hint` is the check's own."""
+        return torchvision.lacking(error, self.submission, self.python) or verdict_of(
+            error, self.submission, hint, self._handout, self.reference
+        )
 
     @cached_property
     def _handout(self) -> Handout:

@@ -30,6 +30,7 @@ _MOST_FRAMES = 12
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # keras colours its errors
 # cannot import name 'foo' from 'numpy' (/home/…/numpy/__init__.py): where it lies helps nobody.
 _OF_FILE = re.compile(r" \((?:unknown location|[^()]{0,300}[/\\\\][^()]{0,300})\)$")
+_OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}  # Python's, torch's, tensorflow's
 _ALLOCATION_FAILED = ("DefaultCPUAllocator", "CUDA out of memory", "OOM when allocating")
 
 
@@ -116,7 +117,7 @@ def _of_exception(raised: Raised, submission: Submission, handout: Handout) -> V
         return Verdict(Status.FAILED, text("check.unsendable", problem=_one_line(raised.text)), staff_note=note)
     if raised.type_name == "AttributeError" and raised.missing:
         return _of_missing_name(raised, submission, handout)
-    if "MemoryError" in raised.mro or any(sign in raised.text for sign in _ALLOCATION_FAILED):
+    if not _OUT_OF_MEMORY.isdisjoint(raised.mro) or any(sign in raised.text for sign in _ALLOCATION_FAILED):
         return Verdict(Status.MEMORY, text("check.memory_error"), hint=text("hint.memory"), frames=frames,
                        staff_note=note)  # fmt: skip
     if "SystemExit" in raised.mro:
@@ -175,7 +176,7 @@ def _of_death(cause: Cause, reference: ReferenceTimes | None) -> Verdict:
         key = "died.killed" if cause.detail == "SIGKILL" else "died.signal"
         return Verdict(cause.status, text(key, signal=cause.detail), hint=text("hint.crashed"))
     hints = {**dict.fromkeys(("wall", "training", "cpu"), "hint.timeout"), "import_wall": "hint.import_timeout",
-             "memory": "hint.memory", "output": "hint.output"}  # fmt: skip
+             "memory": "hint.memory", "gpu_memory": "hint.gpu_memory", "output": "hint.output"}  # fmt: skip
     hint = text(hints[cause.kind]) if cause.kind in hints else ""
     message = text(f"died.{cause.kind}", limit=cause.detail) + _beside_reference(cause.kind, reference)
     return Verdict(cause.status, message, hint=hint, staff_note=cause.detail)

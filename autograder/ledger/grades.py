@@ -118,9 +118,13 @@ def score_with(checks: Iterable[CheckRow], decisions: Iterable[Override]) -> flo
     return sum(decided if (decided := points.get(check.check_id)) is not None else check.score for check in checks)
 
 
-def owners(session: Session) -> dict[int, Recognition]:
-    """Return whose each submission is, by its number: the newest word about it."""
-    newest = select(func.max(Recognition.id)).group_by(Recognition.submission_id)
+def owners(session: Session, submissions: Iterable[int]) -> dict[int, Recognition]:
+    """Return whose each of these submissions is, by its number: the newest word about it."""
+    newest = (
+        select(func.max(Recognition.id))
+        .where(Recognition.submission_id.in_(list(submissions)))
+        .group_by(Recognition.submission_id)
+    )
     loaded = selectinload(Recognition.students)
     found = session.scalars(select(Recognition).where(Recognition.id.in_(newest)).options(loaded))
     return {one.submission_id: one for one in found}

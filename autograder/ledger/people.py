@@ -48,8 +48,13 @@ def known_students(session: Session, zone: ZoneInfo) -> dict[str, Known]:
     for row in session.scalars(select(ExtensionRow).where(ExtensionRow.why == _FROM_ROSTER).order_by(ExtensionRow.id)):
         until = row.until.astimezone(zone).replace(tzinfo=None) if row.until else None
         extended.setdefault(row.student_id, []).append(RosterExtension(row.assignment, row.days, until))
-    found = session.scalars(select(Student).options(selectinload(Student.aliases)).order_by(Student.id))
+    found = all_students(session)
     return {student.id: Known(_person(student, extended.get(student.id, [])), student.left) for student in found}
+
+
+def all_students(session: Session) -> list[Student]:
+    """Return every student with the names that others know them by, in the order of the numbers."""
+    return list(session.scalars(select(Student).options(selectinload(Student.aliases)).order_by(Student.id)))
 
 
 def _person(student: Student, extensions: list[RosterExtension]) -> Person:

@@ -111,7 +111,13 @@ def _head(report: Report, *, verbose: bool) -> Text:
     where = text("report.where", framework=framework, device=device, isolation=report.isolation)
     if report.data == "full":
         where += f" · {text('report.full_data')}"
-    return line.append_text(_safe(where, "dim"))
+    line.append_text(_safe(where, "dim"))
+    if report.isolation_missing:
+        said = text(
+            "report.isolation_missing_why" if verbose else "report.isolation_missing", why=report.isolation_missing
+        )
+        line.append_text(_safe(f"\n{said}", "dim"))
+    return line
 
 
 def _nothing_ran(report: Report) -> Iterator[RenderableType]:

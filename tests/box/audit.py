@@ -18,7 +18,7 @@ from typing import NamedTuple
 from autograder.box import plain, seal
 from autograder.box.backends import NAMESPACES
 from autograder.box.client import BoxClient, BoxSpec
-from autograder.box.linux import numbers
+from autograder.box.linux import mounts, numbers
 from autograder.box.linux.policy import Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.python import needed_folders
 from autograder.limits import Limits
@@ -125,7 +125,7 @@ def files(box: Driven) -> str:
     below = [place for folder in ("/usr", *installed_folders()) for place in box.call("writable_below", folder)]
     # The page shows all; what leads to an installed folder on this machine has that folder in it and nothing else.
     readable = [path for path in box.call("closed", list(CLOSED)) if role(path)]
-    in_proc = box.call("writable_below", "/proc", ["fd"])
+    in_proc = [path for path in box.call("writable_below", "/proc", ["fd"]) if path not in COVERED]
     return "\n".join([
         table(("path", "what it is", "kind", "read", "write"), (rows[name] for name in sorted(rows))),
         "",
@@ -134,10 +134,12 @@ def files(box: Driven) -> str:
         "",
         f"- Below `/usr` and `{INSTALLED}`, what can be written: {shown_list(below)}.",
         f"- Below `/proc`, what can be written: {shown_list(in_proc)} (its own descriptors aside).",
+        f"- Covered by the null device, where the kernel has them: {shown_list(sorted(COVERED))}.",
         f"- What can be read of {', '.join(f'`{path}`' for path in CLOSED)}: {shown_list(readable)}.",
     ])  # fmt: skip
 
 
+COVERED = {f"/proc/{name}" for name in mounts._COVERED}
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 OPTIONAL = tuple(f"/etc/{name}" for name in ("localtime", "timezone", "ld.so.cache", "mime.types"))
 WHAT = {
@@ -152,6 +154,7 @@ WHAT = {
     "/etc/hosts": "made: localhost",
     "/etc/nsswitch.conf": "made: files only",
     "/proc": "its own processes",
+    "/datasets": "copies of the datasets that the assignment lists; empty here",
 }
 
 
@@ -171,6 +174,8 @@ def mounted(box: Driven) -> str:
         path, options = head.split()[4:6]
         kind = tail.split()[0]
         name = role(path)
+        if name in COVERED:
+            continue
         name = "/usr" if path.startswith("/usr/") or path[1:].split("/")[0] in SYSTEM else name
         ours = kind if name in {"/", "/scratch", "/proc"} else "the machine's"
         flags = tuple(yes(flag in options.split(",")) for flag in ("ro", "nosuid", "nodev", "noexec"))
@@ -284,9 +289,13 @@ def refused_when_tried(box: Driven, decided: dict[str, Rule]) -> list[str]:
     named = {known[name] for name in decided if name in known}
     unknown = {f"number {number}": number for number in range(512) if number not in named | BEFORE_FILTERS}
     came = box.call("system_calls", refused | unknown)
-    wanted = {name: errno.errorcode[decided[name].error] for name in refused}  # type: ignore[union-attr]
+    wanted = {name: error_name(decided[name].error) for name in refused}  # type: ignore[union-attr]
     wanted |= dict.fromkeys(unknown, "ENOSYS")
     return [f"{name}: {came[name]}" for name in came if came[name] != wanted[name]]
+
+
+def error_name(error: int) -> str:
+    return errno.errorcode[error] if error else "none"
 
 
 def answer(rule: Rule) -> str:
@@ -295,7 +304,7 @@ def answer(rule: Rule) -> str:
         case Allow():
             return "allowed"
         case Refuse(error):
-            return f"`{errno.errorcode[error]}`"
+            return f"`{error_name(error)}`" if error else "nothing is done, and success is told"
         case OneOf(argument, values, error):
             said = ", ".join(map(hex, values))
             return f"allowed if argument {argument} is one of {said}; else `{errno.errorcode[error]}`"

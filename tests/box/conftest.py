@@ -14,7 +14,9 @@ import numpy as np
 import psutil
 import pytest
 
+from autograder.box.backends import ISOLATIONS
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised, within
+from autograder.box.interpreter import choose
 from autograder.box.probe import probe
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value
 from autograder.box.values import Decoder, Encoder
@@ -25,12 +27,15 @@ from autograder.judge.listener import Listener
 from autograder.judge.proxy import Submission
 from autograder.limits import Limits
 
-FOUND = probe()
-BACKENDS = tuple(sorted({*FOUND.backends} | ({"namespaces"} if os.environ.get("GRADE_REQUIRE_ALL") else set())))
+FOUND = probe(every=True)
+# What a machine does not have is left out, and where everything is required it is a failure.
+REQUIRED = {"namespaces", "bwrap", "restricted"} if os.environ.get("GRADE_REQUIRE_ALL") else set()
+BACKENDS = tuple(name for name in ISOLATIONS if name in {*FOUND.backends, *REQUIRED})
 
 sealed_only = pytest.mark.skipif("namespaces" not in BACKENDS, reason=f"no sealed boxes here: {FOUND.missing}")
 
 MAIN = "answer.py"
+PYTHON = choose(os.environ.get("GRADE_TEST_PYTHON"), print)  # that the boxes run with
 QUICK = Limits(import_s=60, call_s=60, attempt_s=300)
 _GONE_S = 30.0  # a ceiling for what takes milliseconds on a quiet machine
 
@@ -123,6 +128,7 @@ class Opener(Protocol):
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven: ...
 
@@ -157,6 +163,7 @@ def _opener(backend: str) -> Iterator[Opener]:
         frameworks: tuple[str, ...] = (),
         device: str = "auto",
         notebook: bool = False,
+        datasets: dict[str, FilePath] | None = None,
         **limits: float,
     ) -> Driven:
         texts = {main: source, **(files or {})}
@@ -168,6 +175,8 @@ def _opener(backend: str) -> Iterator[Opener]:
             limits=Limits.model_validate({**QUICK.model_dump(), **limits}),
             notebook=notebook,
             isolation=backend,
+            python=PYTHON,
+            datasets=datasets or {},
         )
         client = BoxClient(spec)
         opened.append(client)

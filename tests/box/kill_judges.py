@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from autograder.box import scratch
+from autograder.box import leftovers
 from autograder.box.linux.syscalls import Prctl, prctl
 from tests.box import soak
 
@@ -74,7 +74,7 @@ def _left() -> int:
 
 
 def _scratch_folders() -> int:
-    return len(list(Path(tempfile.gettempdir()).glob(f"{scratch.PREFIX}*")))
+    return len(list(Path(tempfile.gettempdir()).glob(f"{leftovers.PREFIX}*")))
 
 
 if __name__ == "__main__":

@@ -91,7 +91,8 @@ def _settled(wanted: tuple[int, ...] | None) -> Held:
 def _held() -> Held:
     gc.collect()
     judge = psutil.Process()
-    warm = [psutil.Process(one._process.pid).children()[0] for one in zygotes._zygotes.values()]
+    started = [psutil.Process(one.pid) for one in zygotes._zygotes.values()]
+    warm = [[*one.children(), one][0] for one in started]  # a jailed one is the child of what was started
     return Held(
         descriptors=judge.num_fds(),
         threads=judge.num_threads(),

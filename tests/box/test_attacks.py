@@ -9,22 +9,26 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import secrets
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import psutil
 import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from autograder.box import zygotes
+from autograder.box import backends, sealed, worker, zygotes
 from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
+from autograder.box.seal import Layer
 from autograder.limits import Limits
 from autograder.results import Status
-from tests.box.conftest import Driven, sealed_only
+from tests.box.conftest import PYTHON, Driven, sealed_only
 
 FOLDER = Path(__file__).with_name("attacks")
 QUICK = {"import_s": 60, "call_s": 60, "attempt_s": 300, "threads": 2}
@@ -43,14 +47,32 @@ class Attack(BaseModel):
     unsealed: Literal["", "gains"] = ""
     limits: dict[str, float] = {}
     only: Literal["", "x86_64"] = ""
+    without: tuple[Layer, ...] = ()
+    rights: Literal["", "root"] = ""
+    kernel: str = "5.13"
 
     def marks(self) -> Iterator[pytest.MarkDecorator]:
         if self.only and platform.machine() != self.only:
             yield pytest.mark.skip(reason=f"its numbers are {self.only}'s")
 
+    def marks_of_proof(self) -> Iterator[pytest.MarkDecorator]:
+        yield from self.marks()
+        if self.rights == "root" and os.getuid() != 0:
+            yield pytest.mark.skip(reason="for root")
+        if _version(platform.release()) < _version(self.kernel):
+            yield pytest.mark.skip(reason=f"what it tries came with Linux {self.kernel}")
+
+
+def _version(release: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", release)[:2]]
+
 
 ATTACKS = [Attack.model_validate(row) for row in yaml.safe_load((FOLDER / "attacks.yml").read_text(encoding="utf-8"))]
 TABLE = [pytest.param(attack, id=attack.file, marks=list(attack.marks())) for attack in ATTACKS]
+PROOFS = [pytest.param(attack, id=attack.file, marks=list(attack.marks_of_proof())) for attack in ATTACKS]
+
+# What all boxes read, and must be tomorrow what it is today.
+SHARED = tuple(str(file) for file in (np.__file__, os.__file__, worker.__file__, FOLDER / "common.py"))
 
 
 class Target(NamedTuple):
@@ -59,6 +81,22 @@ class Target(NamedTuple):
     secret: str
     facts: dict[str, Any]
     neighbour: Driven
+    listeners: tuple[socket.socket, ...]
+
+    def was_called(self) -> bool:
+        """Whether anybody has connected to one of the services."""
+        for listener in self.listeners:
+            with contextlib.suppress(BlockingIOError):
+                listener.accept()[0].close()
+                return True
+        return False
+
+
+NEIGHBOUR = """
+HELD = "{}"
+open("held", "w").write(HELD)
+def held(): return open("held").read() if open("held").read() == HELD else "changed"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +111,19 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     hidden.write_text(secret)
     with pytest.MonkeyPatch.context() as patched, contextlib.ExitStack() as stack:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        listeners = [server]
         patched.setenv("GRADE_SECRET", secret)
         abstract, file = f"grade-{secret[-8:]}", f"{course}/socket"
         for address in ("\0" + abstract, file):
             listener = stack.enter_context(socket.socket(socket.AF_UNIX))
             listener.bind(address)
             listener.listen()
+            listeners.append(listener)
+        for listener in listeners:
+            listener.setblocking(False)
         Path(file).chmod(0o777)
-        neighbour = open_box(f"HELD = {secret!r}\nopen('held', 'w').write(HELD)\ndef one(): return 1", "namespaces")
-        neighbour.loaded()
+        neighbour = open_box(NEIGHBOUR.format(secret), "namespaces")
+        assert neighbour.call("held") == secret
         facts = {
             "course": str(course),
             "secret_file": str(hidden),
@@ -91,15 +133,14 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
             "abstract": abstract,
             "socket": file,
         }
-        yield Target(secret, facts, neighbour)
+        yield Target(secret, facts, neighbour, tuple(listeners))
         neighbour.client.close()
 
 
 def open_box(source: str, isolation: str, **limits: float) -> Driven:
     files = {"answer.py": source.encode(), "common.py": (FOLDER / "common.py").read_bytes()}
-    return Driven(
-        BoxClient(BoxSpec(files, "answer.py", (), "cpu", Limits.model_validate(QUICK | limits), isolation=isolation))
-    )
+    made = Limits.model_validate(QUICK | limits)
+    return Driven(BoxClient(BoxSpec(files, "answer.py", (), "cpu", made, isolation=isolation, python=PYTHON)))
 
 
 def outcome(box: Driven, facts: dict[str, Any]) -> dict[str, Any]:
@@ -119,8 +160,18 @@ def runs(process: psutil.Process) -> bool:
         return False
 
 
+def seen(files: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """What would tell that a file was changed; not when it was read."""
+    found = [Path(file).stat() for file in files]
+    return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_mode, one.st_nlink) for one in found]
+
+
 @pytest.mark.parametrize("attack", TABLE)
 def test_security_attack(attack: Attack, target: Target) -> None:
+    files = (*SHARED, target.facts["secret_file"], target.facts["course"])
+    before = seen(files)
+    while target.was_called():  # by a test before this one
+        pass
     box = open_box((FOLDER / f"{attack.file}.py").read_text(), "namespaces", **attack.limits)
     try:
         with contextlib.suppress(BoxDied):
@@ -139,11 +190,13 @@ def test_security_attack(attack: Attack, target: Target) -> None:
         assert came == {"gains": {}}
     assert target.secret not in f"{came}{told}"
     assert not any(map(runs, members))
-    assert target.neighbour.call("one") == 1
+    assert not target.was_called()
+    assert target.neighbour.call("held") == target.secret
+    assert seen(files) == before
     assert all(zygote.alive for zygote in zygotes._zygotes.values())
 
 
-@pytest.mark.parametrize("attack", [row for row in TABLE if row.values[0].unsealed])
+@pytest.mark.parametrize("attack", [row for row in PROOFS if row.values[0].unsealed])
 def test_the_attack_is_one(attack: Attack, target: Target) -> None:
     box = open_box((FOLDER / f"{attack.file}.py").read_text(), "process", **attack.limits)
     facts = target.facts | {"neighbour": 10**6}  # which the signals would kill
@@ -152,8 +205,24 @@ def test_the_attack_is_one(attack: Attack, target: Target) -> None:
     finally:
         box.client.close()
         box.client._output._thread.join(60)
+    if attack.file in CALLS:
+        assert target.was_called()
+
+
+CALLS = frozenset(["network", "unix_sockets"])
+
+
+@pytest.mark.parametrize("attack", [row for row in PROOFS if row.values[0].without])
+def test_the_attack_is_one_where_its_layers_are_left_out(attack: Attack, target: Target, monkeypatch) -> None:
+    monkeypatch.setattr(backends, "start", partial(sealed.start, without=attack.without))
+    box = open_box((FOLDER / f"{attack.file}.py").read_text(), "namespaces", **attack.limits)
+    try:
+        assert outcome(box, target.facts).get("gains")
+    finally:
+        box.client.close()
+        box.client._output._thread.join(60)
 
 
 def test_every_attack_is_in_the_table():
     files = {path.stem for path in FOLDER.glob("*.py")} - {"common"}
-    assert files == {attack.file for attack in ATTACKS}
+    assert sorted(files) == sorted(attack.file for attack in ATTACKS)

@@ -35,7 +35,7 @@ def test_an_exit_status_is_evidence(status, cause):
 
 def test_generations_are_never_used_again(open_box: Opener):
     one, two = open_box("x = 1").client, open_box("x = 1").client
-    assert one.generation < two.generation
+    assert one.generation != two.generation
 
 
 def test_a_box_that_lives_has_no_output_before_somebody_waited_for_it(open_box: Opener):

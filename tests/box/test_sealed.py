@@ -391,6 +391,27 @@ def test_a_spare_box_is_used_once_and_replaced(opened, with_spares):
     assert len(waiting) == 1
 
 
+def test_nothing_in_a_spare_box_tells_that_it_has_waited(opened, with_spares):
+    source = """
+        import os, random, sys, warnings
+        import numpy as np
+        def seen():
+            files = [[at, sorted(below), sorted(files)] for at, below, files in os.walk("/scratch")]
+            names = [name for name in sys.modules if name.startswith(("submission", "answer", "rehears"))]
+            hooks = [type(finder).__name__ for finder in sys.meta_path]
+            return [files, names, sys.path, hooks, len(os.listdir("/proc/self/fd")), warnings.showwarning.__module__]
+        def draw(): return [random.random(), np.random.rand()]
+    """
+    boxes = [opened(source) for _ in range(1)]
+    boxes[0].loaded()
+    (waiting,) = [spares for spares in sealed._spares.values() if spares]
+    spare = waiting[0]
+    boxes.append(opened(source))
+    assert boxes[1].client._running is spare
+    seen = [[box.call("seen"), box.call("draw", seed_=5)] for box in boxes]
+    assert seen[0] == seen[1]
+
+
 def test_a_spare_with_other_limits_is_not_taken(opened, with_spares):
     opened(ONE, memory_mb=512).call("one")
     box = opened(

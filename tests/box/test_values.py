@@ -304,8 +304,9 @@ def test_what_keep_makes_an_array_of_crosses_as_one():
         (np.datetime64("2024-01-01"), "datetime64"),
         (np.bytes_(b"x"), "dtype"),
         (np.longdouble(1), "dtype"),
+        (np.empty((1 << 28, 0)), "no values"),
     ],
-    ids=["objects", "texts", "dates", "records", "record", "date", "bytes", "longdouble"],
+    ids=["objects", "texts", "dates", "records", "record", "date", "bytes", "longdouble", "hollow"],
 )
 def test_arrays_of_anything_but_numbers_are_refused_with_the_reason(value, why):
     with pytest.raises(Unsendable, match=why):

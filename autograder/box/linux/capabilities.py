@@ -7,6 +7,8 @@ from pathlib import Path
 
 from autograder.box.linux.syscalls import Prctl, call, prctl
 
+CHOWN, KILL, SETGID, SETUID, SETPCAP = 0, 5, 6, 7, 8
+
 _VERSION_3 = 0x20080522
 _CLEAR_ALL = 4
 # NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE, each with its lock: user id 0 is nothing special any more.
@@ -20,12 +22,34 @@ def drop_all() -> None:
     Why: who creates a user namespace has all rights in it, and with them could mount, trace and configure the network
     of its own namespaces; most holes of the kernel of the last ten years needed one of these.
     """
+    _drop_bounding_set()
+    keep_only()
+
+
+def keep_only(*numbers: int) -> None:
+    """Give back every capability but these, which this process has; and, where it has the right to, for good.
+
+    Why: the process that restricted boxes are forked from gives each a user id of its own, and needs nothing else that
+    root can do.
+    """
+    if held() >> SETPCAP & 1 and numbers:
+        _drop_bounding_set()
+    prctl(Prctl.CAP_AMBIENT, _CLEAR_ALL)
+    # Last: dropping the bounding set needs one of them.
+    kept = sum(1 << number for number in numbers)
+    call("capset", struct.pack("Ii", _VERSION_3, 0), struct.pack("6I", kept, kept, 0, 0, 0, 0))
+
+
+def held() -> int:
+    """Return the capabilities that this process can use, one bit each."""
+    fields = Path("/proc/self/status").read_text().split("CapEff:")
+    return int(fields[1].split()[0], 16)
+
+
+def _drop_bounding_set() -> None:
     prctl(Prctl.SET_SECUREBITS, _SECUREBITS)
     for number in range(last_capability() + 1):
         prctl(Prctl.CAPBSET_DROP, number)
-    prctl(Prctl.CAP_AMBIENT, _CLEAR_ALL)
-    # Last: dropping the bounding set needs one of them.
-    call("capset", struct.pack("Ii", _VERSION_3, 0), struct.pack("6I", *[0] * 6))
 
 
 def last_capability() -> int:

@@ -45,7 +45,8 @@ class Rules(NamedTuple):
     readable: tuple[str, ...]  # read
     listed: tuple[str, ...]  # their names only
     writable: tuple[str, ...]  # everything but devices and execution
-    devices: tuple[str, ...]  # read and written
+    devices: tuple[str, ...]  # read, written and controlled
+    written: tuple[str, ...] = ()  # what is there is read and written; nothing is made
 
 
 def abi() -> int:
@@ -97,6 +98,7 @@ def _granted(rules: Rules, handled: int) -> list[tuple[str, int]]:
         *((path, int(Right.LIST)) for path in rules.listed),
         *((path, write) for path in rules.writable),
         *((path, int(Right.READ | Right.WRITE | Right.IOCTL_DEVICE)) for path in rules.devices),
+        *((path, int(Right.READ | Right.LIST | Right.WRITE | Right.TRUNCATE)) for path in rules.written),
     ]
 
 

@@ -3,6 +3,7 @@
     build_root      once, for the process that the boxes are forked from
     mount_proc      for each of them: its own processes, and no others
     mount_scratch   for each of them: one quota for everything that it writes
+    mount_datasets  for those of them that may: datasets, read-only
 
 All of them in a mount namespace of this process's own: nothing is mounted on the machine.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+from collections.abc import Mapping
 from enum import IntFlag
 from pathlib import Path
 from typing import NamedTuple
@@ -20,9 +22,12 @@ from autograder.box.linux.syscalls import call
 
 SCRATCH = Path("/scratch")
 FOLDERS = ("work", "home", "tmp", "shm")  # of the scratch folder
+DATASETS = Path("/datasets")  # as autograder.box.mounted has it
+_SLACK_BYTES = 1 << 20  # files fill whole pages
 _OLD_ROOT = "/.old"
-_SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
+_COVERED = ("keys", "key-users", "locks", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/dentry-state")
 _ROOT_OPTIONS = b"size=4m,nr_inodes=4096,mode=755"
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _ATTRIBUTES_SIZE = 32
@@ -64,6 +69,7 @@ class RootPlan(NamedTuple):
 
     stage: str  # an existing folder to build it on; what lies in it is not hidden from the build
     folders: tuple[str, ...]  # seen where they are, read-only
+    nodes: tuple[tuple[str, str], ...] = ()  # devices beside the usual ones: where they are, their name in /dev
 
 
 def build_root(plan: RootPlan) -> None:
@@ -86,8 +92,8 @@ def build_root(plan: RootPlan) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         bind_read_only(_OLD_ROOT + folder, folder)
     _make_etc()
-    _make_devices()
-    for name in ("/proc", str(SCRATCH)):
+    _make_devices(plan.nodes)
+    for name in ("/proc", str(SCRATCH), str(DATASETS)):
         Path(name).mkdir(exist_ok=True)
     # The machine's /proc stays in place until the box's own covers it: the kernel lets a user namespace mount one only
     # where one is to be seen already.
@@ -114,6 +120,17 @@ def mount_proc(*, read_only: bool) -> None:
     call("mount", b"proc", b"/proc", b"proc", int(flags), None)
 
 
+def cover_proc() -> None:
+    """Put nothing in the place of those files of /proc that no namespace divides.
+
+    Why: they tell of the judge's user and of the whole machine: keys (of a Kerberos login, say) by name, who locks
+    which file, how many files are open and how many processes have been started.
+    """
+    for name in _COVERED:
+        with contextlib.suppress(FileNotFoundError):  # a kernel without keys, or without this setting
+            call("mount", b"/dev/null", f"/proc/{name}".encode(), None, int(Flag.BIND), None)
+
+
 def mount_scratch(quota: Quota) -> None:
     """Mount an empty scratch folder with a size of its own.
 
@@ -124,6 +141,37 @@ def mount_scratch(quota: Quota) -> None:
     call("mount", b"tmpfs", str(SCRATCH).encode(), b"tmpfs", int(_INERT | Flag.NO_EXECUTION), options)
     for name in FOLDERS:
         (SCRATCH / name).mkdir(mode=0o700)
+
+
+def mount_datasets(files: Mapping[str, int]) -> None:
+    """Mount a file system with copies of files in it, read-only.
+
+    Why: what the course lets the student's code read is not the student's to change, nor part of the quota. Copies,
+    for a bind would need the folder in the root that all boxes share, those of hidden checks too, or else rights in the
+    judge's mount namespace, which an ordinary user lacks. What was never mounted need not be taken away.
+
+    Args:
+        files: descriptors of what is copied, by paths below the folder.
+    """
+    size = sum(os.fstat(source).st_size for source in files.values()) + _SLACK_BYTES
+    flags = _INERT | Flag.NO_EXECUTION
+    call("mount", b"tmpfs", str(DATASETS).encode(), b"tmpfs", int(flags), f"size={size},mode=755".encode())
+    for name, source in files.items():
+        target = DATASETS / name
+        target.parent.mkdir(exist_ok=True)
+        with target.open("xb") as copy:
+            _copy(source, copy.fileno())
+    remount = Flag.REMOUNT | Flag.BIND | Flag.READ_ONLY
+    call("mount", None, str(DATASETS).encode(), None, int(flags | remount), None)
+
+
+def _copy(source: int, target: int) -> None:
+    at, size = 0, os.fstat(source).st_size
+    while at < size:  # from a place that is named: the descriptor's own is shared with other boxes
+        copied = os.sendfile(target, source, at, size - at)
+        if not copied:
+            raise OSError("a dataset's file was cut short while it was copied")
+        at += copied
 
 
 def bind_read_only(source: str, target: str) -> None:
@@ -162,7 +210,7 @@ def locked_flags(place: str) -> int:
 
 def _link_system_folders() -> None:
     """Make /bin, /lib and their like what they are on this machine: links into /usr, or folders."""
-    for name in _SYSTEM_LINKS:
+    for name in SYSTEM_LINKS:
         old = Path(f"{_OLD_ROOT}/{name}")
         if old.is_symlink():
             Path(f"/{name}").symlink_to(old.readlink())
@@ -172,8 +220,8 @@ def _link_system_folders() -> None:
 
 
 # SECURITY: named one by one. /etc has keys, passwords' hashes and the names of this machine's users.
-_ETC = ("ld.so.cache", "localtime", "timezone", "mime.types")
-_ETC_MADE = {
+ETC = ("ld.so.cache", "localtime", "timezone", "mime.types")
+ETC_MADE = {
     "passwd": "student:x:1000:1000::/scratch/home:/bin/false\n",
     "group": "student:x:1000:\n",
     "hosts": "127.0.0.1 localhost\n",
@@ -184,9 +232,9 @@ _ETC_MADE = {
 def _make_etc() -> None:
     etc = Path("/etc")
     etc.mkdir(exist_ok=True)
-    for name, content in _ETC_MADE.items():
+    for name, content in ETC_MADE.items():
         (etc / name).write_text(content)
-    for name in _ETC:
+    for name in ETC:
         old = Path(f"{_OLD_ROOT}/etc/{name}")
         if old.is_symlink():  # a time zone's file, in /usr
             (etc / name).symlink_to(old.readlink())
@@ -194,13 +242,17 @@ def _make_etc() -> None:
             (etc / name).write_bytes(old.read_bytes())
 
 
-def _make_devices() -> None:
-    """Make /dev: five devices that keep nothing and reach nothing, and links."""
+def _make_devices(nodes: tuple[tuple[str, str], ...]) -> None:
+    """Make /dev: five devices that keep nothing and reach nothing, links, and the nodes that were granted.
+
+    A node that this machine does not have is left out: whoever needs it says so.
+    """
     dev = Path("/dev")
     dev.mkdir()
-    for name in _DEVICES:
+    usual = ((f"/dev/{name}", name) for name in _DEVICES)
+    for source, name in (*usual, *(node for node in nodes if Path(_OLD_ROOT + node[0]).exists())):
         (dev / name).touch()
-        call("mount", f"{_OLD_ROOT}/dev/{name}".encode(), f"/dev/{name}".encode(), None, int(Flag.BIND), None)
+        call("mount", f"{_OLD_ROOT}{source}".encode(), f"/dev/{name}".encode(), None, int(Flag.BIND), None)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         (dev / name).symlink_to(f"/proc/self/fd/{number}")
     (dev / "fd").symlink_to("/proc/self/fd")

@@ -13,7 +13,7 @@ INSIDE_ID = 1000  # of user and group in the box; an ordinary user's, so that no
 
 # SECURITY: root gives up its id before anything else. A number that owns no file and runs no service: were a namespace
 # to leak, a user id that is used (nobody owns what NFS can't map) would reach something.
-_FREE_IDS = range(64_000, 64_100)
+_FREE_IDS = range(64_000, 65_000)
 
 
 class Namespace(IntFlag):
@@ -59,8 +59,22 @@ def own_ids() -> Ids:
 
 def unused_id() -> int:
     """Return a number that is no user of this machine."""
-    used = {entry.pw_uid for entry in pwd.getpwall()}
-    return next(number for number in _FREE_IDS if number not in used)
+    return min(unused_ids())
+
+
+def unused_ids() -> set[int]:
+    """Return numbers that are no users of this machine."""
+    return {number for number in _FREE_IDS if not _is_used(number)}
+
+
+def _is_used(number: int) -> bool:
+    # SECURITY: asked one by one: the list of all users would stay in the memory of the process that boxes are forked
+    # from. And where users are kept by a directory service, it takes a minute.
+    try:
+        pwd.getpwuid(number)
+    except KeyError:
+        return False
+    return True
 
 
 def become(user: int) -> None:

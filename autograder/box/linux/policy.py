@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from autograder.box.linux.namespaces import Namespace
 
@@ -22,20 +22,20 @@ def _names(text: str) -> frozenset[str]:
 ALLOWED = _names(
     """
     read write close fstat lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 pwrite64
-    readv writev preadv pwritev preadv2 pwritev2 access faccessat faccessat2 pipe pipe2 select pselect6 poll ppoll
-    sched_yield mremap msync mincore madvise dup dup2 dup3 pause nanosleep clock_nanosleep getitimer alarm setitimer
-    getpid gettid getppid sendfile connect accept accept4 sendto recvfrom sendmsg recvmsg shutdown bind listen
-    getsockname getpeername setsockopt getsockopt exit exit_group wait4 waitid uname fcntl flock fsync fdatasync sync
-    syncfs truncate ftruncate fallocate getdents getdents64 getcwd chdir fchdir rename renameat renameat2 mkdir mkdirat
+    readv writev preadv pwritev access faccessat faccessat2 pipe pipe2 select pselect6 poll ppoll
+    sched_yield mremap mincore madvise dup dup2 dup3 pause nanosleep clock_nanosleep getitimer alarm setitimer
+    getpid gettid getppid sendfile connect accept accept4 shutdown bind listen
+    getsockname getpeername exit exit_group wait4 waitid uname
+    truncate ftruncate fallocate getdents getdents64 getcwd chdir fchdir rename renameat renameat2 mkdir mkdirat
     rmdir creat open openat openat2 link linkat unlink unlinkat symlink symlinkat readlink readlinkat umask gettimeofday
     time getrlimit getrusage sysinfo times getuid getgid geteuid getegid getresuid getresgid getgroups setpgid getpgrp
     getpgid setsid getsid rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack stat lstat newfstatat statx statfs
     fstatfs sched_getparam sched_getscheduler sched_getattr sched_get_priority_max sched_get_priority_min
     sched_rr_get_interval sched_setaffinity sched_getaffinity getcpu get_mempolicy arch_prctl readahead getxattr
     lgetxattr fgetxattr listxattr llistxattr flistxattr futex futex_waitv epoll_create epoll_create1 epoll_ctl
-    epoll_wait epoll_pwait epoll_pwait2 set_tid_address restart_syscall fadvise64 timer_create timer_settime
+    epoll_wait epoll_pwait epoll_pwait2 set_tid_address restart_syscall timer_create timer_settime
     timer_gettime timer_getoverrun timer_delete clock_gettime clock_getres timerfd_create timerfd_settime
-    timerfd_gettime set_robust_list get_robust_list splice tee sync_file_range eventfd eventfd2 signalfd signalfd4
+    timerfd_gettime set_robust_list get_robust_list eventfd eventfd2 signalfd signalfd4
     getrandom rseq copy_file_range membarrier close_range mlock munlock pkey_mprotect pkey_alloc pkey_free
     """
 )
@@ -46,6 +46,15 @@ METADATA = _names("chmod fchmod fchmodat utime utimes utimensat")
 SIGNALS = _names("kill tkill tgkill")
 
 FORKS = _names("fork vfork")
+
+# SECURITY: descriptors that are sent and never taken count against all processes of the box's user: 256 of them, and
+# no neighbour can hand one over. What collects them in the kernel had holes. Workers of a data loader need them.
+MESSAGES = _names("sendmsg recvmsg")
+
+# SECURITY: answered with success, and not done. All that a box can write to is memory, so there is nothing to be
+# written out; but these reach the machine's disks, by way of any file in /usr, and hold up whoever writes to them.
+# fadvise64 drops what the machine remembers of a file that a neighbour is about to read.
+NOT_DONE = _names("sync syncfs fsync fdatasync sync_file_range msync fadvise64")
 
 REFUSED = _names(
     """
@@ -58,6 +67,7 @@ REFUSED = _names(
     setrlimit setpriority sched_setparam sched_setscheduler sched_setattr ioprio_set
     mbind set_mempolicy set_mempolicy_home_node migrate_pages move_pages mlockall munlockall mlock2 remap_file_pages
     memfd_create bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register memfd_secret vmsplice
+    splice tee
     keyctl add_key request_key shmget shmat shmctl shmdt msgget msgsnd msgrcv msgctl semget semop semctl semtimedop
     mq_open mq_unlink inotify_init inotify_init1 inotify_add_watch fanotify_init fanotify_mark
     modify_ldt iopl ioperm personality acct reboot syslog quotactl quotactl_fd swapon swapoff vhangup lookup_dcookie
@@ -80,9 +90,45 @@ _CLONE_THREAD = 0x10000
 _IOCTLS = (0x541B, 0x5421, 0x5451, 0x5450, 0x5401, 0x5413)
 _NO_TTY = errno.ENOTTY
 
-# SET_PDEATHSIG GET_PDEATHSIG GET_DUMPABLE SET_NAME GET_NAME GET_SECCOMP CAPBSET_READ GET_NO_NEW_PRIVS SET_THP_DISABLE
-# GET_THP_DISABLE GET_TIMERSLACK, and SET_VMA, by which allocators name their memory. Not SET_DUMPABLE, not SECCOMP.
-_PRCTLS = (1, 2, 3, 15, 16, 21, 23, 39, 41, 42, 30, 0x53564D41)
+# DUPFD GETFD SETFD GETFL SETFL SETLK SETLKW DUPFD_CLOEXEC GETPIPE_SZ.
+# SECURITY: not NOTIFY, which tells what happens in folders of the machine; not SETOWN and SETSIG, which send signals to
+# others; no leases, which hold up whoever updates a package; and of the locks none by which boxes could signal to each
+# other on a file that all of them see: those that may be asked for (GETLK), those of open files (OFD). What is left of
+# them can only be shared on a read-only file. Not SETPIPE_SZ: what a user's pipes hold together is limited, and other
+# boxes are the same user.
+_FCNTLS = (0, 1, 2, 3, 4, 6, 7, 1030, 1032)
+
+# REUSEADDR KEEPALIVE LINGER RCVTIMEO SNDTIMEO may be set; TYPE ERROR SNDBUF RCVBUF ACCEPTCONN PROTOCOL DOMAIN be read.
+# SECURITY: not PEERPIDFD, a descriptor of the judge; no filter programs; and no larger buffers, for what lies in
+# sockets is the kernel's memory, which only a cgroup counts. All of the box's sockets are AF_UNIX.
+_SOCKET_SETTINGS = (2, 9, 13, 20, 21)
+_SOCKET_OPTIONS = (*_SOCKET_SETTINGS, 3, 4, 7, 8, 30, 38, 39)
+
+# SECURITY: data out of band in a pair of sockets is of no use, and was a way out of the browsers' boxes.
+_OUT_OF_BAND = int(socket.MSG_OOB)
+
+# SECURITY: what CUDA asks of NVIDIA's driver, and only where a box has been granted a GPU. Its commands are of kind 'F'
+# with any number: one of them (NV_ESC_IOCTL_XFER_CMD) carries the others in memory, where a filter can't look. Those of
+# nvidia-uvm have no kind at all, only small numbers, and two to begin and end with. No other device in a box answers
+# either; of files, 1 and 2 tell where a block lies (which takes rights) and how large one is.
+_NVIDIA_KIND = ord("F")
+_NVIDIA_UVM_BELOW = 128
+_NVIDIA_UVM = (0x30000001, 0x30000002)
+# CUDA makes one when it starts, and fails with error 304 without. It counts in the box's memory as any other.
+_NVIDIA_CALLS = _names("memfd_create")
+
+# GET_PDEATHSIG GET_DUMPABLE SET_NAME GET_NAME GET_SECCOMP CAPBSET_READ GET_NO_NEW_PRIVS SET_THP_DISABLE GET_THP_DISABLE
+# GET_TIMERSLACK, and SET_VMA, by which allocators name their memory. Not SET_DUMPABLE, not SECCOMP; not SET_PDEATHSIG,
+# which could take back that a box ends with whoever forked it.
+_PRCTLS = (2, 3, 15, 16, 21, 23, 39, 41, 42, 30, 0x53564D41)
+
+# Of pairs of sockets, those that stay pairs. A datagram socket of a pair can still be sent from to any other.
+_CONNECTED_PAIRS = tuple(
+    kind | flags
+    for kind in (int(socket.SOCK_STREAM), int(socket.SOCK_SEQPACKET))
+    for flags in (0, int(socket.SOCK_CLOEXEC), int(socket.SOCK_NONBLOCK), socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+)
+_SOCKET_ADDRESSES = _names("socket connect bind listen accept accept4")
 
 
 class OneOf(NamedTuple):
@@ -91,6 +137,22 @@ class OneOf(NamedTuple):
     argument: int
     values: tuple[int, ...]
     otherwise: int  # an errno
+
+
+class Commands(NamedTuple):
+    """Allowed where the low 32 bits of an argument are one of these, less than a number, or of a driver's kind."""
+
+    argument: int
+    values: tuple[int, ...]
+    below: int
+    kind: int  # bits 8 to 15, by which drivers tell their commands from others'
+    otherwise: int
+
+
+class Every(NamedTuple):
+    """Allowed where each of these would allow it; the first that does not says the error."""
+
+    rules: tuple[OneOf, ...]
 
 
 class Bits(NamedTuple):
@@ -110,16 +172,16 @@ class IsNull(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """Never allowed."""
+    """Never carried out."""
 
-    error: int
+    error: int  # 0: it says that it was
 
 
 class Allow(NamedTuple):
     """Always allowed."""
 
 
-Rule = Allow | Refuse | OneOf | Bits | IsNull
+Rule = Union[Allow, Refuse, OneOf, Every, Commands, Bits, IsNull]  # noqa: UP007 - evaluated, by Python 3.9 too
 
 
 @dataclass(frozen=True)
@@ -127,8 +189,9 @@ class Profile:
     """Where boxes differ. What is not said is the strictest."""
 
     processes: bool = False  # fork, for data loaders with workers
-    only_signals_to: int | None = None  # a process id; where no pid namespace hides the other processes
+    only_signals_to: int | None = None  # a process id; where no namespace hides the machine's processes and sockets
     metadata: bool = True  # chmod and utime; not where files of others are in reach
+    gpu: bool = False  # what NVIDIA's driver is asked by
 
 
 def rules(profile: Profile) -> dict[str, Rule]:
@@ -136,23 +199,70 @@ def rules(profile: Profile) -> dict[str, Rule]:
     permit, deny = Allow(), Refuse(errno.EPERM)
     made: dict[str, Rule] = dict.fromkeys(REFUSED, deny)
     made |= dict.fromkeys(ALLOWED, permit)
-    made |= dict.fromkeys(METADATA, permit if profile.metadata else deny)
+    # Without a word: shutil.copy sets the mode of the copy, and a homework that copies its model is not at fault.
+    made |= dict.fromkeys(METADATA, permit if profile.metadata else Refuse(0))
     made |= dict.fromkeys(FORKS, permit if profile.processes else deny)
+    made |= dict.fromkeys(MESSAGES, _in_band(2) if profile.processes else deny)
+    made |= dict.fromkeys(NOT_DONE, Refuse(0))
     made |= _signals(profile.only_signals_to)
+    made |= dict.fromkeys(_NVIDIA_CALLS, permit if profile.gpu else deny)
+    nvidia = Commands(1, (*_IOCTLS, *_NVIDIA_UVM), _NVIDIA_UVM_BELOW, _NVIDIA_KIND, _NO_TTY)
     # SECURITY: pairs of descriptors within the box are fine, every other family reaches something: the network, the
     # kernel's crypto, the host of a virtual machine (vsock knows no network namespace).
     pairs = OneOf(0, (int(socket.AF_UNIX),), errno.EAFNOSUPPORT)
-    return made | {
+    made |= {
         "socket": pairs,
         "socketpair": pairs,
+        "sendto": _in_band(3),
+        "recvfrom": _in_band(3),
+        "setsockopt": OneOf(2, _SOCKET_SETTINGS, errno.ENOPROTOOPT),
+        "getsockopt": OneOf(2, _SOCKET_OPTIONS, errno.ENOPROTOOPT),
+        "fcntl": OneOf(1, _FCNTLS, errno.EINVAL),
+        # SECURITY: a lock on a file that every box sees is a signal. Libraries (HDF5) do without where there are none.
+        "flock": Refuse(errno.ENOSYS),
         # SECURITY: a user namespace would bring all capabilities back, in a kernel that has to bear them.
         "clone": Bits(0, int(_ALL_NAMESPACES), 0 if profile.processes else _CLONE_THREAD, errno.EPERM),
         # Its flags are in memory, where a filter can't look; libc then takes clone.
         "clone3": Refuse(errno.ENOSYS),
-        "ioctl": OneOf(1, _IOCTLS, _NO_TTY),
+        "ioctl": nvidia if profile.gpu else OneOf(1, _IOCTLS, _NO_TTY),
         "prctl": OneOf(0, _PRCTLS, errno.EPERM),
         "prlimit64": IsNull(2, errno.EPERM),  # limits may be read
     }
+    return made if profile.only_signals_to is None else made | _among_others(profile.only_signals_to)
+
+
+def _among_others(own: int) -> dict[str, Rule]:
+    """Return what is decided otherwise where the machine's processes and sockets can be named."""
+    pairs = Every((OneOf(0, (int(socket.AF_UNIX),), errno.EAFNOSUPPORT), OneOf(1, _CONNECTED_PAIRS, errno.EPERM)))
+    return {
+        # SECURITY: no file right closes a socket without a file (abstract), and older landlocks know no scopes.
+        **dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT)),
+        "socketpair": pairs,
+        "sendto": IsNull(4, errno.EPERM),  # the address; send() is this call without one
+        "sched_setaffinity": OneOf(0, (0, own), errno.EPERM),
+    }
+
+
+def for_zygote() -> dict[str, Rule]:
+    """Return what is decided of the process that such boxes are forked from, while it imports and forks.
+
+    It runs what is installed and no student's code. What it needs besides a box with processes is to become what a box
+    is, and programs: libraries look for others by running `ldconfig`.
+    """
+    made = rules(Profile(processes=True)) | dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT))
+    return made | dict.fromkeys(_SETTING_UP, Allow())
+
+
+_SETTING_UP = _names(
+    """
+    execve execveat prctl capset setgroups setresgid setresuid setrlimit prlimit64 pidfd_open pidfd_send_signal
+    landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp memfd_create inotify_init1
+    """
+)
+
+
+def _in_band(flags: int) -> Rule:
+    return Bits(flags, _OUT_OF_BAND, 0, errno.EOPNOTSUPP)
 
 
 def _signals(only_to: int | None) -> dict[str, Rule]:

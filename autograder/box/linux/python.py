@@ -19,11 +19,16 @@ def needed_folders(packages: Iterable[Path]) -> tuple[str, ...]:
     Args:
         packages: folders of packages that are imported from elsewhere.
     """
-    installed = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *site.getsitepackages()]
-    if site.ENABLE_USER_SITE:
-        installed.append(site.getusersitepackages())
+    installed = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    installed += [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *_linked(installed)]
     candidates = [_USR, *installed, *map(str, packages), *_libraries(Path("/proc/self/maps").read_text())]
     return without_nested(path for path in map(_absolute, candidates) if Path(path).is_dir())
+
+
+def _linked(installed: list[str]) -> list[str]:
+    """Return what packages are links to: some installers keep each package once, for all environments."""
+    folders = [Path(folder) for folder in installed if Path(folder).is_dir()]
+    return [str(entry.resolve()) for folder in folders for entry in folder.iterdir() if entry.is_symlink()]
 
 
 def without_nested(paths: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 _STACK_BYTES = (8 << 20, 64 << 20)  # the usual; a student may raise it for a deep recursion
 _OPEN_FILES = 256
+# One byte, and not none: where the system gives core dumps to a program (apport, systemd), only this keeps the kernel
+# from starting it, as root, for each crash.
+_NO_CORE = 1
+_SIGNALS_WAITING = 1024  # and timers; all boxes together have what one user of the machine may have
 MOST_THREADS = 256  # tensorflow starts a few for each core, several times over
 _ADDRESS_SPACE_FACTOR = 8  # tensorflow reserves far more than it uses; a backstop for what DATA does not count
 _KB = 1024
@@ -20,6 +24,7 @@ class Budget(NamedTuple):
     cpu_s: int
     file_bytes: int
     processes: int
+    has_gpu: bool = False
 
 
 class Usage(NamedTuple):
@@ -44,11 +49,14 @@ def apply(budget: Budget) -> None:
     MemoryError at the line that asked for it, where a cgroup only kills.
 
     Memory counts from what is mapped already: a fork of a process with a framework in it begins with hundreds of MB.
-    DATA, and the address space only far above it: shared memory counts in the latter alone.
+    DATA, and the address space only far above it: shared memory counts in the latter alone. Neither beside a GPU: CUDA
+    reserves more addresses than the GPUs and the machine have memory. There the watch from outside, and a cgroup where
+    one can be made, are the only bound.
     """
     mapped = usage()
     address_space = mapped.total_bytes + _ADDRESS_SPACE_FACTOR * budget.memory_bytes
-    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CORE, _NO_CORE)
+    _lower(resource.RLIMIT_SIGPENDING, _SIGNALS_WAITING)
     _lower(resource.RLIMIT_MEMLOCK, 1 << 16)
     _lower(resource.RLIMIT_MSGQUEUE, 0)
     _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
@@ -57,6 +65,8 @@ def apply(budget: Budget) -> None:
     _lower(resource.RLIMIT_STACK, *_STACK_BYTES)
     # The hard limit a second later: at the hard limit the kernel sends SIGKILL, which tells nothing.
     _lower(resource.RLIMIT_CPU, budget.cpu_s, budget.cpu_s + 1)
+    if budget.has_gpu:
+        return
     _lower(resource.RLIMIT_DATA, mapped.data_bytes + budget.memory_bytes)
     _lower(resource.RLIMIT_AS, address_space)
 

@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import Allow, Bits, Commands, Every, IsNull, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.syscalls import call, set_no_new_privileges
 
 ALLOW = 0x7FFF0000
@@ -23,6 +23,7 @@ KILL_PROCESS = 0x80000000
 # struct seccomp_data: the call's number, the architecture, the address it was made from, six arguments of 64 bits
 _NUMBER, _ARCHITECTURE, _ARGUMENTS, _ARGUMENT_BYTES, _HIGH_WORD = 0, 4, 16, 8, 4
 _WORD = 0xFFFFFFFF
+_KIND_BITS = 0xFF00  # of an ioctl's command
 
 LOAD, RETURN, IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT, AND = 0x20, 0x06, 0x15, 0x35, 0x45, 0x54
 
@@ -55,11 +56,16 @@ def program(profile: Profile, machine: str | None = None) -> Program:
         profile: where boxes differ.
         machine: as os.uname names it; this one where it is left out.
     """
+    return program_of(rules(profile), machine)
+
+
+def program_of(table: dict[str, Rule], machine: str | None = None) -> Program:
+    """Return the filter for a table of rules by the calls' names."""
     machine = machine or os.uname().machine
     known = numbers.TABLES[machine]
     body = [
         instruction
-        for name, rule in sorted(rules(profile).items())
+        for name, rule in sorted(table.items())
         if name in known
         for instruction in _if_number(known[name], _decide(rule))
     ]
@@ -111,34 +117,55 @@ def _if_number(number: int, decision: list[Instruction]) -> list[Instruction]:
 
 
 def _decide(rule: Rule) -> list[Instruction]:
-    match rule:
-        case Allow():
-            return [_answer(ALLOW)]
-        case Refuse(error):
-            return [_answer(ERRNO | error)]
-        case OneOf(argument, values, error):
-            last = len(values)
-            tests = [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(values)]
-            return [_low(argument), *tests, _answer(ERRNO | error), _answer(ALLOW)]
-        case Bits(argument, none_of, all_of, error):
-            # Each comparison that fails falls on the refusal; the second one jumps over it.
-            return [
-                _low(argument),
-                Instruction(IF_ANY_BIT, 2, 0, none_of),
-                Instruction(AND, 0, 0, all_of),
-                Instruction(IF_EQUAL, 1, 0, all_of),
-                _answer(ERRNO | error),
-                _answer(ALLOW),
-            ]
-        case IsNull(argument, error):
-            return [
-                _low(argument),
-                Instruction(IF_EQUAL, 0, 2, 0),
-                Instruction(LOAD, 0, 0, _low(argument).operand + _HIGH_WORD),
-                Instruction(IF_EQUAL, 1, 0, 0),
-                _answer(ERRNO | error),
-                _answer(ALLOW),
-            ]
+    if isinstance(rule, Allow):
+        return [_answer(ALLOW)]
+    if isinstance(rule, Refuse):
+        return [_answer(ERRNO | rule.error)]
+    if isinstance(rule, Every):
+        return [*(instruction for one in rule.rules for instruction in _unless(one)), _answer(ALLOW)]
+    return [_low(rule.argument), *_decide_by_argument(rule)]
+
+
+def _decide_by_argument(rule: OneOf | Commands | Bits | IsNull) -> list[Instruction]:
+    """Return what decides once the argument's low half is loaded. A comparison that fails falls on what follows."""
+    refused, allowed = _answer(ERRNO | rule.otherwise), _answer(ALLOW)
+    if isinstance(rule, OneOf):
+        return [*_skip_if_among(rule.values, 1), refused, allowed]
+    if isinstance(rule, Commands):
+        return [
+            *_skip_if_among(rule.values, 4),
+            Instruction(IF_AT_LEAST, 0, 3, rule.below),
+            Instruction(AND, 0, 0, _KIND_BITS),
+            Instruction(IF_EQUAL, 1, 0, rule.kind << 8),
+            refused,
+            allowed,
+        ]
+    if isinstance(rule, Bits):
+        return [
+            Instruction(IF_ANY_BIT, 2, 0, rule.none_of),
+            Instruction(AND, 0, 0, rule.all_of),
+            Instruction(IF_EQUAL, 1, 0, rule.all_of),
+            refused,
+            allowed,
+        ]
+    return [
+        Instruction(IF_EQUAL, 0, 2, 0),
+        Instruction(LOAD, 0, 0, _low(rule.argument).operand + _HIGH_WORD),
+        Instruction(IF_EQUAL, 1, 0, 0),
+        refused,
+        allowed,
+    ]
+
+
+def _unless(rule: OneOf) -> list[Instruction]:
+    """Refuse where the argument is none of the values; otherwise go on behind."""
+    return [_low(rule.argument), *_skip_if_among(rule.values, 1), _answer(ERRNO | rule.otherwise)]
+
+
+def _skip_if_among(values: tuple[int, ...], count: int) -> list[Instruction]:
+    """Skip so many of the instructions that follow where what is loaded is one of the values."""
+    last = len(values) - 1 + count
+    return [Instruction(IF_EQUAL, last - at, 0, value & _WORD) for at, value in enumerate(values)]
 
 
 def _low(argument: int) -> Instruction:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 from enum import IntEnum
+from typing import Union
 
 from autograder.box.linux import numbers
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
-Argument = int | bytes | ctypes.Array[ctypes.c_char] | None
+Argument = Union[int, bytes, "ctypes.Array[ctypes.c_char]", None]
 
 
 class Prctl(IntEnum):

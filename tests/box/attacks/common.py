@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import socket
+import stat
 import subprocess
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -25,6 +27,17 @@ def system_call(number, *arguments):
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result
+
+
+def channel():
+    """Return a copy of the socket that leads to the judge."""
+    for number in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                return socket.socket(fileno=os.dup(number))
+        except OSError:
+            continue
+    raise OSError("no socket")
 
 
 def read(path, size=4096):

@@ -77,6 +77,13 @@ def test_security_root_becomes_nobody_for_good():
     assert left.value == [[], 1]
 
 
+def test_security_the_list_of_the_machines_users_is_not_read(monkeypatch):
+    """It would be in the memory of every box."""
+    monkeypatch.setattr(namespaces.pwd, "getpwall", lambda: pytest.fail("all of them"))
+    monkeypatch.setattr(namespaces.pwd, "getpwuid", {64_000: "taken"}.__getitem__)
+    assert namespaces.unused_id() == 64_001
+
+
 def test_security_a_user_namespace_knows_one_user_who_is_not_root():
     inside = in_fork(own_namespaces, lambda: [os.getuid(), os.getgid(), Path("/proc/1").stat().st_uid])
     assert inside.value[:2] == [INSIDE_ID, INSIDE_ID]
@@ -177,6 +184,43 @@ def test_security_the_scratch_folder_ends_where_its_quota_ends(tree, monkeypatch
     for attack, error in ((fill, errno.ENOSPC), (litter, errno.ENOSPC), (execute, errno.EACCES)):
         assert in_fork(without, attack).error == "", attack
         assert in_fork(lambda: in_namespaces(tree), mount, attack).errno == error, attack
+
+
+def test_security_datasets_can_be_read_and_not_changed(tree, monkeypatch):
+    place = Path("/mnt/below")
+    monkeypatch.setattr(mounts, "DATASETS", place)
+    source = tree / "file"
+    content = os.urandom(3 * MB + 1)
+    source.write_bytes(content)
+    descriptor = os.open(source, os.O_RDONLY)
+    os.lseek(descriptor, 0, os.SEEK_END)  # where another box's copy has left it
+
+    def copied() -> bool:
+        return (place / "set" / "one.gz").read_bytes() == content
+
+    def mount() -> None:
+        mounts.mount_datasets({"set/one.gz": descriptor, "other/two.gz": descriptor})
+
+    def plain() -> None:
+        syscalls.call("mount", b"tmpfs", b"/mnt/below", b"tmpfs", 0, None)
+        (place / "set").mkdir()
+        (place / "set" / "one.gz").write_bytes(content)
+
+    def change() -> None:
+        (place / "set" / "one.gz").write_bytes(b"")
+
+    def add() -> None:
+        (place / "more").touch()
+
+    def execute() -> None:
+        subprocess.run([place / "set" / "one.gz"], check=True)
+
+    assert in_fork(lambda: in_namespaces(tree), mount, copied).value is True
+    for attack, error in ((change, errno.EROFS), (add, errno.EROFS), (execute, errno.EACCES)):
+        assert in_fork(lambda: in_namespaces(tree), mount, attack).errno == error, attack
+        if attack is not execute:
+            assert in_fork(lambda: in_namespaces(tree), plain, attack).error == "", attack
+    os.close(descriptor)
 
 
 @pytest.mark.parametrize(
@@ -315,6 +359,11 @@ def test_security_a_limit_is_not_raised_again(kind):
         resource.setrlimit(number, (hard + 1, hard + 1))
 
     assert in_fork(own_namespaces, limit, capabilities.drop_all, attack).error
+
+
+def test_security_a_crash_starts_no_program_that_collects_crashes():
+    """Of size 0 a core dump still goes to such a program, of size 1 it does not: the kernel's own guard of it."""
+    assert in_fork(limit, lambda: resource.getrlimit(resource.RLIMIT_CORE)).value == [1, 1]
 
 
 def test_a_budget_counts_from_what_is_mapped_already():

@@ -10,7 +10,21 @@ from pathlib import Path
 import pytest
 
 from autograder.box.linux import numbers
-from autograder.box.linux.policy import ALLOWED, REFUSED, Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import (
+    ALLOWED,
+    REFUSED,
+    Allow,
+    Bits,
+    Commands,
+    Every,
+    IsNull,
+    OneOf,
+    Profile,
+    Refuse,
+    Rule,
+    for_zygote,
+    rules,
+)
 from autograder.box.linux.seccomp import (
     ALLOW,
     AND,
@@ -23,6 +37,7 @@ from autograder.box.linux.seccomp import (
     RETURN,
     Program,
     program,
+    program_of,
 )
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -32,6 +47,7 @@ PROFILES = [
     Profile(),
     Profile(processes=True),
     Profile(only_signals_to=42, metadata=False),
+    Profile(gpu=True),
 ]
 NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000
 THREAD_FLAGS = 0x3D0F00  # what libc starts a thread with
@@ -100,6 +116,21 @@ def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
             before = (0,) * argument
             yield from (((*before, value), ALLOW) for value in values)
             yield from (((*before, value), refused(error)) for value in {0, 2, 17, 2**31, 2**32 - 1} - set(values))
+        case Commands(argument, values, below, kind, error):
+            before, allowed = (0,) * argument, {*values, 0, below - 1, kind << 8, 0xC0000000 | kind << 8 | 0xFF}
+            yield from (((*before, value), ALLOW) for value in allowed)
+            others = {below, 0x100, (kind - 1) << 8, (kind + 1) << 8, kind, 0x5412, 2**31, 2**32 - 1} - set(values)
+            yield from (((*before, value), refused(error)) for value in others if value >= below)
+        case Every(each):
+            fitting = {one.argument: one.values[-1] for one in each}
+            good = tuple(fitting.get(at, 0) for at in range(6))
+            yield good, ALLOW
+            for one in each:
+                bad = next(value for value in range(2**16) if value not in one.values)
+                yield (
+                    tuple(bad if at == one.argument else value for at, value in enumerate(good)),
+                    refused(one.otherwise),
+                )
         case Bits(argument, none_of, all_of, error):
             before, bits = (0,) * argument, [1 << shift for shift in range(32)]
             yield from (((*before, all_of), ALLOW), ((*before, ~none_of), ALLOW))
@@ -188,10 +219,78 @@ def test_security_where_other_processes_are_in_reach_signals_go_to_oneself_only(
         assert decided(profile, "kill", other, 9) == refused(errno.EPERM)
 
 
+def test_security_where_other_processes_are_in_reach_sockets_are_pairs_and_stay_pairs():
+    profile = Profile(only_signals_to=42)
+    unix, stream, datagram, sequence = 1, 1, 2, 5
+    assert decided(profile, "socketpair", unix, stream) == decided(profile, "socketpair", unix, sequence) == ALLOW
+    assert decided(profile, "socketpair", unix, stream | 0o2000000 | 0o4000) == ALLOW
+    assert decided(profile, "socketpair", unix, datagram) == refused(errno.EPERM)
+    assert decided(profile, "socketpair", 2, stream) == refused(errno.EAFNOSUPPORT)
+    for name in ("socket", "connect", "bind", "listen", "accept"):
+        assert decided(profile, name, unix, stream) == refused(errno.EAFNOSUPPORT)
+    assert decided(profile, "sendto", 3, 0, 0, 0, 0) == ALLOW
+    assert decided(profile, "sendto", 3, 0, 0, 0, 1 << 40) == refused(errno.EPERM)
+
+
+def test_security_where_other_processes_are_in_reach_no_descriptor_signals_them():
+    profile = Profile(only_signals_to=42)
+    set_owner, set_signal, set_owner_ex, set_flags = 8, 10, 15, 4
+    for command in (set_owner, set_signal, set_owner_ex):
+        assert decided(profile, "fcntl", 3, command, 1) == refused(errno.EINVAL)
+    assert decided(profile, "fcntl", 3, set_flags, 0) == ALLOW
+    assert decided(profile, "sched_setaffinity", 1, 8, 0) == refused(errno.EPERM)
+    assert decided(profile, "sched_setaffinity", 0, 8, 0) == decided(profile, "sched_setaffinity", 42, 8, 0) == ALLOW
+
+
+def test_where_files_of_others_are_in_reach_their_metadata_is_left_alone_without_a_word():
+    assert decided(Profile(metadata=False), "fchmodat") == refused(0)
+    assert decided(Profile(), "fchmodat") == ALLOW
+
+
+@pytest.mark.parametrize(
+    "name", ["socket", "connect", "ptrace", "unshare", "mount", "process_vm_readv", "bpf", "setns"]
+)
+def test_security_the_process_that_restricted_boxes_are_forked_from_can_not_lead_out(name):
+    made = program_of(for_zygote(), "x86_64")
+    assert answer(made, numbers.X86_64[name], ARCHITECTURES["x86_64"]) != ALLOW
+
+
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
 @pytest.mark.parametrize("name", ["execve", "execveat", "ptrace", "mount", "bpf", "io_uring_setup", "setns", "unshare"])
 def test_security_no_profile_allows_what_leads_out(profile, name):
     assert decided(profile, name) == refused(errno.EPERM)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+@pytest.mark.parametrize("name", ["sync", "syncfs", "fsync", "fdatasync", "sync_file_range", "msync", "fadvise64"])
+def test_security_what_keeps_the_machines_disks_busy_is_not_done_and_succeeds(profile, name):
+    assert decided(profile, name) == ERRNO
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+@pytest.mark.parametrize(
+    "command", [5, 8, 10, 37, 1024, 1026], ids=["GETLK", "SETOWN", "SETSIG", "OFD_SETLK", "SETLEASE", "NOTIFY"]
+)
+def test_security_no_descriptor_tells_of_other_processes(profile, command):
+    assert decided(profile, "fcntl", 5, command) == refused(errno.EINVAL)
+    assert decided(profile, "fcntl", 5, 1) == decided(profile, "fcntl", 5, 1030) == ALLOW
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+@pytest.mark.parametrize("option", [17, 26, 59, 77], ids=["PEERCRED", "ATTACH_FILTER", "PEERGROUPS", "PEERPIDFD"])
+def test_security_the_channel_does_not_tell_who_is_at_its_other_end(profile, option):
+    for name in ("getsockopt", "setsockopt"):
+        assert decided(profile, name, 3, 1, option) == refused(errno.ENOPROTOOPT)
+
+
+@pytest.mark.parametrize(("processes", "said"), [(False, refused(errno.EPERM)), (True, ALLOW)])
+def test_security_descriptors_are_handed_over_where_there_are_processes_to_take_them(processes, said):
+    profile = Profile(processes=processes)
+    assert decided(profile, "sendmsg", 3, 0, 0) == decided(profile, "recvmsg", 3, 0, 0) == said
+    out_of_band = 1
+    for name in ("sendto", "recvfrom"):
+        assert decided(profile, name, 3, 0, 0, 0) == ALLOW
+        assert decided(profile, name, 3, 0, 0, out_of_band) == refused(errno.EOPNOTSUPP)
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------

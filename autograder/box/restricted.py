@@ -1,0 +1,152 @@
+"""The `restricted` backend, the judge's side: boxes without namespaces, each with a scratch folder on the disk.
+
+What such a box is and goes through: `restrict`. What no layer of the kernel bounds for it, its disk and, without a
+control group, its memory, is looked at from here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import psutil
+
+from autograder.box import leftovers, sealed
+from autograder.box.backends import RESTRICTED, Evidence
+from autograder.box.linux import cgroup, namespaces
+from autograder.box.scratch import DATASETS, Room, make_scratch, put_datasets, room_of, unnamed_bytes
+from autograder.box.seal import Layer, SealRequest
+from autograder.box.zygotes import Key, ZygoteProcess, zygote_for
+
+if TYPE_CHECKING:
+    from autograder.box.client import BoxSpec
+
+_ROOM_TASKS = 1024  # for what else the user starts while the box runs
+
+
+def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> RestrictedBox:
+    """Start a restricted box and return at once.
+
+    Args:
+        spec: what it is for.
+        without: layers to leave out; for the tests that show what each is good for.
+    """
+    key = Key(spec.frameworks, spec.limits.threads, spec.device == "cpu", RESTRICTED)
+    request = sealed.request_for(spec.limits, without)
+    return RestrictedBox(zygote_for(key), request, sealed.make_group(spec.limits), spec.datasets)
+
+
+class RestrictedBox(sealed.SealedBox):
+    """One box, from the request to its end."""
+
+    isolation = RESTRICTED
+
+    def __init__(
+        self,
+        zygote: ZygoteProcess,
+        request: SealRequest,
+        group: cgroup.Group | None,
+        datasets: Mapping[str, Path],
+    ) -> None:
+        self._zygote = zygote
+        self._user = own_user()
+        if self._user is not None:
+            _users.add(self._user)
+        self._scratch = make_scratch(zygote.folder, self._user)
+        self._full = False
+        try:
+            copied = put_datasets(datasets, self._scratch / DATASETS)
+            self._request = msgspec.structs.replace(
+                request, disk_bytes=request.disk_bytes + copied.disk_bytes, files=request.files + copied.files
+            )
+            placed = msgspec.structs.replace(self._request, scratch=str(self._scratch), user=self._user, tasks=0)
+            if self._user is None:
+                placed = msgspec.structs.replace(placed, tasks=count_tasks(os.getuid()) + _ROOM_TASKS)
+            super().__init__(zygote, placed, group)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def end(self) -> None:
+        """Kill it, wait until it is gone, and remove its scratch folder."""
+        super().end()
+        self._let_go()
+
+    def evidence(self) -> Evidence:
+        """Return what is known of its end."""
+        return super().evidence()._replace(disk_exceeded=self._full)
+
+    def dataset_folder(self, name: str) -> str:
+        """Return where the worker finds the files of a dataset."""
+        return str(self._scratch / DATASETS / name)
+
+    def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> RestrictedWatch:
+        """Have `on_excess` called when it takes more memory; and end it when it takes more of the disk."""
+        return RestrictedWatch(self, self._group, max_bytes, on_excess)
+
+    def memory_bytes(self) -> int:
+        """Return what it has beyond what it was forked with: it is one process, and began as a copy of the zygote."""
+        with contextlib.suppress(psutil.Error):
+            inherited = int(psutil.Process(self._zygote.pid).memory_info().rss)
+            return sum(int(member.memory_info().rss) for member in self.process.members()) - inherited
+        return 0
+
+    def end_if_full(self) -> None:
+        """End it where its scratch folder, which is a part of the machine's disk, has outgrown the limit."""
+        try:
+            room = room_of(self._scratch)
+        except OSError:  # a folder that can't be looked into, or one too deep: there may be anything in it
+            room = Room(self._request.disk_bytes + 1, 0) if self._scratch.exists() else Room(0, 0)
+        unnamed = sum(unnamed_bytes(member.pid) for member in self.process.members())
+        if room.disk_bytes + unnamed > self._request.disk_bytes or room.files > self._request.files:
+            self._full = True
+            self.kill()
+
+    def _let_go(self) -> None:
+        leftovers.remove_tree(self._scratch)
+        if self._user is not None:
+            _users.discard(self._user)
+
+
+class RestrictedWatch(sealed.SealedMemoryWatch):
+    """Looks at a box's memory and disk, five times a second."""
+
+    def __init__(
+        self, box: RestrictedBox, group: cgroup.Group | None, max_bytes: int, on_excess: Callable[[], None]
+    ) -> None:
+        self._box = box
+        super().__init__(box.process, group, max_bytes, on_excess)
+
+    def _exceeded(self) -> bool:
+        self._box.end_if_full()
+        return self._group.memory_exceeded() if self._group else self._box.memory_bytes() > self._max_bytes
+
+
+# --- a user id for each box -------------------------------------------------------------------------------------------
+
+_users: set[int] = set()  # of the boxes that there are
+
+
+def own_user() -> int | None:
+    """Return a user id that nobody has, where the judge may give one and Python can be read by whoever has it."""
+    from autograder.box.probe import no_own_user
+
+    if os.getuid() or no_own_user() is not None:
+        return None
+    # By chance: another judge, of which nothing is known here, takes them, too.
+    return random.choice(sorted(namespaces.unused_ids() - _users))  # noqa: S311 - no secret
+
+
+def count_tasks(user: int) -> int:
+    """Return how many threads a user's processes have: the kernel's limit counts them all."""
+    count = 0
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and process.stat().st_uid == user:
+                count += process.joinpath("task").stat().st_nlink - 2
+    return count

@@ -1,0 +1,149 @@
+"""From a source into the ledger: keep the files, find out whose they are, record both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from autograder.collect.found import Found, Refused, Source
+from autograder.collect.matching import Match, Matcher, Student
+from autograder.collect.store import Store
+from autograder.ledger import people
+from autograder.ledger.database import Ledger
+from autograder.ledger.grades import owners
+from autograder.ledger.models import Event, HandedInBy, Recognition, SubmissionRow
+from autograder.ledger.models import Student as StudentRow
+from autograder.pack import MANIFEST, manifest_in
+
+Outcome = Literal["new", "again", "known", "unmatched", "doubtful", "refused"]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What became of one thing that was found."""
+
+    outcome: Outcome
+    """`again`: the student has handed in before; `known`: these very files are in the ledger already."""
+    name: str
+    number: int = 0
+    """Of the submission in the ledger; 0: it is not in it."""
+    students: tuple[str, ...] = ()
+    how: str = ""
+    received: datetime | None = None
+    problem: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+class Collector:
+    """Takes what a source finds.
+
+    Args:
+        ledger: to record it in.
+        store: to keep the files in.
+        assignment: that it is for.
+        author: who collects, and when.
+        received: instead of what the source says; None: as it says.
+    """
+
+    def __init__(
+        self, ledger: Ledger, store: Store, assignment: str, author: people.Author, received: datetime | None = None
+    ) -> None:
+        self._ledger, self._store, self._assignment, self._author = ledger, store, assignment, author
+        self._received = received
+
+    def collect(self, source: Source, tell: Callable[[Collected], None]) -> list[Collected]:
+        """Take everything, each thing in a transaction of its own: what is interrupted goes on where it was."""
+        with self._ledger.reading() as session:
+            matcher = _matcher(session)
+        made: list[Collected] = []
+        for found in source:
+            outcome = self._refused(found) if isinstance(found, Refused) else self._take(found, source.label, matcher)
+            tell(outcome)
+            made.append(outcome)
+        counts: dict[str, int] = {}
+        for one in made:
+            counts[one.outcome] = counts.get(one.outcome, 0) + 1
+        with self._ledger.writing() as session:
+            about = {"assignment": self._assignment, "source": source.label} | counts
+            session.add(Event(at=self._author.at, who=self._author.who, kind="collect", about=about))
+        return made
+
+    def _refused(self, found: Refused) -> Collected:
+        return Collected("refused", found.name, problem=found.problem)
+
+    def _take(self, found: Found, label: str, matcher: Matcher) -> Collected:
+        manifest = manifest_in(found.files)
+        files = {name: content for name, content in found.files.items() if name.rsplit("/", 1)[-1] != MANIFEST}
+        sha256 = self._store.keep(files)
+        match = matcher.match(manifest.id if manifest else "", found.aliases, found.texts)
+        received = self._received or found.received
+        with self._ledger.writing() as session:
+            students = people.group_of(session, self._assignment, match.student) if match.student else []
+            if number := self._known(session, sha256, f"{label}:{found.key}", students):
+                return Collected("known", found.name, number, tuple(students), match.how, received)
+            before = any(self._own(session, student) for student in students)
+            row = SubmissionRow(
+                assignment=self._assignment,
+                sha256=sha256,
+                name=found.name,
+                origin=f"{label}:{found.key}",
+                received=received,
+                collected=self._author.at,
+                notes=list(found.notes),
+            )
+            if students:
+                row.recognitions = [self._recognition(match.how, students)]
+            session.add(row)
+            session.flush()
+            return _collected(row, match, students, again=before)
+
+    def _recognition(self, how: str, students: list[str]) -> Recognition:
+        owned = [HandedInBy(student_id=student) for student in students]
+        return Recognition(how=how, who=self._author.who, at=self._author.at, students=owned)
+
+    def _known(self, session: Session, sha256: str, origin: str, students: list[str]) -> int:
+        """Return the submission that these files are already: from the same place, or by the same student."""
+        same = select(SubmissionRow).where(SubmissionRow.assignment == self._assignment, SubmissionRow.sha256 == sha256)
+        rows = session.scalars(same.order_by(SubmissionRow.id)).all()
+        belongs = owners(session, (row.id for row in rows))
+        for row in rows:
+            owned = {one.student_id for one in belongs[row.id].students} if row.id in belongs else set()
+            if row.origin == origin or (students and owned.issuperset(students)):
+                return row.id
+        return 0
+
+    def _own(self, session: Session, student: str) -> bool:
+        mine = (
+            select(SubmissionRow.id)
+            .join(Recognition)
+            .join(HandedInBy)
+            .where(SubmissionRow.assignment == self._assignment, HandedInBy.student_id == student)
+        )
+        return session.scalars(mine).first() is not None
+
+
+def _collected(row: SubmissionRow, match: Match, students: list[str], *, again: bool) -> Collected:
+    if not students:
+        outcome: Outcome = "doubtful" if match.candidates else "unmatched"
+        return Collected(outcome, row.name, row.id, received=row.received, candidates=match.candidates)
+    return Collected("again" if again else "new", row.name, row.id, tuple(students), match.how, row.received)
+
+
+def _matcher(session: Session) -> Matcher:
+    known = people.all_students(session)
+    return Matcher(
+        Student(student.id, student.name, frozenset((alias.source, alias.alias) for alias in student.aliases))
+        for student in known
+    )
+
+
+def assign(session: Session, submission: SubmissionRow, students: list[StudentRow], author: people.Author) -> None:
+    """Say by hand whose a submission is; nobody's: it is set aside and counts for nobody."""
+    owned = [HandedInBy(student_id=student.id) for student in students]
+    how = "hand" if students else "set aside"
+    session.add(Recognition(submission_id=submission.id, how=how, who=author.who, at=author.at, students=owned))

@@ -1,0 +1,86 @@
+"""What `grade collect` shows: each thing that needs a look, and how many of each there are."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autograder.messages import printable, text
+from autograder.report.terminal import stdout_console
+
+if TYPE_CHECKING:
+    from autograder.collect.collecting import Collected
+    from autograder.ledger.models import SubmissionRow
+
+_STYLES = {
+    "new": "green", "again": "cyan", "known": "dim", "unmatched": "yellow", "doubtful": "yellow", "refused": "red",
+}  # fmt: skip
+
+
+@contextmanager
+def collecting(*, enabled: bool) -> Iterator[Callable[[Collected], None]]:
+    """Show how far it is, on a terminal, while the block runs; give what is to be called for each thing."""
+    console = Console(file=sys.stderr, highlight=False)
+    if not enabled or not console.is_terminal:
+        yield lambda _: None
+        return
+    count = 0
+    with console.status("") as status:
+
+        def tell(one: Collected) -> None:
+            nonlocal count
+            count += 1
+            status.update(Text(text("collect.progress", count=count, name=printable(one.name))))
+
+        yield tell
+
+
+def as_document(one: Collected) -> dict[str, object]:
+    """Return what `--json` prints."""
+    return vars(one) | {"received": one.received.isoformat(timespec="seconds") if one.received else None}
+
+
+def print_collected(
+    found: Sequence[Collected], waiting: Sequence[SubmissionRow], console: Console | None = None
+) -> None:
+    """Print what was found.
+
+    Args:
+        found: this time.
+        waiting: submissions in the ledger that belong to nobody yet.
+        console: for tests; stdout otherwise.
+    """
+    made = console or stdout_console()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for one in found:
+        if one.outcome != "known":
+            table.add_row(*_cells(one))
+    if table.row_count:
+        made.print(table)
+    counts: Counter[str] = Counter(one.outcome for one in found)
+    parts = [f"{text(f'collect.outcome.{name}')} {counts[name]}" for name in _STYLES if counts[name]]
+    made.print(Text(" · ".join(parts) if parts else text("collect.found_nothing"), style="bold"))
+    if waiting:
+        numbers = ", ".join(str(row.id) for row in waiting)
+        made.print(Text(text("collect.waiting", numbers=numbers), style="yellow"))
+
+
+def _cells(one: Collected) -> list[Text]:
+    outcome = Text(text(f"collect.outcome.{one.outcome}"), style=_STYLES[one.outcome])
+    if one.problem:
+        rest = one.problem
+    elif one.candidates:
+        rest = text("collect.candidates", ids=", ".join(one.candidates))
+    elif one.students:
+        rest = text(f"collect.how.{one.how}", ids=", ".join(one.students))
+    else:
+        rest = ""
+    number = f"#{one.number}" if one.number else ""
+    return [outcome, Text(number, style="dim"), Text(printable(one.name)), Text(printable(rest), style="dim")]

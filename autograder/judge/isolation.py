@@ -1,0 +1,143 @@
+"""How an attempt's boxes are closed, and with which GPU: the strictest that works here, with this device and Python."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from autograder.box.backends import NAMESPACES, PROCESS, RESTRICTED, TRUSTED_ONLY
+from autograder.box.grant import NO_GPU, Grant, allowed
+from autograder.box.interpreter import Interpreter
+from autograder.box.nvml import nvml
+from autograder.box.probe import has_gpu, probe
+from autograder.errors import UsageError
+from autograder.judge.trial import exposed, try_gpu, try_python
+from autograder.messages import text
+
+
+class Wanted(NamedTuple):
+    """What the boxes of an attempt are to be."""
+
+    isolation: str = "auto"  # by name, or the strictest that works here; the environment may say what "auto" is
+    device: str = "auto"
+    grant: Grant | None = None  # a scheduler's; None: the first GPU, the whole of it
+    frameworks: tuple[str, ...] = ()  # that the submission imports; without one no GPU is needed
+    private: tuple[Path, ...] = ()  # folders that no sealed box may see: the course, the home
+    processes: int = 0  # that the student's code may start; a restricted box can't have any
+    for_class: bool = False  # others' code: "auto" does not settle for an isolation for trusted code
+
+
+class Choice(NamedTuple):
+    """How they are closed, and what they are granted."""
+
+    isolation: str
+    grant: Grant = NO_GPU
+    why: str = ""  # it is not the strictest that this machine has, though nobody asked for less: why
+    gpu_problem: str = ""  # why no sealed box can use the GPU; then "auto" does without the seal
+
+
+def choose_isolation(wanted: Wanted, python: Interpreter) -> Choice:
+    """Return what to use.
+
+    Args:
+        wanted: what was asked for.
+        python: to run the boxes with; one that no sealed box can be had with makes "auto" do without.
+
+    Raises:
+        UsageError: it does not work here, or, for a class, nothing does that is strict enough.
+    """
+    name = wanted.isolation
+    if name == "auto":
+        name = os.environ.get("GRADE_ISOLATION", "auto")
+    if name != "auto":
+        return _named(name, wanted, python)
+    choice = _strictest(wanted, python)
+    if wanted.for_class and choice.isolation in TRUSTED_ONLY:
+        missing = " ".join(missing.explained() for missing in probe().stricter_missing())
+        why = choice.why or choice.gpu_problem or missing or text("isolation.unknown", platform=sys.platform)
+        raise UsageError(
+            text("usage.class_isolation", isolation=choice.isolation, why=why),
+            hint=text("usage.class_isolation_hint", isolation=choice.isolation),
+        )
+    return choice
+
+
+def _strictest(wanted: Wanted, python: Interpreter) -> Choice:
+    found = probe()
+    best = PROCESS if found.best == RESTRICTED and wanted.processes else found.best
+    open_, why = Choice(PROCESS, wanted.grant or NO_GPU), ""
+    if best == PROCESS:
+        return open_
+    if best != NAMESPACES:  # only a zygote in namespaces is started with another Python, or given a GPU
+        if not python.is_ours:
+            return open_._replace(why=text("usage.class_isolation_python"))
+        if _may_use_gpu(wanted):
+            return open_._replace(gpu_problem=text("usage.class_isolation_gpu"))
+        return Choice(best)
+    if why := _why_not_sealed(python, wanted.private):
+        return open_._replace(why=why)
+    grant, problem = _granted(wanted, python)
+    return open_._replace(gpu_problem=problem) if problem else Choice(NAMESPACES, grant)
+
+
+def _named(name: str, wanted: Wanted, python: Interpreter) -> Choice:
+    """Return the isolation that was asked for by name.
+
+    Raises:
+        UsageError: it can't be had here, or not for this assignment or this Python.
+    """
+    if name == PROCESS:
+        return Choice(PROCESS, wanted.grant or NO_GPU)
+    if why := probe(every=True).why_not(name):
+        raise _refused(name, why)
+    if name == RESTRICTED and wanted.processes:
+        raise UsageError(
+            text("usage.restricted_processes", count=wanted.processes), hint=text("usage.restricted_processes_hint")
+        )
+    if name != NAMESPACES:
+        if not python.is_ours:
+            raise _refused(name, text("usage.class_isolation_python"))
+        return Choice(name)
+    if why := _why_not_sealed(python, wanted.private):
+        raise _refused(name, why)
+    grant, problem = _granted(wanted, python)
+    return Choice(NAMESPACES, grant, gpu_problem=problem)
+
+
+def _why_not_sealed(python: Interpreter, private: tuple[Path, ...]) -> str:
+    """Return why boxes can't be sealed with a Python, in words; empty where they can, and for grade's own."""
+    if python.is_ours:
+        return ""
+    trial = try_python(python)
+    return trial.problem or exposed(trial, private)
+
+
+def _granted(wanted: Wanted, python: Interpreter) -> tuple[Grant, str]:
+    """Return what a sealed box is granted, and why not the GPU that it could have had, in words."""
+    if not _may_use_gpu(wanted):
+        return NO_GPU, ""
+    grant = wanted.grant if wanted.grant is not None else first_gpu()
+    if grant is None:
+        return NO_GPU, text("isolation.gpu_fails", problem=text("isolation.gpu_no_library"))
+    if not grant.gpus:
+        return NO_GPU, ""
+    trial = try_gpu(python, wanted.frameworks[0], grant)
+    return (grant if trial.can_compute else NO_GPU), trial.problem
+
+
+def _may_use_gpu(wanted: Wanted) -> bool:
+    return wanted.device != "cpu" and bool(wanted.frameworks) and has_gpu()
+
+
+def first_gpu() -> Grant | None:
+    """Return a grant of the first GPU that the user's environment leaves, of none; None where they can't be asked."""
+    library = nvml()
+    if library is None:
+        return None
+    return Grant(allowed(library.gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))[:1])
+
+
+def _refused(isolation: str, why: str) -> UsageError:
+    return UsageError(text("usage.no_isolation", isolation=isolation, why=why), hint=text("usage.no_isolation_hint"))

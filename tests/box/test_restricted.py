@@ -1,0 +1,408 @@
+"""Boxes without namespaces: what each layer is for, whose files they see, what becomes of their scratch folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from autograder.box import backends, restrict, restricted, scratch, zygotes
+from autograder.box.client import BoxClient, BoxDied, BoxSpec, Cause
+from autograder.box.linux import landlock, namespaces, seccomp, syscalls
+from autograder.box.linux.policy import Profile
+from autograder.box.seal import Layer
+from autograder.limits import Limits
+from autograder.results import Status
+from tests.box.conftest import BACKENDS, Driven
+from tests.box.linux.conftest import in_fork
+from tests.box.test_sealed import TRAININGS
+
+pytestmark = pytest.mark.skipif("restricted" not in BACKENDS, reason="no restricted boxes here")
+
+ROOT = Path(__file__).resolve().parents[2]
+LONG_S = 60.0
+ONE = "def one(): return 1"
+
+
+@pytest.fixture
+def opened() -> Iterator[Any]:
+    """Opens boxes with a module of the given source; they are closed after the test."""
+    made: list[BoxClient] = []
+
+    def open_(source: str, frameworks: tuple[str, ...] = (), isolation: str = "restricted", **limits: float) -> Driven:
+        spec = BoxSpec(
+            {"answer.py": textwrap.dedent(source).encode()}, "answer.py", frameworks, "cpu",
+            Limits.model_validate(limits), isolation=isolation,
+        )  # fmt: skip
+        made.append(BoxClient(spec))
+        return Driven(made[-1])
+
+    yield open_
+    for client in made:
+        client.close()
+        client._output._thread.join(LONG_S)
+
+
+def folder_of(box: Driven) -> Path:
+    running: Any = box.client._running
+    return Path(running._scratch)
+
+
+# --- the same everywhere ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["numpy", *(pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("torch", "tensorflow"))]
+)
+@pytest.mark.parametrize("isolation", [name for name in ("restricted", "bwrap") if name in BACKENDS])
+def test_a_training_gives_the_same_bits_as_in_a_fresh_process(opened, name, isolation):
+    frameworks = () if name == "numpy" else (name,)
+    seen = []
+    for where in ("process", isolation):
+        box = opened(TRAININGS[name], frameworks, where, threads=2)
+        seen.append([array.tobytes() for array in box.call("train", seed_=3)])
+    assert seen[0] == seen[1]
+
+
+def test_what_lessons_do_works(opened):
+    box = opened(
+        """
+        import getpass, os, pathlib, shutil, tempfile, threading
+        from concurrent.futures import ThreadPoolExecutor
+        def work():
+            home = pathlib.Path.home()
+            (home / "model.bin").write_bytes(b"12")
+            shutil.copy(home / "model.bin", "best.bin")
+            os.utime("best.bin")
+            with tempfile.NamedTemporaryFile() as file: file.write(b"x")
+            with ThreadPoolExecutor(4) as pool: squares = list(pool.map(lambda x: x * x, range(10)))
+            places = [os.getcwd(), str(home), tempfile.gettempdir(), os.environ["KERAS_HOME"]]
+            return [sum(squares), pathlib.Path("best.bin").stat().st_size, getpass.getuser(), places]
+        """
+    )
+    total, size, user, places = box.call("work")
+    assert (total, size, user) == (285, 2, "student")
+    assert all(Path(place).is_relative_to(folder_of(box)) for place in places)
+
+
+@pytest.mark.tensorflow
+def test_keras_keeps_its_files_in_the_boxs_own_folder(opened):
+    box = opened("from keras.src.backend import config\ndef home(): return config.keras_home()", ("tensorflow",))
+    assert Path(box.call("home")).is_relative_to(folder_of(box))
+
+
+# --- the scratch folder -----------------------------------------------------------------------------------------------
+
+
+def test_security_every_box_has_a_scratch_folder_of_its_own_that_nobody_can_guess(opened):
+    boxes = [opened(ONE), opened(ONE)]
+    folders = [folder_of(box) for box in boxes]
+    assert [box.call("one") for box in boxes] == [1, 1]
+    assert folders[0] != folders[1]
+    for folder in folders:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert folder.parent.stat().st_mode & 0o777 == 0o711
+
+
+def test_the_scratch_folder_goes_with_its_box(opened):
+    box = opened("import os\ndef write(): os.makedirs('deep/er'); open('deep/file', 'w').write('x')")
+    box.call("write")
+    folder = folder_of(box)
+    assert (folder / "work" / "deep" / "file").exists()
+    box.client.close()
+    assert not folder.exists()
+
+
+def test_security_a_scratch_folder_that_outgrows_its_limit_ends_the_box(opened):
+    source = """
+        import time
+        def fill():
+            for number in range(40):
+                with open(f"part{number}", "wb") as file: file.write(bytes(1 << 20))
+            time.sleep(600)
+    """
+    assert opened(source, file_mb=8).death_in("fill", timeout_s=LONG_S) == Cause(Status.OUTPUT, "disk", "8")
+
+
+def test_security_files_without_a_name_count(opened):
+    source = """
+        import tempfile, time
+        def fill():
+            held = [tempfile.TemporaryFile() for _ in range(40)]
+            for file in held: file.write(bytes(1 << 20)); file.flush()
+            time.sleep(600)
+    """
+    assert opened(source, file_mb=8).death_in("fill", timeout_s=LONG_S) == Cause(Status.OUTPUT, "disk", "8")
+
+
+@pytest.mark.parametrize("hide", ["os.mkdir('closed', 0o300)", "deep()"])
+def test_security_nothing_is_hidden_from_the_one_who_counts(opened, hide):
+    if os.getuid() == 0 and "closed" in hide:
+        pytest.skip("root looks into any folder")
+    source = f"""
+        import os, time
+        def deep():
+            for _ in range(150): os.mkdir("d" * 200); os.chdir("d" * 200)
+        def fill():
+            {hide}
+            time.sleep(600)
+    """
+    assert opened(source).death_in("fill", timeout_s=LONG_S).kind == "disk"
+
+
+def test_what_a_folder_holds_is_counted(tmp_path):
+    (tmp_path / "one").write_bytes(bytes(10_000))
+    (tmp_path / "link").symlink_to("/usr")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "two").write_bytes(bytes(5_000))
+    room = scratch.room_of(tmp_path)
+    assert room.files == 4
+    assert 15_000 <= room.disk_bytes < 60_000
+
+
+# --- its life ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_box_with_processes_is_never_made(opened):
+    box = opened("print('student code')\n" + ONE, processes=1)
+    with pytest.raises(BoxDied) as caught:
+        box.loaded()
+    assert caught.value.cause.status is Status.INTERNAL
+    assert "processes" in caught.value.cause.detail
+    assert box.client.take_output() == ""
+
+
+def test_security_memory_counts_where_no_control_group_does(opened, monkeypatch):
+    from autograder.box import sealed
+
+    monkeypatch.setattr(sealed, "make_group", lambda _: None)
+    source = """
+        import mmap, time
+        def take():
+            shared = mmap.mmap(-1, 700 << 20)
+            for at in range(0, len(shared), 4096): shared[at] = 1
+            time.sleep(600)
+    """
+    box = opened(source, memory_mb=256)
+    assert box.death_in("take", timeout_s=LONG_S) == Cause(Status.MEMORY, "memory", "256")
+
+
+JUDGE = """
+    import sys
+    from autograder.box.client import BoxClient, BoxSpec
+    client = BoxClient(BoxSpec({"answer.py": b"def one(): return 1"}, "answer.py", (), isolation="restricted"))
+    client.loaded()
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("who", ["judge", "zygote"])
+def test_security_boxes_end_with_a_judge_or_a_zygote_that_is_killed(until, who):
+    command = [sys.executable, "-c", textwrap.dedent(JUDGE)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as judge:
+        assert judge.stdout is not None
+        assert judge.stdout.readline() == b"ready\n"
+        family = psutil.Process(judge.pid).children(recursive=True)
+        assert len(family) == 2  # zygote, worker
+        (judge if who == "judge" else family[0]).kill()
+        _, left = psutil.wait_procs(family, timeout=LONG_S)
+        judge.kill()
+    assert not left
+
+
+def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
+    opened(ONE).call("one")
+    (zygote,) = [one for key, one in zygotes._zygotes.items() if key.isolation == "restricted" and not key.frameworks]
+    inner = psutil.Process(zygote.pid)
+
+    def held() -> tuple[int, int, int, int]:
+        return (
+            len(list(Path("/proc/self/fd").iterdir())),
+            inner.num_fds(),
+            len(inner.memory_maps(grouped=False)),
+            len(list(zygote.folder.iterdir())),
+        )
+
+    counts = []
+    for _ in range(20):
+        box = opened("def write(): open('file', 'w').write('x' * 100000)")
+        box.call("write")
+        box.client.close()
+        box.client._output._thread.join(LONG_S)
+        counts.append(held())
+    assert until(lambda: all(now <= then for now, then in zip(held(), counts[9], strict=True))), (held(), counts)
+
+
+# --- each layer's part ------------------------------------------------------------------------------------------------
+
+
+def gain(box: Driven, attack: str) -> bool:
+    try:
+        return bool(box.call(attack))
+    except Exception:  # noqa: BLE001 - whatever it is, nothing was gained
+        return False
+
+
+LOOKS = """
+    import os, pathlib
+    def read(): return pathlib.Path({secret!r}).read_text()
+    def names(): return os.listdir({folder!r})
+    def others(): return open("/proc/{judge}/status").read(10)
+    def mounts(): return open("/proc/self/mountinfo").read(10)
+    def connections(): return open("/proc/self/net/unix").read(10)
+"""
+
+
+@pytest.mark.parametrize("attack", ["read", "names", "others", "mounts", "connections"])
+def test_security_landlock_closes_what_the_zygotes_own_rules_leave_open(opened, monkeypatch, tmp_path, attack):
+    """And no more than that is open to the zygote itself: without the box's rules, /proc is, and still no course."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("made-up secret")
+    source = LOOKS.format(secret=str(secret), folder=str(tmp_path), judge=os.getpid())
+    assert not gain(opened(source), attack)
+    monkeypatch.setattr(backends, "start", partial(restricted.start, without=(Layer.LANDLOCK,)))
+    assert gain(opened(source), attack) is (attack in {"others", "mounts", "connections"})
+
+
+def jail() -> None:
+    """What a zygote goes through, in a process that was forked for it."""
+    folder = scratch.make_folder()
+    restrict.enter_jail((str(Path(sys.base_prefix)), sys.prefix, "/usr"), str(folder))
+
+
+def test_security_the_zygote_reads_no_file_of_the_course_and_reaches_nobody(tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("made-up secret")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("\0grade-" + tmp_path.name)
+        listener.listen()
+
+        def reach() -> None:
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect("\0grade-" + tmp_path.name)
+
+        def network() -> None:
+            socket.socket(socket.AF_INET).close()
+
+        for attack, error in (
+            (secret.read_text, errno.EACCES),
+            (reach, errno.EAFNOSUPPORT),
+            (network, errno.EAFNOSUPPORT),
+        ):
+            assert in_fork(attack).error == ""
+            assert in_fork(partial(jail, tmp_path), attack).errno == error
+
+
+def test_security_the_zygote_has_no_right_but_those_to_make_boxes():
+    def held() -> int:
+        fields = Path("/proc/self/status").read_text().split("CapEff:")
+        return int(fields[1].split()[0], 16)
+
+    assert in_fork(jail, held).value in {0, 1 << 5 | 1 << 6 | 1 << 7}
+
+
+def strict(**profile: Any) -> Any:
+    def put_on() -> None:
+        seccomp.apply(seccomp.encode(seccomp.program(Profile(only_signals_to=os.getpid(), **profile))))
+
+    return put_on
+
+
+def test_security_a_datagram_socket_of_a_pair_reaches_nobody(tmp_path):
+    name = "\0grade-mail-" + tmp_path.name
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mailbox:
+        mailbox.bind(name)
+
+        def send() -> int:
+            one, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+            return one.sendto(b"x", name)
+
+        assert in_fork(send).value == 1
+        assert in_fork(strict(), send).errno == errno.EPERM
+
+
+def test_security_a_descriptor_does_not_signal_others_for_it():
+    import fcntl
+
+    def own(number: int) -> int:
+        read, _ = os.pipe()
+        return int(fcntl.fcntl(read, fcntl.F_SETOWN, number))
+
+    parent = os.getpid()
+    assert in_fork(lambda: own(parent)).error == ""
+    assert in_fork(strict(), lambda: own(parent)).errno == errno.EPERM
+
+
+def test_security_signals_go_to_oneself_only():
+    parent = os.getpid()
+    assert in_fork(lambda: os.kill(parent, 0)).error == ""
+    assert in_fork(strict(), lambda: os.kill(parent, 0)).errno == errno.EPERM
+    assert in_fork(strict(), lambda: os.kill(os.getpid(), 0)).error == ""
+
+
+def test_security_metadata_is_left_alone(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    os.utime(file, (1, 1))
+    file.chmod(0o600)
+
+    def change() -> None:
+        file.chmod(0o777)
+        os.utime(file, (2, 2))
+
+    assert in_fork(strict(metadata=False), change).error == ""
+    assert (file.stat().st_mode & 0o777, file.stat().st_mtime) == (0o600, 1)
+    assert in_fork(strict(), change).error == ""
+    assert (file.stat().st_mode & 0o777, file.stat().st_mtime) == (0o777, 2)
+
+
+@pytest.mark.skipif(landlock.abi() < 1, reason="no landlock in this kernel")
+def test_security_a_rule_of_landlock_names_files_of_proc_one_by_one():
+    rules = restrict.rules_for(("/usr",), ())
+    assert not rules.listed or all(path.startswith("/proc/self/") for path in rules.listed)
+    assert "/proc" not in (*rules.readable, *rules.libraries)
+
+    def restrict_self() -> None:
+        syscalls.set_no_new_privileges()
+        landlock.apply(rules)
+
+    def read(path: str) -> Any:
+        return lambda: len(Path(path).read_bytes()[:1])
+
+    for path in ("/proc/self/status", "/proc/cpuinfo", "/proc/self/maps"):
+        assert in_fork(restrict_self, read(path)).value == 1
+    for path in ("/proc/self/mountinfo", "/proc/net/unix", "/proc/1/status", "/proc/mounts", "/etc/passwd"):
+        assert in_fork(read(path)).value == 1
+        assert in_fork(restrict_self, read(path)).errno == errno.EACCES
+
+
+def test_user_ids_of_boxes_belong_to_nobody():
+    found = namespaces.unused_ids()
+    assert len(found) > 100
+    assert os.getuid() not in found
+
+
+def test_threads_of_a_user_are_counted():
+    stop = threading.Event()
+    before = restricted.count_tasks(os.getuid())
+    threads = [threading.Thread(target=stop.wait) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    counted = restricted.count_tasks(os.getuid())
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert counted >= before + 25  # others of the user's come and go meanwhile
