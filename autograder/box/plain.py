@@ -7,12 +7,9 @@ floods, crashes, processes left behind. It hides neither files nor the network; 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import IO, NamedTuple, cast
 
 import psutil
 
+from autograder.box import leftovers
 from autograder.box.channel import Channel, accept, offer
 from autograder.box.interpreter import Interpreter
 
@@ -33,7 +31,6 @@ _PASSED_ON = (
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
 )  # fmt: skip
 
-_MOST_LEVELS = 4000  # of folders in folders; removing one takes about as long as a student's code needs for ten
 _ROUNDS = 20  # of looking for what is left; who still forks after them is beyond what this backend promises
 _SCRATCH_VARIABLE = "GRADE_BOX_SCRATCH"  # by which processes are known that outlive their worker
 
@@ -77,17 +74,15 @@ def spawn(python: Interpreter, *, threads: int, cpu_only: bool, gpus: str = "") 
         cpu_only: hide GPUs from the frameworks.
         gpus: the only ones they may see, by the names that CUDA has for them; empty for those that the user sees.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="grade-box-")).resolve()
-    for folder in ("work", "home", "tmp"):
-        (scratch / folder).mkdir()
+    folder = leftovers.make_scratch()
     made = offer()
     process = subprocess.Popen(
         [python.executable, "-B", "-X", "utf8", "-c", _START, PACKAGE, python.codec, made.argument],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        cwd=scratch / "work",
-        env=environment(scratch, os.environ, python, threads=threads, cpu_only=cpu_only)
+        cwd=folder / "work",
+        env=environment(folder, os.environ, python, threads=threads, cpu_only=cpu_only)
         | ({"CUDA_VISIBLE_DEVICES": gpus} if gpus and not cpu_only else {}),
         pass_fds=made.inherit,
         # A session of its own: Ctrl-C in the terminal is for the judge, which then ends the box.
@@ -98,7 +93,7 @@ def spawn(python: Interpreter, *, threads: int, cpu_only: bool, gpus: str = "") 
     with contextlib.suppress(OSError):  # it died at once; the channel will say so
         stdin.write(made.secret)
         stdin.close()
-    return Running(process, accept(made), output, scratch)
+    return Running(process, accept(made), output, folder)
 
 
 def environment(
@@ -137,7 +132,7 @@ def end(running: Running) -> None:
     running.process.wait()
     # Not running.output: its drain thread is reading it, and sees the end now. A daemon that escaped would keep the
     # pipe open; the thread is a daemon thread and holds nobody up.
-    remove_tree(running.scratch)
+    leftovers.remove(running.scratch)
 
 
 def kill(running: Running) -> None:
@@ -149,28 +144,6 @@ def kill(running: Running) -> None:
         for _ in range(_ROUNDS):
             if not kill_orphans(running.scratch):
                 break
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder with everything in it, however deep: shutil.rmtree recurses until Python ends it."""
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    numbers = itertools.count()
-    with contextlib.suppress(OSError):
-        for _ in range(_MOST_LEVELS):
-            entries = list(folder.iterdir())
-            for entry in entries:
-                if entry.is_symlink() or not entry.is_dir():
-                    entry.unlink()
-                    continue
-                entry.chmod(0o700)
-                # What is inside comes up to the top, so that no path grows too long for the system.
-                for child in list(entry.iterdir()):
-                    child.rename(folder / f".gone-{next(numbers)}")
-                entry.rmdir()
-            if not entries:
-                folder.rmdir()
-                return
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

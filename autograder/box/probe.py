@@ -162,7 +162,7 @@ def _bwrap() -> Missing | None:
 
 def _restricted() -> Missing | None:
     """Go through what a zygote without namespaces and its box go through."""
-    from autograder.box import plain, restrict, restricted, scratch, seal
+    from autograder.box import leftovers, restrict, restricted, scratch, seal
 
     def run(attempt: Attempt) -> None:
         attempt.at("restricted")
@@ -188,7 +188,7 @@ def _restricted() -> Missing | None:
         )  # fmt: skip
         return try_in_fork(run)
     finally:
-        plain.remove_tree(folder)
+        leftovers.remove(folder)
 
 
 @cache

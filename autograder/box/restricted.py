@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from autograder.box import plain, sealed
+from autograder.box import leftovers, sealed
 from autograder.box.backends import RESTRICTED, Evidence
 from autograder.box.init import Room
 from autograder.box.linux import cgroup, namespaces
@@ -116,7 +116,7 @@ class RestrictedBox(sealed.SealedBox):
             self.kill()
 
     def _let_go(self) -> None:
-        plain.remove_tree(self._scratch)
+        leftovers.remove_tree(self._scratch)
         if self._user is not None:
             _users.discard(self._user)
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from autograder.box import leftovers
 from autograder.box.init import Room
 from autograder.box.linux.mounts import FOLDERS
 from autograder.box.mounted import FILES
@@ -29,7 +30,7 @@ def make_folder() -> Path:
     SECURITY: of a random name, for without a mount namespace it lies where others write, too. Others may pass through
     it and not list it.
     """
-    folder = Path(tempfile.mkdtemp(prefix="grade-boxes-")).resolve()
+    folder = leftovers.make("es")
     folder.chmod(0o711)
     own = folder / ZYGOTE_FOLDER
     own.mkdir(mode=0o700)

@@ -19,7 +19,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from autograder.box import plain
+from autograder.box import leftovers, plain
 from autograder.box.backends import NAMESPACES, RESTRICTED
 from autograder.box.interpreter import Interpreter, ours
 from autograder.box.linux import mounts
@@ -165,7 +165,7 @@ class ZygoteProcess(Zygote):
             self._process.wait()
         self._errors.close()
         if self.folder != _NO_FOLDER:
-            plain.remove_tree(self.folder)
+            leftovers.remove(self.folder)
 
     def disown(self) -> None:
         """Let go of it in a process that was forked from this one."""

@@ -87,6 +87,12 @@ class HostileBox:
     def evidence(self) -> Evidence:
         return Evidence()
 
+    def members(self) -> list[object]:
+        return []
+
+    def dataset_folder(self, name: str) -> str:
+        return ""
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> HostileBox:
         return self
 
@@ -158,7 +164,7 @@ class Judge:
         """Return a new box that has not answered its first question."""
         self.close()
         self.boxes.load_failure = None
-        made = self.boxes._shared = self.boxes._start()
+        made = self.boxes._shared = self.boxes._start(self.boxes._spec)
         assert isinstance(made, _Client)
         return made
 

@@ -55,8 +55,6 @@ if os.name == "posix" and os.getuid() == 0 and no_own_user() is not None:
     # Python is closed to all but root, so that boxes keep root's number without its rights: the kernel does not count
     # its threads, and lets it count the descriptors of init.
     NOT_PROMISED["restricted"] |= {"thread_bomb": {"threads"}}
-    # And in bwrap the number owns the machine's devices: a hole, to be closed by their mounts.
-    NOT_PROMISED["bwrap"] |= {"device_metadata": {"mode", "time"}}
     NOT_PROMISED["bwrap"] |= {"thread_bomb": {"threads"}, "init": {"descriptors"}}
 # How an attack ends where it ends in another way, with as little gained.
 ENDS = {
@@ -65,7 +63,6 @@ ENDS = {
         "inodes": {"dies": {"output": "disk"}},
         "disk": {"dies": {"output": "disk"}},
         "kill_own_group": {"raises": "PermissionError"},
-        "own_session": {"raises": "PermissionError"},
         "hard_links": {"dies": {"output": "disk"}},
     },
 }

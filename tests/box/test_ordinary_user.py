@@ -27,6 +27,8 @@ FILES = (
     "test_attacks_elsewhere.py",
     "../test_warm.py",
     "test_forbidden.py",
+    "test_audit.py",
+    "test_soak.py",
 )
 SLOW_S = 280
 
@@ -42,6 +44,7 @@ def test_as_an_ordinary_user(file):
     scratch.chmod(0o777)
     command = [
         *(sys.executable, HERE / "ordinary_user.py", sys.executable, "-m", "pytest", HERE / file, "-q"),
+        # keras' own tests take long, and see no user.
         *(
             "-p",
             "no:cacheprovider",
@@ -49,7 +52,9 @@ def test_as_an_ordinary_user(file):
             scratch / "pytest",
             "-k",
             "not process and not keras",
-        ),  # keras' own tests take long, and see no user
+            "-m",
+            "not slow",
+        ),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "HOME": str(scratch)}
     try:

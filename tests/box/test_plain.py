@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from autograder.box import plain
+from autograder.box import leftovers, plain
 from autograder.box.interpreter import ours
 
 LONG_S = 30.0
@@ -183,7 +183,7 @@ def test_security_a_scratch_folder_is_removed_however_deep(tmp_path, monkeypatch
     folder = tmp_path / "scratch"
     folder.mkdir()
     _nest(folder, 60)
-    plain.remove_tree(folder)
+    leftovers.remove_tree(folder)
     assert not folder.exists()
 
 
@@ -193,7 +193,7 @@ def test_what_links_lead_to_is_not_removed(tmp_path):
     folder = tmp_path / "scratch"
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path / "kept", target_is_directory=True)
-    plain.remove_tree(folder)
+    leftovers.remove_tree(folder)
     assert not folder.exists()
     assert (tmp_path / "kept" / "file").exists()
 
