@@ -19,7 +19,6 @@ import msgspec
 
 from autograder.box import seal, zygote
 from autograder.box.linux import capabilities, mounts, namespaces, seccomp, syscalls
-from autograder.box.linux.policy import Profile
 from autograder.box.linux.python import needed_folders
 from autograder.box.seal import Descriptors, Layer, SealRequest
 
@@ -44,9 +43,9 @@ def prepare() -> seal.Prepared:
     SECURITY: without chmod and utime. Where root's Python is closed to others the box keeps root's number, and bwrap's
     devices are the machine's own, whose mode root may change.
     """
-    profiles = [Profile(processes=processes) for processes in (False, True)]
-    filters = {one: seccomp.encode(seccomp.program(replace(one, metadata=False))) for one in profiles}
-    return seal.prepare(needed_folders([_PACKAGE]))._replace(filters=filters)
+    prepared = seal.prepare(needed_folders([_PACKAGE]))
+    filters = {one: seccomp.encode(seccomp.program(replace(one, metadata=False))) for one in prepared.filters}
+    return prepared._replace(filters=filters)
 
 
 def attempt() -> None:

@@ -120,7 +120,7 @@ class Prepared(NamedTuple):
     rules: landlock.Rules
     filters: dict[Profile, bytes]
     set_threads: tuple[Callable[[int], object], ...] = ()  # of the libraries that numpy computes with
-    mapped: rlimits.Usage | None = None  # by the zygote, and so by each box to begin with
+    mapped: Optional[rlimits.Usage] = None  # noqa: UP045 - by the zygote, and so by each box to begin with
     # What refused calls are answered with, by whether processes may be started; none: nobody answers them.
     errors: Mapping[bool, Mapping[int, int]] = {}
 

@@ -104,9 +104,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A course with a secret in it, a box that holds the same secret, and services that listen."""
     secret = f"SECRET-{secrets.token_hex(16)}"
     course = tmp_path_factory.mktemp("course")
-    for folder in (course, *course.parents[:3]):
+    for folder in (course, *course.parents[:2]):
         with contextlib.suppress(PermissionError):
-            folder.chmod(0o755)  # a file that the attacks could read, were it there
+            folder.chmod(folder.stat().st_mode | 0o055)  # a file that the attacks could read, were it there
     hidden = course / "hidden_labels_7319.txt"
     hidden.write_text(secret)
     with pytest.MonkeyPatch.context() as patched, contextlib.ExitStack() as stack:

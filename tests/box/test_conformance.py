@@ -141,7 +141,7 @@ class TestBoxConformance:
 
     def test_cpu_time_beyond_the_limit_is_a_timeout(self, open_box: Opener):
         student = open_box(ENDLESS, attempt_s=0.5, threads=1)  # one second of CPU
-        assert student.death_in("loop") == Cause(Status.TIMEOUT, "cpu")
+        assert student.death_in("loop") == Cause(Status.TIMEOUT, "cpu", "1")
 
     def test_memory_beyond_the_limit_is_the_students_memory_error(self, open_box: Opener):
         student = open_box(f"def take(): return len(bytearray({MANY_MB} << 20))", memory_mb=256)
