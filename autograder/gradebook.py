@@ -16,20 +16,37 @@ from zoneinfo import ZoneInfo
 
 from autograder.collect.folder import open_source
 from autograder.collect.store import Store
-from autograder.course import LoadedCourse, find_course
+from autograder.course import LoadedAssignment, LoadedCourse, find_course
 from autograder.errors import UsageError
+from autograder.judge.session import AttemptOptions
+from autograder.late_policy import deadline_of
 from autograder.messages import text
 from autograder.roster import Change, Person, changes
+from autograder.run.where import Term, parse
 
 try:
+    from filelock import FileLock, Timeout
     from sqlalchemy import select
+    from sqlalchemy.orm import Session
 
     from autograder.collect.collecting import Collected, Collector, assign
     from autograder.ledger import people, upkeep
     from autograder.ledger.database import FOLDER, Ledger
-    from autograder.ledger.grades import owners
+    from autograder.ledger.grades import (
+        Grade,
+        Rules,
+        extensions_of,
+        facts_of,
+        grades,
+        owners,
+        points_by_check,
+        to_grade,
+    )
     from autograder.ledger.history import Entry, history_of
-    from autograder.ledger.models import Student, SubmissionRow
+    from autograder.ledger.models import ExtensionRow, Override, Student, SubmissionRow
+    from autograder.ledger.standing import Standing, standing_of
+    from autograder.run.grading import Done, Grader, Tell
+    from autograder.run.planning import Chosen, Planner, Work
 except ModuleNotFoundError as missing:  # a student's install has none of this
     raise UsageError(text("class.missing", package=missing.name), hint=text("class.missing_hint")) from None
 
@@ -120,6 +137,141 @@ class Gradebook:
             belongs = owners(session, (row.id for row in rows))
             return [row for row in rows if row.id not in belongs]
 
+    # --- grading
+
+    def rules(self) -> list[Rules]:
+        """Return what course.yml says of each assignment that is here."""
+        here = self.course.assignment_folders()
+        return [
+            Rules(
+                entry.id,
+                self.course.spec.due(entry.id),
+                self.course.assignment(entry.id).spec.points,
+                self.course.spec.late_policy(entry.id),
+            )
+            for entry in self.course.spec.assignments
+            if entry.id in here
+        ]
+
+    def grades(self) -> dict[str, list[Grade]]:
+        """Return what is in force for every student, by assignment."""
+        with self.ledger.reading() as session:
+            return grades(session, self.rules())
+
+    def plan(self, assignment: LoadedAssignment, chosen: Chosen, options: AttemptOptions, isolation: str) -> list[Work]:
+        """Return what a run is to do.
+
+        Args:
+            assignment: to be graded.
+            chosen: which of the submissions.
+            options: how attempts are made.
+            isolation: of their boxes.
+
+        Raises:
+            UsageError: no such student, or a condition that can't be understood.
+        """
+        with self.ledger.reading() as session:
+            rules = self.rules()
+            rows = to_grade(session, rules, assignment.id)
+            if chosen.students:
+                wanted = {people.require_student(session, one).id for one in chosen.students}
+                rows = {number: row for number, row in rows.items() if wanted & set(row[1])}
+            if chosen.where:
+                holding = self._holding(grades(session, rules)[assignment.id], parse(chosen.where))
+                rows = {number: row for number, row in rows.items() if holding & set(row[1])}
+            # By chance, but always the same: thresholds are tried out on one sample.
+            numbers = sorted(rows, key=lambda number: rows[number][0].sha256)[: chosen.sample]
+            owned = {number: (rows[number][0], tuple(rows[number][1])) for number in numbers}
+            return Planner(self.store, assignment, options, isolation).plan(session, owned)
+
+    def _holding(self, found: Sequence[Grade], terms: Sequence[Term]) -> set[str]:
+        return {grade.student.id for grade in found if all(term.holds(facts_of(grade)) for term in terms)}
+
+    def run(
+        self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
+    ) -> list[Done]:
+        """Grade, and record what comes of it.
+
+        Raises:
+            UsageError: somebody else is grading.
+        """
+        lock = FileLock(self.ledger.folder / "run.lock")
+        try:
+            with lock.acquire(timeout=0):
+                return Grader(self.ledger, assignment, options, jobs).grade(works, tell)
+        except Timeout:
+            raise UsageError(text("run.already"), hint=text("run.already_hint")) from None
+
+    def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
+        """Decide about points; None takes an earlier decision back.
+
+        Raises:
+            UsageError: no such student or check, or more points than there are.
+        """
+        assignment = self.course.assignment(assignment_id)
+        with self.ledger.writing() as session:
+            found = people.require_student(session, student)
+            check_id, most = self._check_of(session, assignment, found.id, check)
+            if points is not None and not 0 <= points <= most:
+                raise UsageError(text("override.points", points=f"{points:g}", most=f"{most:g}"))
+            decided = {"points": points, "why": why, **self.author()._asdict()}
+            row = Override(assignment=assignment.id, student_id=found.id, check_id=check_id, **decided)
+            session.add(row)
+            return row
+
+    def _check_of(
+        self, session: Session, assignment: LoadedAssignment, student_id: str, check: str | None
+    ) -> tuple[str | None, float]:
+        if check is None:
+            return None, assignment.spec.points
+        (grade,) = [one for one in grades(session, self.rules())[assignment.id] if one.student.id == student_id]
+        rows = grade.attempt.checks if grade.attempt else []
+        for row in rows:
+            if check in {row.check_id, row.check_id.rpartition("::")[2]}:
+                return row.check_id, row.max_points
+        known = ", ".join(row.check_id.rpartition("::")[2] for row in rows)
+        hint = text("override.checks", checks=known) if known else ""
+        raise UsageError(text("override.no_check", check=check), hint=hint)
+
+    def extend(
+        self, student: str, assignment_id: str | None, days: int, until: datetime | None, why: str
+    ) -> tuple[str, dict[str, datetime]]:
+        """Give a student more time, and return until when it is now, by assignment.
+
+        Raises:
+            UsageError: no such student or assignment.
+        """
+        known = [rule for rule in self.rules() if rule.due is not None]
+        if assignment_id is not None:
+            assignment_id = self.course.assignment(assignment_id).id
+        moment = until if until is None or until.tzinfo else until.replace(tzinfo=self.zone)
+        with self.ledger.writing() as session:
+            found = people.require_student(session, student)
+            row = ExtensionRow(assignment=assignment_id, days=days, until=moment, why=why)
+            people.extend(session, found.id, row, self.author())
+            session.flush()
+            asked = [rule for rule in known if assignment_id in {None, rule.assignment}]
+            return found.id, {
+                rule.assignment: deadline_of(rule.due, extensions_of(session, found.id, rule.assignment))
+                for rule in asked
+                if rule.due is not None
+            }
+
+    # --- what it comes to
+
+    def standing(self) -> list[Standing]:
+        """Return the course at a glance."""
+        with self.ledger.reading() as session:
+            found = grades(session, self.rules())
+            return [standing_of(session, rule, found[rule.assignment], self.zone) for rule in self.rules()]
+
+    def export_rows(self, assignment: LoadedAssignment, *, anonymous: bool = False) -> list[dict[str, object]]:
+        """Return a row for each student: who, what it came to, and the points of each task."""
+        tasks = [task.id for task in assignment.spec.tasks]
+        with self.ledger.reading() as session:
+            found = grades(session, self.rules())[assignment.id]
+            return [_export_row(grade, tasks, anonymous=anonymous) for grade in found if not grade.student.left]
+
     # --- upkeep
 
     def problems(self) -> list[str]:
@@ -143,6 +295,32 @@ class Gradebook:
     def local(self, moment: datetime) -> datetime:
         """Return a moment by the course's clock."""
         return moment.astimezone(self.zone)
+
+
+def _export_row(grade: Grade, tasks: list[str], *, anonymous: bool) -> dict[str, object]:
+    student, settled = grade.student, grade.settled
+    who = {"pseudonym": student.pseudonym} if anonymous else {
+        "id": student.id, "name": student.name, "email": student.email, "section": student.section
+    }  # fmt: skip
+    by_task = dict.fromkeys(tasks, 0.0)
+    for task, points in points_by_check(grade):
+        by_task[task] = by_task.get(task, 0.0) + points
+    status = grade.attempt.status if grade.attempt else ("not graded yet" if grade.submission else "missing")
+    return {
+        **who,
+        "score": _rounded(grade.score),
+        "days_late": settled.days_late if settled else None,
+        "late_penalty": _rounded(settled.penalty) if settled else None,
+        "final": _rounded(grade.final),
+        "max_points": grade.max_points,
+        "status": status,
+        "by_hand": "; ".join(decision.why for decision in grade.decisions),
+        **{f"task {task}": _rounded(points) if grade.attempt else None for task, points in by_task.items()},
+    }
+
+
+def _rounded(points: float | None) -> float | None:
+    return None if points is None else round(points, 2)
 
 
 @contextmanager

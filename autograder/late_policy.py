@@ -128,6 +128,16 @@ def settle(works: Sequence[Work]) -> dict[str, Settled]:
     return counted
 
 
+def may_count(work: Work) -> list[int]:
+    """Return which submissions can turn out to be the one that counts, whatever they score."""
+    settled = [_settled(work, one, 0) for one in _in_limit(work)]
+    in_time = [one for one in settled if not one.refused]
+    if work.policy.counts == "best":
+        return [one.hand_in.id for one in in_time]
+    chosen = _choose(work.policy.counts, in_time)
+    return [chosen.hand_in.id] if chosen else []
+
+
 def _by_deadline(work: Work) -> tuple[bool, datetime, str]:
     due = work.due
     return due is None, utc(due) if due else datetime.max.replace(tzinfo=UTC), work.assignment

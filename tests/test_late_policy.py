@@ -5,7 +5,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from autograder.late_policy import Extension, HandIn, LatePolicy, Work, days_late, deadline_of, settle, utc
+from autograder.late_policy import (
+    Extension,
+    HandIn,
+    LatePolicy,
+    Work,
+    days_late,
+    deadline_of,
+    may_count,
+    settle,
+    utc,
+)
 
 BERLIN, SHANGHAI, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
 
@@ -169,6 +179,21 @@ def test_which_submission_counts(policy, hand_ins, came_to):
     number, days, score = final(*hand_ins, policy=LatePolicy(per_day=0.1, **policy))
     assert (number, days) == came_to[:2]
     assert score == (None if came_to[2] is None else pytest.approx(came_to[2]))
+
+
+@pytest.mark.parametrize(
+    ("policy", "numbers"),
+    [
+        ({"counts": "last"}, [3]),
+        ({"counts": "first"}, [1]),
+        ({"counts": "best"}, [1, 2, 3]),
+        ({"counts": "last", "hard_stop_days": 1}, [2]),
+        ({"counts": "best", "hard_stop_days": 1}, [1, 2]),
+        ({"counts": "best", "most_submissions": 1}, [1]),
+    ],
+)
+def test_which_submissions_may_turn_out_to_count(policy, numbers):
+    assert may_count(work((5, None), (6, None), (9, None), policy=LatePolicy(**policy))) == numbers
 
 
 def test_the_order_of_arrival_counts_not_that_of_the_list():

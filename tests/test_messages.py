@@ -23,7 +23,7 @@ FAMILIES = {
         f"{command}.short"
         for command in (
             *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
-            *("pack", "collect", "assign", "roster", "ledger"),
+            *("pack", "collect", "assign", "run", "override", "extend", "status", "export", "roster", "ledger"),
         )
     },
     "validate.": {"solution", "stub"},
@@ -48,6 +48,12 @@ FAMILIES = {
     "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
     "roster.column.": {"id", "name", "section", "email", "pseudonym"},
     "collect.outcome.": {"new", "again", "known", "unmatched", "doubtful", "refused"},
+    "run.task.": {"run", "score", "known", "unreadable"},
+    "run.ended.": {"graded", "scored", "known", "unreadable", "internal"},
+    "standing.column.": {
+        *("assignment", "due", "handed_in", "late", "graded"),
+        *("faults", "unclaimed", "median", "full", "by_hand"),
+    },
     "collect.how.": {"manifest", "alias", "id", "name"},
     "note.": set(KINDS),
     **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},

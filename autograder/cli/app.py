@@ -25,6 +25,11 @@ _COMMANDS = {
     "pack": "autograder.cli.student",
     "collect": "autograder.cli.instructor",
     "assign": "autograder.cli.instructor",
+    "run": "autograder.cli.instructor",
+    "override": "autograder.cli.instructor",
+    "extend": "autograder.cli.instructor",
+    "status": "autograder.cli.instructor",
+    "export": "autograder.cli.instructor",
     "roster": "autograder.cli.roster",
     "ledger": "autograder.cli.ledger",
 }

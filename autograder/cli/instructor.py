@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from autograder.cli.command import GradeCommand
-from autograder.cli.options import json_option, lang_option
+from autograder.cli.options import DEVICES, json_option, lang_option
 from autograder.errors import UsageError
 from autograder.messages import text
 
@@ -59,4 +60,135 @@ def assign(*, number: int, students: tuple[str, ...], nobody: bool) -> int:
         owned = book.assign(number, students)
     said = text("collect.assigned", number=number, students=", ".join(owned))
     click.echo(said if owned else text("collect.set_aside", number=number))
+    return 0
+
+
+_ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
+
+
+@click.command("run", cls=GradeCommand, help=text("cli.run.help"))
+@_assignment
+@click.option("--student", "students", multiple=True, metavar="STUDENT", help=text("cli.run.student"))
+@click.option("--where", default="", metavar="CONDITION", help=text("cli.run.where"))
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help=text("cli.run.sample"))
+@click.option("--dry-run", is_flag=True, help=text("cli.run.dry_run"))
+@click.option("--jobs", type=click.IntRange(min=1), help=text("cli.run.jobs"))
+@click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
+@click.option("--isolation", type=click.Choice(_ISOLATIONS), default="auto", help=text("cli.check.isolation"))
+@json_option
+@lang_option
+def run(
+    *,
+    assignment_id: str,
+    students: tuple[str, ...],
+    where: str,
+    sample: int | None,
+    dry_run: bool,
+    jobs: int | None,
+    device: str,
+    isolation: str,
+    as_json: bool,
+) -> int:
+    """Grade what was handed in."""
+    from autograder.gradebook import open_gradebook
+    from autograder.run.options import options_for
+    from autograder.run.planning import Chosen
+    from autograder.run.progress import as_document, exit_code, print_done, print_plan, running
+
+    with open_gradebook(Path.cwd()) as book:
+        assignment = book.course.assignment(assignment_id)
+        options, chosen_isolation = options_for(assignment, device, isolation)
+        works = book.plan(assignment, Chosen(students, where, sample), options, chosen_isolation)
+        if dry_run:
+            click.echo(json.dumps(as_document(works), indent=2)) if as_json else print_plan(works)
+            return 0
+        with running(works, enabled=not as_json) as tell:
+            done = book.run(assignment, works, options, jobs or os.cpu_count() or 1, tell)
+    if as_json:
+        click.echo(json.dumps(as_document(works, done), ensure_ascii=False, indent=2))
+    else:
+        print_done(done)
+    return exit_code(done)
+
+
+@click.command("override", cls=GradeCommand, help=text("cli.override.help"))
+@_assignment
+@click.argument("student", metavar=text("cli.metavar.student"))
+@click.option("--check", metavar="CHECK", help=text("cli.override.check"))
+@click.option("--points", type=float, metavar="POINTS", help=text("cli.override.points"))
+@click.option("--undo", is_flag=True, help=text("cli.override.undo"))
+@click.option("--why", required=True, metavar="TEXT", help=text("cli.override.why"))
+@lang_option
+def override(*, assignment_id: str, student: str, check: str | None, points: float | None, undo: bool, why: str) -> int:
+    """Decide about points by hand."""
+    from autograder.gradebook import open_gradebook
+
+    if undo == (points is not None):
+        raise UsageError(text("override.what"), hint=text("override.what_hint"))
+    with open_gradebook(Path.cwd()) as book:
+        made = book.override(assignment_id, student, check, points, why)
+    about = made.check_id or text("ledger.log.whole")
+    key = "override.undone" if undo else "override.done"
+    click.echo(text(key, student=made.student_id, about=about, points=f"{points or 0:g}"))
+    return 0
+
+
+@click.command("extend", cls=GradeCommand, help=text("cli.extend.help"))
+@click.argument("student", metavar=text("cli.metavar.student"))
+@click.option(
+    "--assignment", "assignment_id", metavar=text("cli.metavar.assignment"), help=text("cli.extend.assignment")
+)
+@click.option("--days", type=click.IntRange(min=1), help=text("cli.extend.days"))
+@click.option("--until", metavar="TIME", callback=_moment, help=text("cli.extend.until"))
+@click.option("--why", required=True, metavar="TEXT", help=text("cli.override.why"))
+@lang_option
+def extend(*, student: str, assignment_id: str | None, days: int | None, until: datetime | None, why: str) -> int:
+    """Give a student more time."""
+    from autograder.gradebook import open_gradebook
+
+    if (days is None) == (until is None):
+        raise UsageError(text("extend.what"), hint=text("extend.what_hint"))
+    with open_gradebook(Path.cwd()) as book:
+        number, deadlines = book.extend(student, assignment_id, days or 0, until, why)
+    for name, deadline in deadlines.items():
+        click.echo(text("extend.done", student=number, assignment=name, deadline=f"{deadline:%Y-%m-%d %H:%M %Z}"))
+    return 0
+
+
+@click.command("status", cls=GradeCommand, help=text("cli.status.help"))
+@json_option
+@lang_option
+def status(*, as_json: bool) -> int:
+    """Show the course at a glance."""
+    from autograder.gradebook import open_gradebook
+    from autograder.report.standing import print_standing
+
+    with open_gradebook(Path.cwd()) as book:
+        standing = book.standing()
+    if as_json:
+        click.echo(json.dumps([one._asdict() for one in standing], ensure_ascii=False, indent=2))
+    else:
+        print_standing(standing)
+    return 0
+
+
+@click.command("export", cls=GradeCommand, help=text("cli.export.help"))
+@_assignment
+@click.option("--to", type=click.Choice(["csv", "xlsx", "json"]), default="csv", help=text("cli.export.to"))
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar=text("cli.metavar.file_out"), help=text("cli.export.out")
+)
+@click.option("--anonymous", is_flag=True, help=text("cli.export.anonymous"))
+@lang_option
+def export(*, assignment_id: str, to: str, out: Path | None, anonymous: bool) -> int:
+    """Write the grades of an assignment."""
+    from autograder.gradebook import open_gradebook
+    from autograder.report.export import write
+
+    with open_gradebook(Path.cwd()) as book:
+        assignment = book.course.assignment(assignment_id)
+        rows = book.export_rows(assignment, anonymous=anonymous)
+    path = out or Path(f"{assignment.id}_grades.{to}")
+    write(rows, to, path)
+    click.echo(text("export.written", file=path, count=len(rows)))
     return 0

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from autograder.late_policy import Extension, HandIn, LatePolicy, Settled, Work, settle
+from autograder.late_policy import Extension, HandIn, LatePolicy, Settled, Work, may_count, settle
 from autograder.ledger.models import (
     Attempt,
     CheckRow,
@@ -109,6 +109,51 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
                     decisions=tuple(one for one in decided[student.id] if one.assignment == rule.assignment),
                 )
             )
+    return found
+
+
+def points_by_check(grade: Grade) -> list[tuple[str, float]]:
+    """Return each check's task and its points, with what was decided about it."""
+    if grade.attempt is None:
+        return []
+    return [(check.task, score_with([check], grade.decisions)) for check in grade.attempt.checks]
+
+
+def extensions_of(session: Session, student_id: str, assignment: str) -> list[Extension]:
+    """Return what time a student was given for an assignment."""
+    given = _extensions(session)
+    return given[student_id, assignment] + given[student_id, None]
+
+
+def facts_of(grade: Grade) -> dict[str, float | str | None]:
+    """Return what can be asked of a grade by `--where`, and what an export says of it."""
+    attempt, settled = grade.attempt, grade.settled
+    return {
+        "id": grade.student.id,
+        "section": grade.student.section,
+        "score": grade.score,
+        "final": grade.final,
+        "late": float(settled.days_late) if settled else None,
+        "status": attempt.status if attempt else None,
+        "framework": str(attempt.report.get("framework") or "") if attempt else None,
+    }
+
+
+def to_grade(session: Session, rules: Sequence[Rules], assignment: str) -> dict[int, tuple[SubmissionRow, list[str]]]:
+    """Return the submissions that need a grade, by their numbers, with whose they are.
+
+    Those that count; where the best of several counts, all that may turn out to be it.
+    """
+    (rule,) = [one for one in rules if one.assignment == assignment]
+    found: dict[int, tuple[SubmissionRow, list[str]]] = {}
+    owned, extended = _submissions_by_student(session), _extensions(session)
+    for student_id, rows in sorted(owned.items()):
+        mine = {row.id: row for row in rows if row.assignment == assignment}
+        hand_ins = tuple(HandIn(row.id, row.received, None) for row in mine.values())
+        given = tuple(extended[student_id, assignment] + extended[student_id, None])
+        work = Work(rule.assignment, rule.due, rule.max_points, rule.policy, hand_ins, given)
+        for number in may_count(work):
+            found.setdefault(number, (mine[number], []))[1].append(student_id)
     return found
 
 

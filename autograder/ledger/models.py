@@ -184,6 +184,8 @@ class Attempt(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
     key: Mapped[str] = mapped_column(_Hash)
     """A hash of all that the result hangs on: what has the same key need not be run again."""
+    measured: Mapped[str] = mapped_column(_Hash)
+    """The same, but for what only turns measured values into points: what has the same can be scored anew."""
     rescored_from: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"))
     """Set where only thresholds or points changed, and nothing was run."""
     checks_sha256: Mapped[str] = mapped_column(_Hash)

@@ -19,6 +19,7 @@ class Circumstances(NamedTuple):
     """What a report does not say of its attempt."""
 
     key: str
+    measured: str
     assignment_sha256: str
     host: str
     limits: dict[str, Any]

@@ -9,7 +9,9 @@ from autograder.ledger.records import Circumstances, attempts_in_force, record, 
 from autograder.results import MetricResult, Status
 from tests.test_results import make_check, make_report
 
-CIRCUMSTANCES = Circumstances(key="k" * 64, assignment_sha256="2" * 64, host="here", limits={"memory_mb": 4096})
+CIRCUMSTANCES = Circumstances(
+    key="k" * 64, measured="m" * 64, assignment_sha256="2" * 64, host="here", limits={"memory_mb": 4096}
+)
 
 NMSE = MetricResult(
     value=math.inf, values=(math.nan, math.inf, 0.25), full=0.01, zero=0.5, scale="log", score=2.5, max_points=10.0

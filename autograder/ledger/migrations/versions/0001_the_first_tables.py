@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("submission_id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("measured", sa.String(length=64), nullable=False),
         sa.Column("rescored_from", sa.Integer(), nullable=True),
         sa.Column("checks_sha256", sa.String(length=64), nullable=False),
         sa.Column("assignment_sha256", sa.String(length=64), nullable=False),

@@ -1,0 +1,73 @@
+"""Grades as files: CSV that opens in Excel with Chinese names, XLSX, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from autograder.errors import UsageError
+from autograder.messages import text
+
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+
+Row = Mapping[str, object]
+
+
+def write(rows: Sequence[Row], kind: str, path: Path) -> None:
+    """Write rows; their keys are the columns.
+
+    Raises:
+        UsageError: it can't be written.
+    """
+    made = {"csv": as_csv, "xlsx": as_xlsx, "json": as_json}[kind](rows)
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_bytes(made)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise UsageError(text("pack.not_written", file=path, problem=error.strerror or error)) from None
+
+
+def as_csv(rows: Sequence[Row]) -> bytes:
+    """Return CSV with a byte order mark, by which Excel knows that it is UTF-8."""
+    made = io.StringIO()
+    writer = csv.writer(made)
+    if rows:
+        writer.writerow([_cell(name) for name in rows[0]])
+    for row in rows:
+        writer.writerow([_cell(value) for value in row.values()])
+    return made.getvalue().encode("utf-8-sig")
+
+
+def as_xlsx(rows: Sequence[Row]) -> bytes:
+    """Return a workbook with one sheet."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    if rows:
+        sheet.append([_cell(name) for name in rows[0]])
+        sheet.freeze_panes = "A2"
+    for row in rows:
+        sheet.append([_cell(value) for value in row.values()])
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def as_json(rows: Sequence[Row]) -> bytes:
+    """Return a JSON array of objects."""
+    return (json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _cell(value: object) -> str | float | int | None:
+    """Return a cell. SECURITY: a text that a spreadsheet would take for a formula is kept a text."""
+    if value is None or isinstance(value, (int, float)):
+        return value
+    said = str(value)
+    return f"'{said}" if _FORMULA.match(said) else said

@@ -1,0 +1,45 @@
+"""What `grade status` prints: the course at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from autograder.messages import text
+from autograder.report.terminal import shown_points, stdout_console
+
+if TYPE_CHECKING:
+    from autograder.ledger.standing import Standing
+
+_COLUMNS = ("assignment", "due", "handed_in", "late", "graded", "faults", "unclaimed", "median", "full", "by_hand")
+_WORDS = frozenset(["assignment", "due"])
+
+
+def print_standing(standing: Sequence[Standing], console: Console | None = None) -> None:
+    """Print a line for each assignment."""
+    made = console or stdout_console()
+    if not standing:
+        made.print(text("standing.nothing"))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in _COLUMNS:
+        justify: JustifyMethod = "left" if column in _WORDS else "right"
+        table.add_column(text(f"standing.column.{column}"), justify=justify, no_wrap=column in _WORDS)
+    for one in standing:
+        table.add_row(
+            Text(one.assignment, style="bold"),
+            one.due or "–",
+            f"{one.handed_in}/{one.students}",
+            str(one.late or "–"),
+            Text(f"{one.graded}/{one.handed_in}", style="green" if one.graded == one.handed_in else "yellow"),
+            Text(str(one.faults or "–"), style="red" if one.faults else ""),
+            Text(str(one.unclaimed or "–"), style="yellow" if one.unclaimed else ""),
+            "–" if one.median is None else f"{shown_points(one.median)}/{shown_points(one.max_points)}",
+            str(one.full),
+            str(one.by_hand or "–"),
+        )
+    made.print(table)

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from autograder.errors import UsageError
+from autograder.gradebook import open_gradebook
+from autograder.judge.judges import JudgeDied, Refused
+from autograder.ledger.models import Attempt, SubmissionRow
+from autograder.roster import Person
+from autograder.run import grading
+from autograder.run.grading import Tell
+from autograder.run.options import options_for
+from autograder.run.planning import Chosen
+from tests.tiny_course import ASSIGNMENT, ROOT, SOLUTION, make_course, write, wrong_answer
+
+SCORES = {"1": 40.0, "2": 10.0, "3": 27.5}  # the solution; a sum that is none; a line that is one off
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course of four students: three have handed in, the fourth an essay."""
+    make_course(tmp_path)
+    handed_in = {"1.py": SOLUTION, "2.py": wrong_answer("minus"), "3.py": wrong_answer("one_off"), "4.md": "An essay."}
+    for name, content in handed_in.items():
+        write(tmp_path / "in" / name, content)
+    monkeypatch.chdir(tmp_path)
+    with open_gradebook(tmp_path) as book:
+        book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
+        book.collect("hw1", tmp_path / "in", None, lambda _: None)
+    return tmp_path
+
+
+def run(folder, *, jobs=2, **chosen):
+    """Run, and return what became of each submission by its student."""
+    with open_gradebook(folder) as book:
+        assignment = book.course.assignment("hw1")
+        options, isolation = options_for(assignment, "cpu", "process")
+        works = book.plan(assignment, Chosen(**chosen), options, isolation)
+        done = book.run(assignment, works, options, jobs, Tell())
+    return {one.work.students[0]: (one.ended, one.report and one.report.score) for one in done}
+
+
+def counted(folder):
+    with open_gradebook(folder) as book, book.ledger.reading() as session:
+        return session.scalar(select(func.count()).select_from(Attempt))
+
+
+def finals(folder):
+    with open_gradebook(folder) as book:
+        return {grade.student.id: grade.final for grade in book.grades()["hw1"]}
+
+
+def test_a_class_is_graded_once(course):
+    graded = {number: ("graded", score) for number, score in SCORES.items()}
+    assert run(course) == graded | {"4": ("unreadable", None)}
+    assert finals(course) == SCORES | {"4": None}
+    assert run(course) == {number: ("known", score) for number, score in SCORES.items()} | {"4": ("unreadable", None)}
+    assert counted(course) == 3
+
+
+def no_judges(*_, **__):
+    raise AssertionError("nothing is to be run")
+
+
+def test_after_a_changed_threshold_points_are_worked_out_anew_and_nothing_is_run(course, monkeypatch):
+    run(course)
+    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
+    monkeypatch.setattr(grading, "open_judges", no_judges)
+    assert run(course) == {
+        "1": ("scored", 40.0),
+        "2": ("scored", 10.0),
+        "3": ("scored", 25.0),  # an error of 1 is worth half the points, where it was worth three quarters
+        "4": ("unreadable", None),
+    }
+    assert counted(course) == 6
+    # Back again: what was known before the change counts once more.
+    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT)
+    assert run(course)["3"] == ("scored", 27.5)
+    assert finals(course)["3"] == 27.5
+    assert run(course)["3"] == ("known", 27.5)
+
+
+def test_what_was_scored_anew_is_what_a_run_would_have_come_to(course):
+    run(course)
+    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
+    anew = {number: score for number, (_, score) in run(course).items()}
+    with open_gradebook(course) as book:
+        book.ledger.close()
+    (course / "ledger" / "ledger.sqlite").unlink()
+    with open_gradebook(course) as book:
+        book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
+        book.collect("hw1", course / "in", None, lambda _: None)
+    assert {number: score for number, (_, score) in run(course).items()} == anew
+
+
+def test_after_a_changed_check_everything_is_run_again(course):
+    run(course)
+    file = course / "assignments/hw1_sums/tests/test_sums_public.py"
+    file.write_text(file.read_text() + "\n# another\n")
+    assert {ended for ended, _ in run(course).values()} == {"graded", "unreadable"}
+    assert counted(course) == 6
+
+
+def test_what_is_handed_in_later_is_graded_and_counts(course):
+    run(course)
+    write(course / "in" / "2.py", SOLUTION)
+    os.utime(course / "in" / "2.py", (4e9, 4e9))
+    with open_gradebook(course) as book:
+        book.collect("hw1", course / "in", None, lambda _: None)
+    assert run(course)["2"] == ("graded", 40.0)
+    assert finals(course)["2"] == 40.0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "students"),
+    [
+        ({"students": ("2",)}, {"2"}),
+        ({"students": ("Student 3", "1")}, {"1", "3"}),
+        ({"where": "score < 30"}, {"2", "3"}),
+        ({"where": "status = passed"}, {"1"}),
+        ({"where": "score < 0"}, set()),
+        ({"sample": 1}, None),
+    ],
+)
+def test_a_part_of_the_class(course, chosen, students):
+    run(course)
+    found = run(course, **chosen)
+    assert len(found) == 1 if students is None else found.keys() == students
+
+
+def test_a_decision_survives_a_regrade(course):
+    run(course)
+    with open_gradebook(course) as book:
+        book.override("hw1", "2", "test_add", 10, "right, other formula")
+    assert finals(course)["2"] == 20.0
+    file = course / "assignments/hw1_sums/tests/test_sums_public.py"
+    file.write_text(file.read_text() + "\n# another\n")
+    run(course)
+    assert finals(course)["2"] == 20.0
+
+
+# --- our own faults ---------------------------------------------------------------------------------------------------
+
+
+class Failing:
+    """Judges that die of the first attempts at a submission, by the student's number; then others take over."""
+
+    def __init__(self, judges, times):
+        self._judges, self._left, self.at_once = judges, times, []
+        self._running = 0
+
+    def start(self, assignment, submission, options):
+        self._running += 1
+        self.at_once.append(self._running)
+        if self._left.get(submission.name, 0) > 0:
+            self._left[submission.name] -= 1
+            return Refused(JudgeDied("it was killed"))
+        return self._judges.start(assignment, submission, options)
+
+    def wait(self, pending, timeout_s=None):
+        ended = [one for one in pending if isinstance(one, Refused)] or self._judges.wait(pending, timeout_s)
+        self._running -= len(ended)
+        return ended
+
+
+def failing(monkeypatch, **times):
+    real, made = grading.open_judges, []
+
+    @contextlib.contextmanager
+    def open_(jobs, **options):
+        with real(jobs, **options) as judges:
+            made.append(Failing(judges, {f"{name[1:]}.py": count for name, count in times.items()}))
+            yield made[0]
+
+    monkeypatch.setattr(grading, "open_judges", open_)
+    return made
+
+
+def test_our_own_fault_is_tried_again_alone(course, monkeypatch):
+    made = failing(monkeypatch, n2=1)
+    assert run(course)["2"] == ("graded", 10.0)
+    assert made[0].at_once[-1] == 1
+    assert counted(course) == 3
+
+
+def test_our_own_fault_that_stays_is_no_grade_and_is_tried_in_the_next_run(course, monkeypatch):
+    with monkeypatch.context() as patched:
+        failing(patched, n2=2)
+        assert run(course)["2"] == ("internal", None)
+    assert finals(course)["2"] is None
+    assert run(course)["2"] == ("graded", 10.0)
+
+
+# --- what it survives -------------------------------------------------------------------------------------------------
+
+
+def grade(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "autograder", "run", "hw1", "--isolation", "process", "--device", "cpu", *arguments],
+        cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+
+
+def test_killed_at_any_moment_it_goes_on_where_it_was(course):
+    moments = random.Random(5)
+    for _ in range(4):
+        running = grade(course)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(moments.uniform(0.3, 6))
+        running.kill()
+        running.communicate()
+    last = grade(course)
+    assert last.wait(120) == 1  # the essay can't be graded
+    last.communicate()
+    assert finals(course) == SCORES | {"4": None}
+    with open_gradebook(course) as book, book.ledger.reading() as session:
+        keys = session.execute(select(Attempt.submission_id, Attempt.key)).all()
+        assert len(keys) == len(set(keys)) == 3
+        assert book.problems() == []
+
+
+def test_interrupted_it_says_so_and_goes_on_later(course):
+    running = grade(course, "--jobs", "1")
+    time.sleep(1.5)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(60) in {130, 1}
+    running.communicate()
+    assert {ended for ended, _ in run(course).values()} <= {"graded", "known", "unreadable"}
+    assert finals(course) == SCORES | {"4": None}
+
+
+def test_two_at_once_are_told_of_each_other(course):
+    with open_gradebook(course) as book:
+        assignment = book.course.assignment("hw1")
+        options, isolation = options_for(assignment, "cpu", "process")
+        works = book.plan(assignment, Chosen(), options, isolation)
+
+        class Second(Tell):
+            def done(self, _):
+                with pytest.raises(UsageError, match="already"):
+                    book.run(assignment, works, options, 1, Tell())
+
+        book.run(assignment, works, options, 1, Second())
+    assert counted(course) == 3
+
+
+def test_the_same_submission_of_a_group_is_graded_once(course):
+    write(course / "in" / "1 and 2" / "sums.py", SOLUTION + "# together\n")
+    with open_gradebook(course) as book:
+        book.collect("hw1", course / "in", None, lambda _: None)
+        with book.ledger.reading() as session:
+            number = session.scalar(select(func.max(SubmissionRow.id)))
+        book.assign(number, ["1", "2"])
+    found = run(course)
+    assert found["1"] == ("graded", 40.0)
+    assert finals(course)["1"] == finals(course)["2"] == 40.0
