@@ -210,6 +210,17 @@ def test_after_a_zygote_has_ended_the_next_box_has_a_new_one(opened, until):
     assert opened(ONE, threads=7).call("one") == 1
 
 
+def test_a_box_of_a_zygote_that_was_replaced_meanwhile_is_our_fault(opened, until):
+    box = opened(ONE, threads=8)
+    assert box.call("one") == 1
+    (zygote,) = [one for key, one in zygotes._zygotes.items() if key.threads == 8]
+    zygote._process.kill()
+    assert until(lambda: not zygote.alive)
+    assert opened(ONE, threads=8).call("one") == 1
+    assert until(lambda: not box.client.alive)
+    assert box.client.died().cause.status is Status.INTERNAL
+
+
 def test_a_zygote_that_can_not_start_is_our_fault_and_says_why(opened, monkeypatch):
     monkeypatch.setattr(zygotes, "_START", "raise SystemExit('made-up reason')")
     box = opened(ONE, threads=6)
