@@ -65,7 +65,7 @@ def choose_isolation(wanted: Wanted, python: Interpreter) -> Choice:
     return choice
 
 
-def _strictest(wanted: Wanted, python: Interpreter) -> Choice:
+def _strictest(wanted: Wanted, python: Interpreter) -> Choice:  # noqa: PLR0911 - one return a reason
     found = probe()
     best = PROCESS if found.best == RESTRICTED and wanted.processes else found.best
     open_, why = Choice(PROCESS, wanted.grant or NO_GPU), ""
