@@ -60,6 +60,7 @@ class RestrictedBox(sealed.SealedBox):
             _users.add(self._user)
         self._scratch = make_scratch(zygote.folder, self._user)
         self._full = False
+        self._held: Room | None = None  # what it had when it was ended for that, files without a name with it
         try:
             self._copied = copied = put_datasets(datasets, self._scratch / DATASETS)
             self._request = msgspec.structs.replace(
@@ -84,9 +85,10 @@ class RestrictedBox(sealed.SealedBox):
 
     def room(self) -> Room | None:
         """Return what its files take, but for the datasets that were put there."""
+        if self._full:
+            return self._held
         with contextlib.suppress(OSError):  # what can't be looked at is more than it may have
-            held = room_of(self._scratch)
-            return Room(held.disk_bytes - self._copied.disk_bytes, held.files - self._copied.files)
+            return self._beside_datasets(room_of(self._scratch))
         return None
 
     def dataset_folder(self, name: str) -> str:
@@ -109,11 +111,21 @@ class RestrictedBox(sealed.SealedBox):
         try:
             room = room_of(self._scratch, self._request.files)
         except OSError:  # a folder that can't be looked into, or one too deep: there may be anything in it
-            room = Room(self._request.disk_bytes + 1, 0) if self._scratch.exists() else Room(0, 0)
+            if self._scratch.exists():
+                self._end_for(None)
+            return
         unnamed = sum(unnamed_bytes(member.pid) for member in self.process.members())
-        if room.disk_bytes + unnamed > self._request.disk_bytes or room.files > self._request.files:
-            self._full = True
-            self.kill()
+        held = room._replace(disk_bytes=room.disk_bytes + unnamed)
+        if held.disk_bytes > self._request.disk_bytes or held.files > self._request.files:
+            self._end_for(self._beside_datasets(held))
+
+    def _end_for(self, held: Room | None) -> None:
+        if not self._full:
+            self._held, self._full = held, True
+        self.kill()
+
+    def _beside_datasets(self, room: Room) -> Room:
+        return Room(room.disk_bytes - self._copied.disk_bytes, room.files - self._copied.files)
 
     def _let_go(self) -> None:
         leftovers.remove_tree(self._scratch)
