@@ -140,8 +140,11 @@ class Boxes:
 
     def close(self) -> None:
         """End every box."""
-        for box in list(self._open):
-            self._close(box)
+        for box in self._open:
+            self._tell_end(box)
+            box.begin_to_close()  # all of them, before the first is waited for
+        while self._open:
+            self._open.pop().close()
 
     # --- what proxies ask for ---------------------------------------------------------------------------------------
 
@@ -383,10 +386,13 @@ class Boxes:
         return box
 
     def _close(self, box: BoxClient) -> None:
-        if box.is_loaded and box.alive:
-            self._listener.box_ends(box.needs)
+        self._tell_end(box)
         box.close()
         self._open.remove(box)
+
+    def _tell_end(self, box: BoxClient) -> None:
+        if box.is_loaded and box.alive:
+            self._listener.box_ends(box.needs)
 
     def _raise_load_failure(self) -> None:
         """How the import failed once stands for every check: it would cost as much each time."""
