@@ -402,8 +402,9 @@ class Boxes:
     def _wait_until_loaded(self, box: BoxClient) -> None:
         """Wait for the import."""
         self._raise_load_failure()
-        if not box.is_loaded:
-            self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
+        if box.is_loaded:
+            return
+        self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
         try:
             self.loaded = claims.loaded(box.loaded())
         except (BoxDied, StudentRaised) as failure:
