@@ -139,7 +139,7 @@ def files(box: Driven) -> str:
     ])  # fmt: skip
 
 
-COVERED = {f"/proc/{name}" for name in mounts._COVERED}
+COVERED = {f"/proc/{name}" for name in mounts.COVERED}
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 OPTIONAL = tuple(f"/etc/{name}" for name in ("localtime", "timezone", "ld.so.cache", "mime.types"))
 WHAT = {
