@@ -15,21 +15,21 @@ from tests.box.conftest import sealed_only
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-FILES = (
-    "linux/test_layers.py",
-    "test_conformance.py",
-    "test_sealed.py",
+# What a user's rights decide, each time; the rest in the long run (`make test-all`).
+ALWAYS = ("linux/test_layers.py", "test_conformance.py", "test_sealed.py", "test_attacks.py", "test_forbidden.py")
+LONG = (
     "test_sealed_python.py",
     "test_gpu.py",
     "test_mounted.py",
     "test_ordinary_code.py",
-    "test_attacks.py",
     "test_attacks_elsewhere.py",
     "../test_warm.py",
-    "test_forbidden.py",
     "test_audit.py",
     "test_soak.py",
 )
+FILES = (*ALWAYS, *(pytest.param(file, marks=pytest.mark.slow) for file in LONG))
+# keras' own tests take long, and see no user; a cold start for each test would take longer than all the others.
+SELECTED = "not process and not keras and not bwrap"
 SLOW_S = 280
 
 pytestmark = [
@@ -44,17 +44,7 @@ def test_as_an_ordinary_user(file):
     scratch.chmod(0o777)
     command = [
         *(sys.executable, HERE / "ordinary_user.py", sys.executable, "-m", "pytest", HERE / file, "-q"),
-        # keras' own tests take long, and see no user.
-        *(
-            "-p",
-            "no:cacheprovider",
-            "--basetemp",
-            scratch / "pytest",
-            "-k",
-            "not process and not keras",
-            "-m",
-            "not slow",
-        ),
+        *("-p", "no:cacheprovider", "--basetemp", scratch / "pytest", "-k", SELECTED, "-m", "not slow"),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "HOME": str(scratch)}
     try:
