@@ -32,7 +32,6 @@ NOT_PROMISED: dict[str, dict[str, set[str]]] = {
         "write_system": {"mode"},
         "run_programs": {"library"},  # loaded from scratch; machine code it can make anyway, under the same filter
         "map_own_code": {"mapped"},  # the same
-        "machine_counters": {"keys", "key-users", "locks", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/dentry-state"},
     },
     "restricted": {
         "run_programs": {"library"},
