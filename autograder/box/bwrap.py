@@ -200,6 +200,7 @@ def arguments(
         *(word for name in mounts.ETC for word in _same_as(f"/etc/{name}")),
         *_read_only(datasets),
         *("--proc", "/proc"),
+        *_covered(),
         *_devices(),
         *("--perms", "0700", "--size", str(disk_bytes), "--tmpfs", str(mounts.SCRATCH)),
         *(word for name in mounts.FOLDERS for word in ("--perms", "0700", "--dir", f"{mounts.SCRATCH}/{name}")),
@@ -225,6 +226,13 @@ def _same_as(path: str) -> Iterator[str]:
         yield from ("--symlink", str(found.readlink()), path)
     elif found.exists():
         yield from ("--ro-bind", path, path)
+
+
+def _covered() -> Iterator[str]:
+    """Yield what puts nothing in the place of those files of /proc that no namespace divides."""
+    for name in mounts.COVERED:
+        if Path(f"/proc/{name}").exists():
+            yield from ("--dev-bind", "/dev/null", f"/proc/{name}")
 
 
 def _devices() -> Iterator[str]:

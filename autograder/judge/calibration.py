@@ -76,7 +76,6 @@ def calibrate(assignment: LoadedAssignment, options: AttemptOptions) -> Calibrat
             text("calibrate.no_solution", folder=assignment.solutions), hint=text("calibrate.no_solution_hint")
         )
     python = choose(options.python, options.listener.notice)
-    python = choose(options.python, options.listener.notice)
     embedded = assignment.embedded_data
     return Calibration(
         assignment=assignment.id,

@@ -15,6 +15,7 @@ from autograder.box import backends
 from autograder.box.backends import Evidence
 from autograder.box.channel import Channel
 from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised, within
+from autograder.box.plain import Taken
 from autograder.box.protocol import (
     DTYPES,
     MAX_HEADER_BYTES,
@@ -93,8 +94,17 @@ class HostileBox:
     def dataset_folder(self, name: str) -> str:
         return ""
 
+    def room(self) -> None:
+        """It has no files."""
+
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> HostileBox:
         return self
+
+    def limit_cpu(self, max_cpu_s: float, on_excess: Callable[[], None]) -> None:
+        """Nothing is computed."""
+
+    def taken(self) -> Taken:
+        return Taken(0, 0.0)
 
     def stop(self) -> None:
         """There is nothing to watch."""

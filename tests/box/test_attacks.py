@@ -15,13 +15,13 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import psutil
 import pytest
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from autograder.box import backends, sealed, worker, zygotes
 from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
@@ -50,6 +50,15 @@ class Attack(BaseModel):
     without: tuple[Layer, ...] = ()
     rights: Literal["", "root"] = ""
     kernel: str = "5.13"
+    why_no_proof: str = ""
+
+    @model_validator(mode="after")
+    def _is_proved_or_says_why_not(self) -> Self:
+        if bool(self.unsealed or self.without) == bool(self.why_no_proof):
+            raise ValueError(
+                f"{self.file}: either `unsealed` or `without` proves that it is an attack, or `why_no_proof`"
+            )
+        return self
 
     def marks(self) -> Iterator[pytest.MarkDecorator]:
         if self.only and platform.machine() != self.only:
@@ -226,3 +235,11 @@ def test_the_attack_is_one_where_its_layers_are_left_out(attack: Attack, target:
 def test_every_attack_is_in_the_table():
     files = {path.stem for path in FOLDER.glob("*.py")} - {"common"}
     assert sorted(files) == sorted(attack.file for attack in ATTACKS)
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"unsealed": "gains", "why_no_proof": "none"}, {"without": ["proc"], "why_no_proof": "none"}]
+)
+def test_an_attack_has_a_proof_or_a_reason_for_having_none(said):
+    with pytest.raises(ValidationError, match="why_no_proof"):
+        Attack.model_validate({"file": "sleep", **said})

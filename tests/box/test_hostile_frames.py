@@ -63,7 +63,7 @@ def test_security_hostile_frames_are_values_or_clear_errors_in_bounded_memory():
     assert told["frames"] == sum(told["outcomes"].values()) >= FRAMES
     assert set(told["outcomes"]) == OUTCOMES
     assert told["outcomes"]["value"] > FRAMES / 20  # not everything stops at the door
-    assert told["peak_growth_mb"] < MOST_GROWTH_MB
+    assert 0 < told["peak_growth_mb"] < MOST_GROWTH_MB  # hypothesis alone remembers more than nothing
     assert (told["descriptors"], told["threads"]) <= (8, 4)
 
 

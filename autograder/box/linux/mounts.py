@@ -27,7 +27,7 @@ _SLACK_BYTES = 1 << 20  # files fill whole pages
 _OLD_ROOT = "/.old"
 SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_COVERED = ("keys", "key-users", "locks", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/dentry-state")
+COVERED = ("keys", "key-users", "locks", "sys/fs/file-nr", "sys/fs/inode-nr", "sys/fs/dentry-state")
 _ROOT_OPTIONS = b"size=4m,nr_inodes=4096,mode=755"
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _ATTRIBUTES_SIZE = 32
@@ -126,7 +126,7 @@ def cover_proc() -> None:
     Why: they tell of the judge's user and of the whole machine: keys (of a Kerberos login, say) by name, who locks
     which file, how many files are open and how many processes have been started.
     """
-    for name in _COVERED:
+    for name in COVERED:
         with contextlib.suppress(FileNotFoundError):  # a kernel without keys, or without this setting
             call("mount", b"/dev/null", f"/proc/{name}".encode(), None, int(Flag.BIND), None)
 
