@@ -59,7 +59,7 @@ if os.name == "posix" and os.getuid() == 0 and no_own_user() is not None:
 ENDS = {
     "restricted": {
         "own_session": {"raises": "PermissionError"},
-        "inodes": {"dies": {"output": "disk"}},
+        "inodes": {"dies": {"output": "files"}},
         "disk": {"dies": {"output": "disk"}},
         "kill_own_group": {"raises": "PermissionError"},
         "hard_links": {"dies": {"output": "disk"}},
