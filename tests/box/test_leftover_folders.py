@@ -31,7 +31,7 @@ def test_a_scratch_folder_has_its_folders_and_leaves_nothing(scratch_root):
     leftovers.remove(folder)
     assert list(scratch_root.iterdir()) == []
     assert not leftovers._locks
-    assert psutil.Process().num_fds() == before
+    assert psutil.Process().num_fds() <= before  # what tests before this one had open may end meanwhile
 
 
 def left_by_a_killed_judge(folder: Path) -> Path:
