@@ -32,10 +32,10 @@ from autograder.messages import Text, text
 from autograder.release import StubState, release_stubs, stubs
 
 # Every key of course.yml and assignment.yml is either here or withheld; a test compares this with the models.
-RELEASED_COURSE = ("id", "title", "timezone", "limits", "assignments")
+RELEASED_COURSE = ("id", "title", "timezone", "limits", "late", "assignments")
 RELEASED_ASSIGNMENT = (
     "id", "title", "points", "frameworks", "entry", "seeds", "tasks", "checks", "metrics", "dataset", "mounts",
-    "limits", "reference_s", "reference_attempt_s", "benchmark_s",
+    "limits", "reference_s", "reference_attempt_s", "reference_needs", "benchmark_s",
 )  # fmt: skip
 
 _HANDOUTS = ("README.md", "README.zh.md")

@@ -122,6 +122,8 @@ TABLE = [
      "ZeroDivisionError"),
     (raised("PermissionError", "[Errno 1]", "OSError", errnos=[1]), Status.ERROR, "PermissionError: [Errno 1]",
      "PermissionError: [Errno 1]"),
+    (raised("FileNotFoundError", "x.npz", "OSError", errnos=[2], refused=("vfork",)), Status.ERROR,
+     "FileNotFoundError: x.npz", "FileNotFoundError: x.npz"),
     (died(Status.FORBIDDEN, "call"), Status.FORBIDDEN, "your code made a system call of a kind that grading forbids",
      "你的代码做了评分不允许的系统调用"),
     (raised("SystemExit", "0"), Status.CRASHED, "your code ended the program (sys.exit or exit)",

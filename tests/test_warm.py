@@ -333,6 +333,16 @@ def test_security_a_killed_zygote_leaves_no_judge_and_no_box(course, judges, loo
     assert warm(judges, course).score == 20
 
 
+def test_an_attempt_of_a_zygote_that_was_replaced_meanwhile_has_no_answer(course, judges, looping):
+    pending, *_ = looping
+    (zygote,) = judges._zygotes.values()
+    zygote._process.kill()
+    zygote._process.wait()
+    assert warm(judges, course).score == 20
+    with pytest.raises(JudgeDied):
+        pending.result()
+
+
 def test_security_an_interrupt_leaves_no_box(judges, looping, until):
     _, judge, box = looping
     judges.close()

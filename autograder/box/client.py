@@ -286,14 +286,23 @@ class BoxClient:
         pids = [member.pid for member in self._running.members()]
         return self._meter.used_bytes(self._spec.grant.gpus, pids) if self._meter else 0
 
+    def begin_to_close(self) -> None:
+        """Have the box ending while something else is done; `close` waits until it is gone."""
+        self._let_go()
+        if self._spec.isolation != backends.PROCESS:  # there the search for what it left behind would be made twice
+            self._running.kill()
+
     def close(self) -> None:
         """End the box and everything in it. Safe to call twice."""
+        self._let_go()
+        self._running.end()
+
+    def _let_go(self) -> None:
         self._memory.stop()
         if self._gpu:
             self._gpu.stop()
         if self._cause is None:
             self._cause = Cause(Status.INTERNAL, "closed")
-        self._running.end()
 
     # --- how it goes ----------------------------------------------------------------------------------------------
 

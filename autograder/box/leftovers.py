@@ -21,6 +21,7 @@ PREFIX = "grade-box"
 FOLDERS = ("work", "home", "tmp")
 _LOCK = "judge"
 _MOST_LEVELS = 4000  # of folders in folders; removing one takes about as long as a student's code needs for ten
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _locks: dict[Path, int] = {}  # descriptors by folder; Windows, which has no such locks, has none
 
 
@@ -96,19 +97,46 @@ def remove_tree(folder: Path) -> None:
     """Remove a folder with everything in it, however deep: shutil.rmtree recurses until Python ends it."""
     with contextlib.suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
-    numbers = itertools.count()
+    if not folder.exists() or sys.platform == "win32":  # no path is that deep there, nor can it be done as below
+        return
     with contextlib.suppress(OSError):
-        for _ in range(_MOST_LEVELS):
-            entries = list(folder.iterdir())
-            for entry in entries:
-                if entry.is_symlink() or not entry.is_dir():
-                    entry.unlink()
-                    continue
-                entry.chmod(0o700)
-                # What is inside comes up to the top, so that no path grows too long for the system.
-                for child in list(entry.iterdir()):
-                    child.rename(folder / f".gone-{next(numbers)}")
-                entry.rmdir()
-            if not entries:
-                folder.rmdir()
-                return
+        top = os.open(folder, _FOLDER)
+        try:
+            _empty(top)
+        finally:
+            os.close(top)
+        folder.rmdir()
+
+
+def _empty(top: int) -> None:
+    """Remove what is in a folder. What is inside of folders comes up to the top, so that no path grows too long."""
+    numbers = itertools.count()
+    for _ in range(_MOST_LEVELS):
+        names = os.listdir(top)
+        for name in names:
+            try:
+                inner = _open_folder(name, top)
+            except OSError:  # a file, a link
+                os.unlink(name, dir_fd=top)
+                continue
+            try:
+                for child in os.listdir(inner):  # noqa: PTH208 - of a descriptor
+                    os.rename(child, f".gone-{next(numbers)}", src_dir_fd=inner, dst_dir_fd=top)
+            finally:
+                os.close(inner)
+            os.rmdir(name, dir_fd=top)
+        if not names:
+            return
+
+
+def _open_folder(name: str, top: int) -> int:
+    """Return a descriptor of a folder in another, which may be closed to its owner.
+
+    SECURITY: never by a path. A box may outlive its judge by a moment; if it put a link in the place of a folder after
+    that was looked at, what the link leads to would be opened to the judge's user and removed.
+    """
+    try:
+        return os.open(name, _FOLDER, dir_fd=top)
+    except PermissionError:
+        os.chmod(name, stat.S_IRWXU, dir_fd=top)  # no more than that one folder of this user's is this user's alone
+        return os.open(name, _FOLDER, dir_fd=top)

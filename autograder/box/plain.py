@@ -116,6 +116,8 @@ def environment(
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "Agg",
         "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads on a busy machine make ten steps take a second
+        # 2^20 cycles, half a millisecond: without it numpy's threads spin for 25 ms, once at the start of each box.
+        "OPENBLAS_THREAD_TIMEOUT": "20",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TORCHDYNAMO_DISABLE": "1",  # torch.compile would need a C compiler; it runs eagerly instead
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",

@@ -167,7 +167,7 @@ class Get(Message, frozen=True, tag="get"):
 
 
 class Set(Message, frozen=True, tag="set"):
-    target: Handle
+    target: Target
     name: str
     value: Value
 
@@ -191,7 +191,7 @@ class Put(Message, frozen=True, tag="put"):
 class Take(Message, frozen=True, tag="take"):
     """Send the current value of what a handle stands for, as plain data."""
 
-    target: Handle
+    target: Target
 
 
 class WriteFolder(Message, frozen=True, tag="write_folder"):

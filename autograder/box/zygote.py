@@ -339,7 +339,9 @@ def work(frameworks: list[str]) -> NoReturn:
 def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
     """Return a message and the descriptors that came with it."""
     numbers = array.array("i")
-    message, ancillary, _, _ = sock.recvmsg(MAX_MESSAGE_BYTES, socket.CMSG_SPACE(_MOST_DESCRIPTORS * numbers.itemsize))
+    room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * numbers.itemsize)
+    # SECURITY: in a judge these are other boxes' and the zygote's; no program that a check starts is to inherit them.
+    message, ancillary, _, _ = sock.recvmsg(MAX_MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])

@@ -69,6 +69,7 @@ class Zygote:
 
     def __init__(self, control: socket.socket, errors: IO[bytes], pid: int = 0, folder: Path = _NO_FOLDER) -> None:
         self._control, self._errors = control, errors
+        self._said = ""  # at its end
         self.pid, self.folder = pid, folder
 
     @property
@@ -83,6 +84,8 @@ class Zygote:
 
     def ends_within(self, timeout_s: float) -> bool:
         """Whether it has ended, or does so soon."""
+        if self._control.fileno() < 0:  # let go of; what it was asked for may still be waited for
+            return True
         poll = select.poll()
         poll.register(self._control, 0)  # nothing but the end of the other side, of which nobody else has a copy
         return bool(poll.poll(timeout_s * 1000))
@@ -97,6 +100,8 @@ class Zygote:
 
     def last_words(self) -> str:
         """Return the end of what it wrote to its stderr: why it could not start."""
+        if self._errors.closed:
+            return self._said
         size = os.fstat(self._errors.fileno()).st_size
         # Not by seek: the position is shared with whoever was lent a copy, and with the zygote, which writes there.
         return os.pread(self._errors.fileno(), _LAST_BYTES, max(size - _LAST_BYTES, 0)).decode(errors="replace")
@@ -104,11 +109,13 @@ class Zygote:
     def close(self) -> None:
         """Let go of it."""
         self._control.close()
+        self._said = self.last_words()
         self._errors.close()
 
     def disown(self) -> None:
         """Let go of it in a process that was forked from this one."""
-        self.close()
+        # Not self.close(): whoever started the zygote waits for it there, and removes the folder of all its boxes.
+        Zygote.close(self)
 
     def send(self, message: bytes, descriptors: list[int]) -> None:
         """Send one message with descriptors.
@@ -163,7 +170,7 @@ class ZygoteProcess(Zygote):
         except subprocess.TimeoutExpired:  # in an import that does not end
             self._process.kill()
             self._process.wait()
-        self._errors.close()
+        super().close()
         if self.folder != _NO_FOLDER:
             leftovers.remove(self.folder)
 

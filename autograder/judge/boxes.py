@@ -47,6 +47,7 @@ from autograder.results import Status
 
 _MAX_RUNS = 2  # of one training: after a restart it is run again once
 _DEFAULT_SEED = 0
+_ANY = -1  # no box's generation
 _AHEAD, _AHEAD_WITH_FRAMEWORK = 2, 1  # boxes started before they are needed
 
 Failure = BoxDied | StudentRaised
@@ -85,7 +86,8 @@ class Boxes:
         self._listener = listener
         self._open: list[BoxClient] = []
         self._memo: dict[str, _Training] = {}
-        # That a name is a callable is asked once a box; which one it is, is looked up there at every call.
+        # That a name is a callable is asked once; which one it is, is looked up at every call, in the box that it goes
+        # to. By the box for those that are tied to one.
         self._callables: dict[tuple[int, str], Core] = {}
         self._hidden = False
         self._hidden_left = 0
@@ -138,33 +140,39 @@ class Boxes:
 
     def close(self) -> None:
         """End every box."""
-        for box in list(self._open):
-            self._close(box)
+        for box in self._open:
+            self._tell_end(box)
+            box.begin_to_close()  # all of them, before the first is waited for
+        while self._open:
+            self._open.pop().close()
 
     # --- what proxies ask for ---------------------------------------------------------------------------------------
 
     def get_global(self, name: str, pinned: BoxClient | None = None) -> object:
         """Return an attribute of the student's module, in the running check's box or in the one given."""
-        box = pinned or self._home()
-        known = self._callables.get((box.generation, name))
+        key = (pinned.generation if pinned else _ANY, name)
+        known = self._callables.get(key)
         if known is not None:
+            # No box is needed for that: a hidden check that only trains would start one in vain.
+            self._raise_load_failure()
             return RemoteObject(known)
+        box = pinned or self._home()
         value = self._ask(box, lambda number: Get(id=number, target=Path(name)), path=name)
         if isinstance(value, RemoteObject) and core_of(value).path:
             core_of(value).pinned = pinned is not None
-            self._callables[box.generation, name] = core_of(value)
+            self._callables[key] = core_of(value)
         return value
 
     def get(self, core: Core, name: str) -> object:
         """Return an attribute of an object in the box."""
-        box = self._home() if core.is_anywhere else core.box
-        return self._ask(box, lambda number: Get(id=number, target=core.target, name=name))
+        return self._ask(self._place_of(core), lambda number: Get(id=number, target=core.target, name=name))
 
     def set(self, core: Core, name: str, value: object) -> None:
         """Set an attribute of an object in the box."""
-        encoder = self._encoder(core.box)
+        box = self._place_of(core)
+        encoder = self._encoder(box)
         node = encoder.value(value)
-        self._ask(core.box, lambda number: Set(id=number, target=core.handle, name=name, value=node), encoder)
+        self._ask(box, lambda number: Set(id=number, target=core.target, name=name, value=node), encoder)
 
     def put(self, value: object) -> RemoteObject:
         """Put a value into the box of this check."""
@@ -178,17 +186,18 @@ class Boxes:
 
     def take(self, core: Core) -> object:
         """Return the current value of what a handle stands for."""
-        return self._ask(core.box, lambda number: Take(id=number, target=core.handle))
+        return self._ask(self._place_of(core), lambda number: Take(id=number, target=core.target))
 
     def new_folder(self, core: Core) -> str:
         """Make a folder in the box that an object lives in, and return its path."""
-        return self._write_folder(core.box, {})
+        return self._write_folder(self._place_of(core), {})
 
     def move_folder(self, core: Core, folder: str) -> tuple[BoxClient, str]:
         """Copy a folder from the box that an object lives in to a new one; return that, and the copy's path."""
-        files = self._ask(core.box, lambda number: ReadFolder(id=number, folder=folder))
+        source = self._place_of(core)
+        files = self._ask(source, lambda number: ReadFolder(id=number, folder=folder))
         if not _are_files(files):
-            raise core.box.reject(ProtocolError("not the files of a folder"))
+            raise source.reject(ProtocolError("not the files of a folder"))
         box = self._take_spare() if self._hidden else self._start(self._spec)
         self._moved.append(box)
         return box, self._write_folder(box, files)
@@ -334,6 +343,10 @@ class Boxes:
             raise CheckMistake("objects of two boxes can't go into one call")
         return next(iter(found.values()), None)
 
+    def _place_of(self, core: Core) -> BoxClient:
+        """Return the box to ask about an object; for an attribute of the module that of the running check."""
+        return self._home() if core.is_anywhere else core.box
+
     def _home(self) -> BoxClient:
         """Return the box of the check that is running."""
         self._raise_load_failure()
@@ -373,10 +386,13 @@ class Boxes:
         return box
 
     def _close(self, box: BoxClient) -> None:
-        if box.is_loaded and box.alive:
-            self._listener.box_ends(box.needs)
+        self._tell_end(box)
         box.close()
         self._open.remove(box)
+
+    def _tell_end(self, box: BoxClient) -> None:
+        if box.is_loaded and box.alive:
+            self._listener.box_ends(box.needs)
 
     def _raise_load_failure(self) -> None:
         """How the import failed once stands for every check: it would cost as much each time."""
@@ -386,8 +402,9 @@ class Boxes:
     def _wait_until_loaded(self, box: BoxClient) -> None:
         """Wait for the import."""
         self._raise_load_failure()
-        if not box.is_loaded:
-            self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
+        if box.is_loaded:
+            return
+        self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
         try:
             self.loaded = claims.loaded(box.loaded())
         except (BoxDied, StudentRaised) as failure:

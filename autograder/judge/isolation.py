@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from autograder.box.interpreter import Interpreter
 from autograder.box.nvml import nvml
 from autograder.box.probe import has_gpu, probe
 from autograder.errors import UsageError
-from autograder.judge.trial import exposed, try_gpu, try_python
+from autograder.judge.trial import Trial, exposed, try_gpu, try_python
 from autograder.messages import text
 
 
@@ -64,12 +65,14 @@ def choose_isolation(wanted: Wanted, python: Interpreter) -> Choice:
     return choice
 
 
-def _strictest(wanted: Wanted, python: Interpreter) -> Choice:
+def _strictest(wanted: Wanted, python: Interpreter) -> Choice:  # noqa: PLR0911 - one return a reason
     found = probe()
     best = PROCESS if found.best == RESTRICTED and wanted.processes else found.best
     open_, why = Choice(PROCESS, wanted.grant or NO_GPU), ""
     if best == PROCESS:
         return open_
+    if why := _exposed_by_ours(python, wanted.private):
+        return open_._replace(why=why)
     if best != NAMESPACES:  # only a zygote in namespaces is started with another Python, or given a GPU
         if not python.is_ours:
             return open_._replace(why=text("usage.class_isolation_python"))
@@ -92,6 +95,8 @@ def _named(name: str, wanted: Wanted, python: Interpreter) -> Choice:
         return Choice(PROCESS, wanted.grant or NO_GPU)
     if why := probe(every=True).why_not(name):
         raise _refused(name, why)
+    if why := _exposed_by_ours(python, wanted.private):
+        raise _refused(name, why)
     if name == RESTRICTED and wanted.processes:
         raise UsageError(
             text("usage.restricted_processes", count=wanted.processes), hint=text("usage.restricted_processes_hint")
@@ -104,6 +109,22 @@ def _named(name: str, wanted: Wanted, python: Interpreter) -> Choice:
         raise _refused(name, why)
     grant, problem = _granted(wanted, python)
     return Choice(NAMESPACES, grant, gpu_problem=problem)
+
+
+def _exposed_by_ours(python: Interpreter, private: tuple[Path, ...]) -> str:
+    """Return why no box with grade's own Python hides what is private, in words; empty where they do, and for others.
+
+    SECURITY: all of them show the folders of Python and of packages, whole. A course in one, such as /usr/src/app of a
+    container or an environment that was made around it, would be open to the student's code with its hidden checks.
+    """
+    return exposed(_ours_shows(), private) if python.is_ours else ""
+
+
+@cache
+def _ours_shows() -> Trial:
+    from autograder.box.linux.python import needed_folders
+
+    return Trial("", tuple(map(Path, needed_folders([Path(__file__).resolve().parents[1]]))))
 
 
 def _why_not_sealed(python: Interpreter, private: tuple[Path, ...]) -> str:

@@ -55,10 +55,10 @@ from autograder.judge.time_limits import benchmark_s, reference_times
 from autograder.messages import set_language, text
 from autograder.results import Report
 
-# What a judge imports when it first needs it: a check that fails, a hint, a sealed box.
+# What a judge imports when it first needs it: a check that fails, a hint, a sealed box, a median.
 _IMPORTED_LATER = (
     "autograder.box.sealed", "autograder.judge.expectations", "autograder.judge.proxy", "autograder.judge.verdict",
-    "numpy.linalg", "numpy.random",
+    "numpy.linalg", "numpy.ma", "numpy.random",
 )  # fmt: skip
 
 

@@ -77,6 +77,11 @@ def read_dataset(assignment: LoadedAssignment, asked: DataChoice | Literal[""]) 
     return datasets.load_folder(embedded)
 
 
+def private_folders(assignment: LoadedAssignment) -> tuple[Path, ...]:
+    """Return the folders of an assignment, and of whoever checks it, that no closed box may show."""
+    return (assignment.folder, assignment.root, Path.home())
+
+
 def isolation_of(
     assignment: LoadedAssignment, submission: Submission, options: AttemptOptions, python: Interpreter
 ) -> Choice:
@@ -85,13 +90,12 @@ def isolation_of(
     Raises:
         UsageError: what was asked for can't be had.
     """
-    private = (assignment.folder, assignment.root, Path.home())
     wanted = Wanted(
         options.isolation,
         options.device,
         options.grant,
         submission.frameworks,
-        private,
+        private_folders(assignment),
         processes=assignment.limits.processes,
         for_class=options.for_class,
     )

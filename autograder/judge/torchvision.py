@@ -1,7 +1,8 @@
-"""What the stand-in for torchvision lacks is nobody's mistake but ours: such a check counts as not graded.
+"""What the stand-in for torchvision lacks is nobody's mistake but ours: the student and the staff are told so.
 
-SECURITY: that torchvision is not installed is known here, and so is that the submission imports it. That an exception
-came of it is the box's claim; all that it changes is which of two statuses without points a check has.
+SECURITY: in words only; the status is that of any exception. That torchvision is not installed is known here, and so is
+that the submission imports it; that an exception came of it is the box's claim. Were it `internal`, code that never
+fails but claims this would never be graded: `internal` is no grade, and what was known of a submission before stays.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def lacking(error: BaseException | None, submission: Submission, python: Interpr
     if part is None or not _imports_it(submission) or python.has(NAME):
         return None
     hint = text("hint.no_torchvision", python=python.command, there=THERE)
-    return Verdict(Status.INTERNAL, text("check.no_torchvision", part=part[1]), hint=hint)
+    return Verdict(Status.ERROR, text("check.no_torchvision", part=part[1]), hint=hint, staff_note=raised.text)
 
 
 def _imports_it(submission: Submission) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autograder.box.interpreter import ours
 from autograder.course import LoadedAssignment
 from autograder.judge.isolation import Wanted, choose_isolation
-from autograder.judge.session import AttemptOptions
+from autograder.judge.session import AttemptOptions, private_folders
 
 
 def options_for(assignment: LoadedAssignment, device: str, isolation: str) -> tuple[AttemptOptions, str]:
@@ -16,7 +16,9 @@ def options_for(assignment: LoadedAssignment, device: str, isolation: str) -> tu
     Raises:
         UsageError: no isolation that is strict enough works here.
     """
-    wanted = Wanted(isolation, device, processes=assignment.limits.processes, for_class=True)
+    wanted = Wanted(
+        isolation, device, private=private_folders(assignment), processes=assignment.limits.processes, for_class=True
+    )
     chosen = choose_isolation(wanted, ours()).isolation
     options = AttemptOptions(
         hidden=assignment.has_hidden, full=True, device=device, isolation=isolation, for_class=True

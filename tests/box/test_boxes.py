@@ -232,6 +232,24 @@ def test_security_a_hidden_training_has_a_box_that_serves_nothing_else(attempt: 
     assert core_of(other).box.generation == trained_other
 
 
+def test_a_hidden_check_that_only_trains_needs_no_box_beside_the_trainings(attempt: Attempt):
+    attempt.check().predict(attempt.submission.fit([1.0]), 1)
+    submission = attempt.check(hidden=True)
+    submission.predict(submission.fit([1.0]), 1)
+    assert len(attempt.clients) == 2
+    assert attempt.calls("fit") == attempt.calls("predict") == [client.generation for client in attempt.clients]
+
+
+def test_security_what_a_hidden_check_does_with_the_modules_functions_stays_in_its_box(attempt: Attempt):
+    assert attempt.check().one() == 1
+    submission = attempt.check(hidden=True)
+    submission.one.secret = "hidden"
+    assert submission.one.secret == "hidden"
+    with pytest.raises(StudentRaised) as caught:
+        _ = attempt.check().one.secret
+    assert caught.value.raised.missing == "secret"
+
+
 def test_security_hidden_and_public_trainings_never_share(attempt: Attempt):
     x = [1.0, 2.0]
     public = attempt.check().fit(x)

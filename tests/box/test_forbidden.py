@@ -14,6 +14,7 @@ import pytest
 from autograder.box.client import BoxClient, BoxSpec, StudentRaised
 from autograder.box.linux import numbers, seccomp
 from autograder.box.linux.policy import TOLD, Profile
+from autograder.judge.forbidden import _ERRNOS
 from autograder.limits import Limits
 from autograder.results import Status
 from tests.box.conftest import Driven, sealed_only
@@ -130,6 +131,10 @@ def test_every_call_that_is_told_of_is_refused_with_its_errno(student):
             assert student.call("refusal", number) == [-1, error], number
     told = student.client._running.evidence().refused
     assert set(told) == TOLD & set(numbers.this_machine()) - {"socket", "clone"}
+
+
+def test_the_errnos_of_refusals_are_those_that_a_verdict_goes_by():
+    assert {*seccomp.told_errors(Profile()).values(), *seccomp.told_errors(Profile(processes=True)).values()} <= _ERRNOS
 
 
 def test_an_exception_that_comes_of_nothing_refused_is_no_evidence(student):

@@ -77,6 +77,26 @@ def test_security_what_only_has_such_a_name_is_not_removed(tmp_path):
     assert linked_lock.exists()
 
 
+def test_security_a_link_that_takes_a_folders_place_is_not_followed(tmp_path, monkeypatch):
+    precious, folder = tmp_path / "precious", tmp_path / "folder"
+    for made in (precious, folder / "inner"):
+        made.mkdir(parents=True)
+    (precious / "file").touch()
+    open_ = os.open
+
+    def swap_and_open(path, *arguments, **named):
+        if path == "inner" and not (folder / path).is_symlink():
+            (folder / path).rmdir()
+            (folder / path).symlink_to(precious)
+        return open_(path, *arguments, **named)
+
+    monkeypatch.setattr(leftovers.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(os, "open", swap_and_open)
+    leftovers.remove_tree(folder)
+    assert (precious / "file").exists()
+    assert not folder.exists()
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="needs root, to give a folder away")
 def test_security_a_folder_of_another_user_is_not_removed(tmp_path):
     folder = tmp_path / "grade-box-theirs"

@@ -246,6 +246,17 @@ def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
     assert until(lambda: all(now <= then for now, then in zip(held(), counts[9], strict=True))), (held(), counts)
 
 
+def test_a_process_that_is_forked_from_the_judge_takes_nothing_from_the_boxes(opened):
+    box = opened("def write(): return open('file', 'w').write('x')")
+    box.loaded()
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert box.call("write") == 1
+    assert opened(ONE).call("one") == 1
+
+
 # --- each layer's part ------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -17,7 +18,7 @@ import msgspec
 import psutil
 import pytest
 
-from autograder.box import backends, seal, sealed, zygotes
+from autograder.box import backends, seal, sealed, zygote, zygotes
 from autograder.box.client import BoxClient, BoxDied, BoxSpec, Cause
 from autograder.box.seal import Layer
 from autograder.limits import Limits
@@ -210,6 +211,17 @@ def test_after_a_zygote_has_ended_the_next_box_has_a_new_one(opened, until):
     assert opened(ONE, threads=7).call("one") == 1
 
 
+def test_a_box_of_a_zygote_that_was_replaced_meanwhile_is_our_fault(opened, until):
+    box = opened(ONE, threads=8)
+    assert box.call("one") == 1
+    (zygote,) = [one for key, one in zygotes._zygotes.items() if key.threads == 8]
+    zygote._process.kill()
+    assert until(lambda: not zygote.alive)
+    assert opened(ONE, threads=8).call("one") == 1
+    assert until(lambda: not box.client.alive)
+    assert box.client.died().cause.status is Status.INTERNAL
+
+
 def test_a_zygote_that_can_not_start_is_our_fault_and_says_why(opened, monkeypatch):
     monkeypatch.setattr(zygotes, "_START", "raise SystemExit('made-up reason')")
     box = opened(ONE, threads=6)
@@ -244,6 +256,15 @@ def test_security_a_layer_that_can_not_be_made_is_our_fault_and_no_student_code_
     assert caught.value.cause.status is Status.INTERNAL
     assert "mount" in caught.value.cause.detail
     assert box.client.take_output() == ""
+
+
+def test_security_descriptors_that_come_with_a_message_are_not_inherited():
+    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with pair[0], pair[1]:
+        socket.send_fds(pair[0], [b"one"], [pair[0].fileno()])
+        _, (number,) = zygote.receive(pair[1])
+        assert not os.get_inheritable(number)
+        os.close(number)
 
 
 def test_a_box_can_be_given_up_before_it_is_forked(opened):

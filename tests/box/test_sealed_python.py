@@ -19,7 +19,7 @@ from autograder.errors import UsageError
 from autograder.judge import isolation, trial
 from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.judge.trial import Trial, exposed, try_python
-from tests.box.conftest import Driven, sealed_only
+from tests.box.conftest import BACKENDS, Driven, sealed_only
 from tests.box.test_attacks import FOLDER, open_box, outcome, target
 
 __all__ = ["target"]  # a fixture
@@ -163,6 +163,20 @@ def test_a_python_that_becomes_another_one_in_there_is_not_sealed(another):
 def test_grades_own_python_is_not_tried(monkeypatch):
     monkeypatch.setattr(isolation, "try_python", lambda python: pytest.fail("a box was started"))
     assert choose_isolation(Wanted(device="cpu"), ours()).isolation == "namespaces"
+
+
+@pytest.mark.parametrize("folder", [Path(sys.prefix, "course"), Path("/usr/src/app")])
+def test_security_a_course_in_a_folder_that_every_box_shows_is_in_no_closed_box(folder, tmp_path):
+    wanted = Wanted(private=(folder,))
+    choice = choose_isolation(wanted, ours())
+    assert choice.isolation == "process"
+    assert str(folder) in choice.why
+    with pytest.raises(UsageError, match="would show"):
+        choose_isolation(wanted._replace(for_class=True), ours())
+    for name in set(BACKENDS) - {"process"}:
+        with pytest.raises(UsageError, match=str(folder)):
+            choose_isolation(wanted._replace(isolation=name), ours())
+    assert choose_isolation(Wanted(private=(tmp_path,)), ours()).isolation == "namespaces"
 
 
 def test_spaces_in_the_names_of_mounts_are_read():
