@@ -126,7 +126,7 @@ def test_the_cheat_is_one(cheat: Cheat, tmp_path: Path) -> None:
     write(tmp_path / "sums.py", cheat.source)
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{IN_ONE_PROCESS}"],
-        capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert json.loads(done.stdout.splitlines()[0])["score"] > 0, done
 

@@ -207,7 +207,7 @@ def test_security_boxes_of_hidden_checks_are_given_none(folders, monkeypatch: py
     closed: list[SimpleNamespace] = []
 
     def open_(spec: BoxSpec) -> SimpleNamespace:
-        box = SimpleNamespace(datasets=spec.datasets, alive=True)
+        box = SimpleNamespace(datasets=spec.datasets, alive=True, is_loaded=False)
         box.close = lambda: closed.append(box)
         given.append(box)
         return box
