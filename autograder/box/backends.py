@@ -22,6 +22,7 @@ RESTRICTED = "restricted"
 BWRAP = "bwrap"
 NAMESPACES = "namespaces"
 ISOLATIONS = (NAMESPACES, BWRAP, RESTRICTED, PROCESS)  # the strictest first
+FORKED = (NAMESPACES, RESTRICTED)  # from a process that has imported the submission's frameworks
 TRUSTED_ONLY = (RESTRICTED, PROCESS)  # that no class run takes unless it is asked for by name
 
 

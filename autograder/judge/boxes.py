@@ -18,6 +18,7 @@ from typing import Any, TypeGuard
 import msgspec
 import numpy as np
 
+from autograder.box.backends import FORKED
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised
 from autograder.box.importing import is_below
 from autograder.box.protocol import (
@@ -372,9 +373,11 @@ class Boxes:
     def _start_spares(self) -> None:
         """Start boxes ahead for the hidden checks to come: a small import takes longer than most checks.
 
-        A framework's import takes seconds of both cores: it waits until the public checks are done.
+        A framework's import takes seconds of both cores, where a box is not forked from a process that has it: it
+        waits until the public checks are done. So does what would hold memory of a GPU.
         """
-        if self.load_failure is not None or (self._spec.frameworks and not self._hidden):
+        is_cheap = not self._spec.frameworks or (self._spec.isolation in FORKED and not self._spec.grant.gpus)
+        if self.load_failure is not None or not (is_cheap or self._hidden):
             return
         ahead = _AHEAD_WITH_FRAMEWORK if self._spec.frameworks else _AHEAD
         while len(self._spares) < min(ahead, self._hidden_left):

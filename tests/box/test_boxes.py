@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from autograder.box.client import BoxDied, Cause, StudentRaised
+from autograder.box.client import BoxDied, BoxSpec, Cause, StudentRaised
+from autograder.box.grant import Grant
+from autograder.box.nvml import Gpu
 from autograder.box.protocol import Call
-from autograder.judge import boxed, fresh, unboxed
+from autograder.course import Entry
+from autograder.judge import boxed, boxes, fresh, unboxed
 from autograder.judge.boxes import CheckMistake
+from autograder.judge.listener import Listener
 from autograder.judge.proxy import RemoteObject, core_of
 from autograder.results import Status
 
@@ -274,6 +278,28 @@ def test_a_box_starts_ahead_of_a_hidden_check(attempt: Attempt):
     attempt.check(hidden=True).one()
     assert attempt.calls("one")[-1] == attempt.clients[1].generation
     assert len(attempt.clients) == 2
+
+
+@pytest.mark.parametrize(
+    ("frameworks", "isolation", "gpus", "ahead"),
+    [
+        ((), "process", (), 2),
+        (("torch",), "namespaces", (), 1),
+        (("torch",), "restricted", (), 1),
+        (("torch",), "bwrap", (), 0),
+        (("torch",), "process", (), 0),
+        (("torch",), "namespaces", (Gpu("GPU-1", 0, "H100", 80 << 30),), 0),
+    ],
+)
+def test_what_a_box_costs_decides_whether_one_starts_while_public_checks_run(
+    monkeypatch, frameworks, isolation, gpus, ahead
+):
+    started = []
+    monkeypatch.setattr(boxes, "BoxClient", started.append)
+    spec = BoxSpec({}, "m.py", frameworks, isolation=isolation, grant=Grant(gpus))
+    made = boxes.Boxes(spec, Entry(file="m.py", names=("fit",)), Listener())
+    made.begin_check(hidden=False, hidden_left=9)
+    assert len(started) == 1 + ahead
 
 
 def test_where_only_hidden_checks_are_run_the_first_box_is_used(begin: Begin):
