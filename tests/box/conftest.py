@@ -133,6 +133,19 @@ class Opener(Protocol):
     ) -> Driven: ...
 
 
+# A bwrap box is a cold start each time. What the worker does is the same code in all backends, so that beside what is
+# about boxes themselves the rest is for the long run.
+BWRAP_ALWAYS = {"test_conformance.py", "test_mounted.py", "test_limits_of_boxes.py"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        chosen = getattr(item, "callspec", None)
+        if chosen is not None and chosen.params.get("backend") == "bwrap" and item.path.name not in BWRAP_ALWAYS:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module", params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
     """The name of a backend; tests that use it run once for each."""
