@@ -38,12 +38,13 @@ try:
         extensions_of,
         facts_of,
         grades,
-        owners,
-        points_by_check,
+        points_by_task,
         to_grade,
+        unclaimed,
     )
     from autograder.ledger.history import Entry, history_of
     from autograder.ledger.models import ExtensionRow, Override, Student, SubmissionRow
+    from autograder.ledger.records import CheckPoints, checks_of
     from autograder.ledger.standing import Standing, standing_of
     from autograder.run.grading import Done, Grader, Tell
     from autograder.run.planning import Chosen, Planner, Work
@@ -131,11 +132,7 @@ class Gradebook:
     def unclaimed(self, assignment_id: str) -> list[SubmissionRow]:
         """Return the submissions that nobody was recognised for."""
         with self.ledger.reading() as session:
-            rows = session.scalars(
-                select(SubmissionRow).where(SubmissionRow.assignment == assignment_id).order_by(SubmissionRow.id)
-            ).all()
-            belongs = owners(session, (row.id for row in rows))
-            return [row for row in rows if row.id not in belongs]
+            return unclaimed(session, assignment_id)
 
     # --- grading
 
@@ -198,7 +195,7 @@ class Gradebook:
         lock = FileLock(self.ledger.folder / "run.lock")
         try:
             with lock.acquire(timeout=0):
-                return Grader(self.ledger, assignment, options, jobs).grade(works, tell)
+                return Grader(self.ledger, self.store, assignment, options, jobs).grade(works, tell)
         except Timeout:
             raise UsageError(text("run.already"), hint=text("run.already_hint")) from None
 
@@ -225,7 +222,7 @@ class Gradebook:
         if check is None:
             return None, assignment.spec.points
         (grade,) = [one for one in grades(session, self.rules())[assignment.id] if one.student.id == student_id]
-        rows = grade.attempt.checks if grade.attempt else []
+        rows = checks_of(session, [grade.attempt.id])[grade.attempt.id] if grade.attempt else []
         for row in rows:
             if check in {row.check_id, row.check_id.rpartition("::")[2]}:
                 return row.check_id, row.max_points
@@ -269,8 +266,10 @@ class Gradebook:
         """Return a row for each student: who, what it came to, and the points of each task."""
         tasks = [task.id for task in assignment.spec.tasks]
         with self.ledger.reading() as session:
-            found = grades(session, self.rules())[assignment.id]
-            return [_export_row(grade, tasks, anonymous=anonymous) for grade in found if not grade.student.left]
+            found = [grade for grade in grades(session, self.rules())[assignment.id] if not grade.student.left]
+            checks = checks_of(session, (grade.attempt.id for grade in found if grade.attempt))
+            mine = [checks.get(grade.attempt.id, []) if grade.attempt else [] for grade in found]
+            return [_export_row(*one, tasks, anonymous=anonymous) for one in zip(found, mine, strict=True)]
 
     # --- upkeep
 
@@ -297,15 +296,12 @@ class Gradebook:
         return moment.astimezone(self.zone)
 
 
-def _export_row(grade: Grade, tasks: list[str], *, anonymous: bool) -> dict[str, object]:
+def _export_row(grade: Grade, checks: list[CheckPoints], tasks: list[str], *, anonymous: bool) -> dict[str, object]:
     student, settled = grade.student, grade.settled
     who = {"pseudonym": student.pseudonym} if anonymous else {
         "id": student.id, "name": student.name, "email": student.email, "section": student.section
     }  # fmt: skip
-    by_task = dict.fromkeys(tasks, 0.0)
-    for task, points in points_by_check(grade):
-        by_task[task] = by_task.get(task, 0.0) + points
-    status = grade.attempt.status if grade.attempt else ("not graded yet" if grade.submission else "missing")
+    by_task = dict.fromkeys(tasks, 0.0) | points_by_task(grade, checks)
     return {
         **who,
         "score": _rounded(grade.score),
@@ -313,10 +309,18 @@ def _export_row(grade: Grade, tasks: list[str], *, anonymous: bool) -> dict[str,
         "late_penalty": _rounded(settled.penalty) if settled else None,
         "final": _rounded(grade.final),
         "max_points": grade.max_points,
-        "status": status,
+        "status": _export_status(grade),
         "by_hand": "; ".join(decision.why for decision in grade.decisions),
         **{f"task {task}": _rounded(points) if grade.attempt else None for task, points in by_task.items()},
     }
+
+
+def _export_status(grade: Grade) -> str:
+    if grade.settled is None:
+        return "missing"
+    if grade.settled.refused:
+        return "too late"
+    return grade.attempt.status if grade.attempt else "not graded yet"
 
 
 def _rounded(points: float | None) -> float | None:

@@ -47,7 +47,7 @@ def run(folder, *, jobs=2, **chosen):
         options, isolation = options_for(assignment, "cpu", "process")
         works = book.plan(assignment, Chosen(**chosen), options, isolation)
         done = book.run(assignment, works, options, jobs, Tell())
-    return {one.work.students[0]: (one.ended, one.report and one.report.score) for one in done}
+    return {one.work.students[0]: (one.ended, one.result and one.result.score) for one in done}
 
 
 def counted(folder):

@@ -100,7 +100,7 @@ def run(
         options, chosen_isolation = options_for(assignment, device, isolation)
         works = book.plan(assignment, Chosen(students, where, sample), options, chosen_isolation)
         if dry_run:
-            click.echo(json.dumps(as_document(works), indent=2)) if as_json else print_plan(works)
+            click.echo(json.dumps(as_document(works), ensure_ascii=False, indent=2)) if as_json else print_plan(works)
             return 0
         with running(works, enabled=not as_json) as tell:
             done = book.run(assignment, works, options, jobs or os.cpu_count() or 1, tell)
