@@ -10,6 +10,7 @@ import getpass
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from autograder.collect.store import Store
 from autograder.course import LoadedAssignment, LoadedCourse, find_course
 from autograder.errors import UsageError
 from autograder.judge.session import AttemptOptions
-from autograder.late_policy import deadline_of
+from autograder.late_policy import days_late, deadline_of
 from autograder.messages import text
 from autograder.roster import Change, Person, changes
 from autograder.run.where import Term, parse
@@ -35,9 +36,10 @@ try:
     from autograder.ledger.grades import (
         Grade,
         Rules,
-        extensions_of,
+        extensions,
         facts_of,
         grades,
+        owners,
         points_by_task,
         to_grade,
         unclaimed,
@@ -113,10 +115,24 @@ class Gradebook:
             raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
         source = open_source(path, self.zone)
         at = received if received is None or received.tzinfo else received.replace(tzinfo=self.zone)
-        return Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
+        found = Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
+        return self._with_lateness(found, assignment.id)
 
-    def assign(self, number: int, students: Sequence[str]) -> list[str]:
-        """Say whose a submission is; of nobody: it is set aside. Returns the students' numbers.
+    def _with_lateness(self, found: Sequence[Collected], assignment_id: str) -> list[Collected]:
+        due, policy = self.course.spec.due(assignment_id), self.course.spec.late_policy(assignment_id)
+        if due is None:
+            return list(found)
+        with self.ledger.reading() as session:
+            extended = extensions(session)
+        made: list[Collected] = []
+        for one in found:
+            deadlines = [deadline_of(due, extended[who, assignment_id] + extended[who, None]) for who in one.students]
+            late = [days_late(one.received, deadline, policy.grace_min) for deadline in deadlines if one.received]
+            made.append(replace(one, days_late=max(late, default=0)))
+        return made
+
+    def assign(self, number: int, students: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Say whose a submission is; of nobody: it is set aside. Returns whose it is, and whose it was until now.
 
         Raises:
             UsageError: no such submission or student.
@@ -126,8 +142,10 @@ class Gradebook:
             if submission is None:
                 raise UsageError(text("collect.no_submission", number=number), hint=text("collect.no_submission_hint"))
             found = [people.require_student(session, one) for one in students]
+            word = owners(session, [number]).get(number)
+            before = sorted(one.student_id for one in word.students) if word else []
             assign(session, submission, found, self.author())
-            return [student.id for student in found]
+            return [student.id for student in found], before
 
     def unclaimed(self, assignment_id: str) -> list[SubmissionRow]:
         """Return the submissions that nobody was recognised for."""
@@ -179,25 +197,33 @@ class Gradebook:
             # By chance, but always the same: thresholds are tried out on one sample.
             numbers = sorted(rows, key=lambda number: rows[number][0].sha256)[: chosen.sample]
             owned = {number: (rows[number][0], tuple(rows[number][1])) for number in numbers}
-            return Planner(self.store, assignment, options, isolation).plan(session, owned)
+            return Planner(self.store, assignment, options, isolation).plan(session, owned, again=chosen.again)
 
     def _holding(self, found: Sequence[Grade], terms: Sequence[Term]) -> set[str]:
         return {grade.student.id for grade in found if all(term.holds(facts_of(grade)) for term in terms)}
 
-    def run(
-        self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
-    ) -> list[Done]:
-        """Grade, and record what comes of it.
+    @contextmanager
+    def grading(self) -> Iterator[None]:
+        """Be the only one who grades: from before it is planned, or what another has just graded is graded twice.
 
         Raises:
             UsageError: somebody else is grading.
         """
         lock = FileLock(self.ledger.folder / "run.lock")
         try:
-            with lock.acquire(timeout=0):
-                return Grader(self.ledger, self.store, assignment, options, jobs).grade(works, tell)
+            lock.acquire(timeout=0)
         except Timeout:
             raise UsageError(text("run.already"), hint=text("run.already_hint")) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def run(
+        self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
+    ) -> list[Done]:
+        """Grade, within `grading`, and record what comes of it."""
+        return Grader(self.ledger, self.store, assignment, options, jobs).grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.
@@ -247,9 +273,10 @@ class Gradebook:
             row = ExtensionRow(assignment=assignment_id, days=days, until=moment, why=why)
             people.extend(session, found.id, row, self.author())
             session.flush()
+            given = extensions(session)
             asked = [rule for rule in known if assignment_id in {None, rule.assignment}]
             return found.id, {
-                rule.assignment: deadline_of(rule.due, extensions_of(session, found.id, rule.assignment))
+                rule.assignment: deadline_of(rule.due, given[found.id, rule.assignment] + given[found.id, None])
                 for rule in asked
                 if rule.due is not None
             }
@@ -288,12 +315,7 @@ class Gradebook:
             UsageError: there is no such student.
         """
         with self.ledger.reading() as session:
-            found = history_of(session, people.require_student(session, student).id)
-        return [entry._replace(at=self.local(entry.at)) for entry in found]
-
-    def local(self, moment: datetime) -> datetime:
-        """Return a moment by the course's clock."""
-        return moment.astimezone(self.zone)
+            return history_of(session, people.require_student(session, student).id, self.zone)
 
 
 def _export_row(grade: Grade, checks: list[CheckPoints], tasks: list[str], *, anonymous: bool) -> dict[str, object]:

@@ -75,7 +75,7 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
     students = list(session.scalars(select(Student).order_by(Student.id)))
     owned = _submissions_by_student(session)
     attempts = attempts_in_force(session)
-    decided, extended = _decisions_in_force(session), _extensions(session)
+    decided, extended = _decisions_in_force(session), extensions(session)
     checks = checks_of(session, _decided_about(owned, attempts, decided))
     found: dict[str, list[Grade]] = {rule.assignment: [] for rule in rules}
     for student in students:
@@ -126,12 +126,6 @@ def points_by_task(grade: Grade, checks: Iterable[CheckPoints]) -> dict[str, flo
     return found
 
 
-def extensions_of(session: Session, student_id: str, assignment: str) -> list[Extension]:
-    """Return what time a student was given for an assignment."""
-    given = _extensions(session)
-    return given[student_id, assignment] + given[student_id, None]
-
-
 def facts_of(grade: Grade) -> dict[str, float | str | None]:
     """Return what can be asked of a grade by `--where`, and what an export says of it."""
     attempt, settled = grade.attempt, grade.settled
@@ -153,7 +147,7 @@ def to_grade(session: Session, rules: Sequence[Rules], assignment: str) -> dict[
     """
     (rule,) = [one for one in rules if one.assignment == assignment]
     found: dict[int, tuple[SubmissionRow, list[str]]] = {}
-    owned, extended = _submissions_by_student(session, assignment), _extensions(session)
+    owned, extended = _submissions_by_student(session, assignment), extensions(session)
     for student_id, rows in sorted(owned.items()):
         mine = {row.id: row for row in rows}
         hand_ins = tuple(HandIn(row.id, row.received, None) for row in mine.values())
@@ -189,13 +183,15 @@ def unclaimed(session: Session, assignment: str) -> list[SubmissionRow]:
 
 
 def _submissions_by_student(session: Session, assignment: str | None = None) -> defaultdict[str, list[SubmissionRow]]:
-    newest = select(func.max(Recognition.id)).group_by(Recognition.submission_id)
-    rows = session.execute(
+    # Joined, not `in`: with a condition beside it SQLite would work it out once for each submission.
+    newest = select(func.max(Recognition.id).label("id")).group_by(Recognition.submission_id).subquery()
+    asked = (
         select(HandedInBy.student_id, SubmissionRow)
-        .join(Recognition, HandedInBy.recognition_id == Recognition.id)
+        .join(newest, HandedInBy.recognition_id == newest.c.id)
+        .join(Recognition, Recognition.id == newest.c.id)
         .join(SubmissionRow, Recognition.submission_id == SubmissionRow.id)
-        .where(Recognition.id.in_(newest), *([] if assignment is None else [SubmissionRow.assignment == assignment]))
     )
+    rows = session.execute(asked if assignment is None else asked.where(SubmissionRow.assignment == assignment))
     owned: defaultdict[str, list[SubmissionRow]] = defaultdict(list)
     for student_id, row in rows:
         owned[student_id].append(row)
@@ -227,7 +223,8 @@ def _decisions_in_force(session: Session) -> defaultdict[str, list[Override]]:
     return found
 
 
-def _extensions(session: Session) -> defaultdict[tuple[str, str | None], list[Extension]]:
+def extensions(session: Session) -> defaultdict[tuple[str, str | None], list[Extension]]:
+    """Return what time students were given, by student and assignment; of every assignment under None."""
     found: defaultdict[tuple[str, str | None], list[Extension]] = defaultdict(list)
     for row in session.scalars(select(ExtensionRow)):
         found[row.student_id, row.assignment].append(Extension(row.days, row.until))

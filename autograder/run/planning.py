@@ -27,6 +27,8 @@ class Chosen(NamedTuple):
     students: tuple[str, ...] = ()
     where: str = ""
     sample: int | None = None
+    again: bool = False
+    """Run, too, what is known."""
 
 
 @dataclass(frozen=True, eq=False)  # each is one of a kind
@@ -61,29 +63,32 @@ class Planner:
     options: AttemptOptions
     isolation: str
 
-    def plan(self, session: Session, rows: Mapping[int, tuple[SubmissionRow, tuple[str, ...]]]) -> list[Work]:
+    def plan(
+        self, session: Session, rows: Mapping[int, tuple[SubmissionRow, tuple[str, ...]]], *, again: bool = False
+    ) -> list[Work]:
         """Return what is to be done, the longest first.
 
         Args:
             session: of the ledger.
             rows: submissions by their numbers, with whose they are.
+            again: run, too, what is known.
         """
         known = attempts_at(session, self.assignment.id)
-        works = [self._work(row, students, known.get(row.id, [])) for row, students in rows.values()]
+        works = [self._work(row, students, known.get(row.id, []), again=again) for row, students in rows.values()]
         return sorted(works, key=lambda work: (-work.expected_s, work.row.id))
 
     @cached_property
     def _conditions(self) -> Conditions:
         return conditions_of(self.assignment, self.options, self.isolation)
 
-    def _work(self, row: SubmissionRow, students: tuple[str, ...], known: Sequence[Tried]) -> Work:
+    def _work(self, row: SubmissionRow, students: tuple[str, ...], known: Sequence[Tried], *, again: bool) -> Work:
         key = self._conditions.key(row.sha256)
         took_s = max((attempt.duration_s for attempt in known), default=0.0)
         # The newest counts: an older one with this key is recorded once more, as one that was scored anew.
-        if known and known[0].key == str(key):
+        if known and known[0].key == str(key) and not again:
             return Work("known", row, students, key, known[0], expected_s=took_s)
         for attempt in known:
-            if attempt.measured == key.measured:
+            if attempt.measured == key.measured and not again:
                 return Work("score", row, students, key, attempt, expected_s=took_s)
         try:
             read_submission(self.store, row, self.assignment)
