@@ -10,6 +10,7 @@ import getpass
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from autograder.collect.store import Store
 from autograder.course import LoadedAssignment, LoadedCourse, find_course
 from autograder.errors import UsageError
 from autograder.judge.session import AttemptOptions
-from autograder.late_policy import deadline_of
+from autograder.late_policy import days_late, deadline_of
 from autograder.messages import text
 from autograder.roster import Change, Person, changes
 from autograder.run.where import Term, parse
@@ -35,15 +36,17 @@ try:
     from autograder.ledger.grades import (
         Grade,
         Rules,
-        extensions_of,
+        extensions,
         facts_of,
         grades,
         owners,
-        points_by_check,
+        points_by_task,
         to_grade,
+        unclaimed,
     )
     from autograder.ledger.history import Entry, history_of
     from autograder.ledger.models import ExtensionRow, Override, Student, SubmissionRow
+    from autograder.ledger.records import CheckPoints, checks_of
     from autograder.ledger.standing import Standing, standing_of
     from autograder.run.grading import Done, Grader, Tell
     from autograder.run.planning import Chosen, Planner, Work
@@ -112,10 +115,24 @@ class Gradebook:
             raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
         source = open_source(path, self.zone)
         at = received if received is None or received.tzinfo else received.replace(tzinfo=self.zone)
-        return Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
+        found = Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
+        return self._with_lateness(found, assignment.id)
 
-    def assign(self, number: int, students: Sequence[str]) -> list[str]:
-        """Say whose a submission is; of nobody: it is set aside. Returns the students' numbers.
+    def _with_lateness(self, found: Sequence[Collected], assignment_id: str) -> list[Collected]:
+        due, policy = self.course.spec.due(assignment_id), self.course.spec.late_policy(assignment_id)
+        if due is None:
+            return list(found)
+        with self.ledger.reading() as session:
+            extended = extensions(session)
+        made: list[Collected] = []
+        for one in found:
+            deadlines = [deadline_of(due, extended[who, assignment_id] + extended[who, None]) for who in one.students]
+            late = [days_late(one.received, deadline, policy.grace_min) for deadline in deadlines if one.received]
+            made.append(replace(one, days_late=max(late, default=0)))
+        return made
+
+    def assign(self, number: int, students: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Say whose a submission is; of nobody: it is set aside. Returns whose it is, and whose it was until now.
 
         Raises:
             UsageError: no such submission or student.
@@ -125,17 +142,15 @@ class Gradebook:
             if submission is None:
                 raise UsageError(text("collect.no_submission", number=number), hint=text("collect.no_submission_hint"))
             found = [people.require_student(session, one) for one in students]
+            word = owners(session, [number]).get(number)
+            before = sorted(one.student_id for one in word.students) if word else []
             assign(session, submission, found, self.author())
-            return [student.id for student in found]
+            return [student.id for student in found], before
 
     def unclaimed(self, assignment_id: str) -> list[SubmissionRow]:
         """Return the submissions that nobody was recognised for."""
         with self.ledger.reading() as session:
-            rows = session.scalars(
-                select(SubmissionRow).where(SubmissionRow.assignment == assignment_id).order_by(SubmissionRow.id)
-            ).all()
-            belongs = owners(session, (row.id for row in rows))
-            return [row for row in rows if row.id not in belongs]
+            return unclaimed(session, assignment_id)
 
     # --- grading
 
@@ -182,25 +197,33 @@ class Gradebook:
             # By chance, but always the same: thresholds are tried out on one sample.
             numbers = sorted(rows, key=lambda number: rows[number][0].sha256)[: chosen.sample]
             owned = {number: (rows[number][0], tuple(rows[number][1])) for number in numbers}
-            return Planner(self.store, assignment, options, isolation).plan(session, owned)
+            return Planner(self.store, assignment, options, isolation).plan(session, owned, again=chosen.again)
 
     def _holding(self, found: Sequence[Grade], terms: Sequence[Term]) -> set[str]:
         return {grade.student.id for grade in found if all(term.holds(facts_of(grade)) for term in terms)}
 
-    def run(
-        self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
-    ) -> list[Done]:
-        """Grade, and record what comes of it.
+    @contextmanager
+    def grading(self) -> Iterator[None]:
+        """Be the only one who grades: from before it is planned, or what another has just graded is graded twice.
 
         Raises:
             UsageError: somebody else is grading.
         """
         lock = FileLock(self.ledger.folder / "run.lock")
         try:
-            with lock.acquire(timeout=0):
-                return Grader(self.ledger, assignment, options, jobs).grade(works, tell)
+            lock.acquire(timeout=0)
         except Timeout:
             raise UsageError(text("run.already"), hint=text("run.already_hint")) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def run(
+        self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
+    ) -> list[Done]:
+        """Grade, within `grading`, and record what comes of it."""
+        return Grader(self.ledger, self.store, assignment, options, jobs).grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.
@@ -225,7 +248,7 @@ class Gradebook:
         if check is None:
             return None, assignment.spec.points
         (grade,) = [one for one in grades(session, self.rules())[assignment.id] if one.student.id == student_id]
-        rows = grade.attempt.checks if grade.attempt else []
+        rows = checks_of(session, [grade.attempt.id])[grade.attempt.id] if grade.attempt else []
         for row in rows:
             if check in {row.check_id, row.check_id.rpartition("::")[2]}:
                 return row.check_id, row.max_points
@@ -250,9 +273,10 @@ class Gradebook:
             row = ExtensionRow(assignment=assignment_id, days=days, until=moment, why=why)
             people.extend(session, found.id, row, self.author())
             session.flush()
+            given = extensions(session)
             asked = [rule for rule in known if assignment_id in {None, rule.assignment}]
             return found.id, {
-                rule.assignment: deadline_of(rule.due, extensions_of(session, found.id, rule.assignment))
+                rule.assignment: deadline_of(rule.due, given[found.id, rule.assignment] + given[found.id, None])
                 for rule in asked
                 if rule.due is not None
             }
@@ -269,8 +293,10 @@ class Gradebook:
         """Return a row for each student: who, what it came to, and the points of each task."""
         tasks = [task.id for task in assignment.spec.tasks]
         with self.ledger.reading() as session:
-            found = grades(session, self.rules())[assignment.id]
-            return [_export_row(grade, tasks, anonymous=anonymous) for grade in found if not grade.student.left]
+            found = [grade for grade in grades(session, self.rules())[assignment.id] if not grade.student.left]
+            checks = checks_of(session, (grade.attempt.id for grade in found if grade.attempt))
+            mine = [checks.get(grade.attempt.id, []) if grade.attempt else [] for grade in found]
+            return [_export_row(*one, tasks, anonymous=anonymous) for one in zip(found, mine, strict=True)]
 
     # --- upkeep
 
@@ -289,23 +315,15 @@ class Gradebook:
             UsageError: there is no such student.
         """
         with self.ledger.reading() as session:
-            found = history_of(session, people.require_student(session, student).id)
-        return [entry._replace(at=self.local(entry.at)) for entry in found]
-
-    def local(self, moment: datetime) -> datetime:
-        """Return a moment by the course's clock."""
-        return moment.astimezone(self.zone)
+            return history_of(session, people.require_student(session, student).id, self.zone)
 
 
-def _export_row(grade: Grade, tasks: list[str], *, anonymous: bool) -> dict[str, object]:
+def _export_row(grade: Grade, checks: list[CheckPoints], tasks: list[str], *, anonymous: bool) -> dict[str, object]:
     student, settled = grade.student, grade.settled
     who = {"pseudonym": student.pseudonym} if anonymous else {
         "id": student.id, "name": student.name, "email": student.email, "section": student.section
     }  # fmt: skip
-    by_task = dict.fromkeys(tasks, 0.0)
-    for task, points in points_by_check(grade):
-        by_task[task] = by_task.get(task, 0.0) + points
-    status = grade.attempt.status if grade.attempt else ("not graded yet" if grade.submission else "missing")
+    by_task = dict.fromkeys(tasks, 0.0) | points_by_task(grade, checks)
     return {
         **who,
         "score": _rounded(grade.score),
@@ -313,10 +331,18 @@ def _export_row(grade: Grade, tasks: list[str], *, anonymous: bool) -> dict[str,
         "late_penalty": _rounded(settled.penalty) if settled else None,
         "final": _rounded(grade.final),
         "max_points": grade.max_points,
-        "status": status,
+        "status": _export_status(grade),
         "by_hand": "; ".join(decision.why for decision in grade.decisions),
         **{f"task {task}": _rounded(points) if grade.attempt else None for task, points in by_task.items()},
     }
+
+
+def _export_status(grade: Grade) -> str:
+    if grade.settled is None:
+        return "missing"
+    if grade.settled.refused:
+        return "too late"
+    return grade.attempt.status if grade.attempt else "not graded yet"
 
 
 def _rounded(points: float | None) -> float | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import zipfile
@@ -67,15 +68,17 @@ def pack(submission: Submission, assignment_id: str, number: str, name: str, fol
     return path
 
 
-def manifest_in(files: dict[str, bytes]) -> Manifest | None:
-    """Return the manifest among files, in whatever folder; None where there is none that is right."""
+def manifests_in(files: dict[str, bytes]) -> list[Manifest]:
+    """Return the manifests among files, in whatever folders, as far as they are right: one as a rule.
+
+    There are several where somebody packed what another had packed.
+    """
+    found: list[Manifest] = []
     for file, content in files.items():
         if file.rsplit("/", 1)[-1] == MANIFEST and len(content) <= _MOST_BYTES:
-            try:
-                return Manifest.model_validate(json.loads(content))
-            except (ValidationError, ValueError, RecursionError):
-                return None
-    return None
+            with contextlib.suppress(ValidationError, ValueError, RecursionError):
+                found.append(Manifest.model_validate(json.loads(content)))
+    return found
 
 
 _MOST_BYTES = 10_000

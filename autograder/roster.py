@@ -168,6 +168,8 @@ def _person(values: Mapping[str, str], line: int) -> Person:
     number = _plain_number(values.get("id", ""))
     if not number:
         raise ValueError(text("roster.no_id"))
+    if re.fullmatch(r"\d(\.\d+)?e\+\d+", number, re.IGNORECASE):
+        raise ValueError(text("roster.shortened_id", id=number))
     if len(number) > _MOST_ID or not number.isprintable() or re.search(r"[\s/\\,;]", number):
         raise ValueError(text("roster.bad_id", id=number))
     email = values.get("email", "")
@@ -233,12 +235,20 @@ def _extension(said: str) -> RosterExtension:
     if days:
         return RosterExtension(assignment.strip() or None, days=int(days.group(1)))
     try:
-        until = datetime.fromisoformat(value)
+        until = moment_in(value)
     except ValueError:
         raise ValueError(text("roster.bad_extension", said=said)) from None
-    if ":" not in value:  # a date by itself is the whole of that day
-        until = until.replace(hour=23, minute=59, second=59)
     return RosterExtension(assignment.strip() or None, until=until)
+
+
+def moment_in(said: str) -> datetime:
+    """Read a moment; a date by itself is the whole of that day.
+
+    Raises:
+        ValueError: it is none.
+    """
+    moment = datetime.fromisoformat(said)
+    return moment if ":" in said else moment.replace(hour=23, minute=59, second=59)
 
 
 def _csv_rows(path: Path, content: bytes) -> list[list[str]]:

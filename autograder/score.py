@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from autograder.results import CheckResult, MetricResult, Status, Thresholds
+from autograder.results import MetricResult, Status, Thresholds
+
+
+class Ended(Protocol):
+    """A check, as far as an attempt's status hangs on it."""
+
+    @property
+    def status(self) -> Status:
+        """How it ended."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """What it earned."""
+        ...
 
 
 def median_of_seeds(values: Sequence[float], better: str) -> float:
@@ -66,7 +81,7 @@ def graded_status(score: float, max_points: float) -> Status:
     return Status.PARTIAL if score > 0 else Status.FAILED
 
 
-def attempt_status(checks: Iterable[CheckResult]) -> Status:
+def attempt_status(checks: Iterable[Ended]) -> Status:
     """Return an attempt's status (DESIGN §5): internal outranks all; the one all failing checks share, else partial."""
     results = list(checks)
     statuses = {check.status for check in results}

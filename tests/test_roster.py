@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 
 from autograder.errors import UsageError
-from autograder.roster import Change, Known, Person, RosterExtension, changes, extensions_in, read
+from autograder.roster import Change, Known, Person, RosterExtension, changes, extensions_in, moment_in, read
 
 EN = "id,name,email,section,extension\n2026001,Li Hua,li@example.edu,A,\n2026002,Max Müller,max@example.edu,B,hw2=2\n"
 ZH = "学号,姓名,邮箱,班级\n2026001,李华,li@example.edu,一班\n2026017,张三,zhang@example.edu,二班\n"
@@ -190,3 +190,14 @@ LI = Person("1", "Li", "li@x", "A", (("email", "li@x"),))
 )
 def test_what_a_roster_would_change(known, new, expected):
     assert changes(known, new) == expected
+
+
+def test_numbers_that_excel_has_shortened_are_told(file):
+    with pytest.raises(UsageError) as raised:
+        read(file("学号,姓名\n2.02601E+11,张三\n"))
+    assert "Excel" in str(raised.value.hint)
+
+
+def test_a_date_by_itself_is_the_whole_of_that_day():
+    assert moment_in("2026-11-30").hour == 23
+    assert moment_in("2026-11-30T08:00").hour == 8

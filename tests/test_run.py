@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from autograder.errors import UsageError
 from autograder.gradebook import open_gradebook
 from autograder.judge.judges import JudgeDied, Refused
 from autograder.ledger.models import Attempt, SubmissionRow
@@ -45,9 +44,10 @@ def run(folder, *, jobs=2, **chosen):
     with open_gradebook(folder) as book:
         assignment = book.course.assignment("hw1")
         options, isolation = options_for(assignment, "cpu", "process")
-        works = book.plan(assignment, Chosen(**chosen), options, isolation)
-        done = book.run(assignment, works, options, jobs, Tell())
-    return {one.work.students[0]: (one.ended, one.report and one.report.score) for one in done}
+        with book.grading():
+            works = book.plan(assignment, Chosen(**chosen), options, isolation)
+            done = book.run(assignment, works, options, jobs, Tell())
+    return {one.work.students[0]: (one.ended, one.result and one.result.score) for one in done}
 
 
 def counted(folder):
@@ -101,6 +101,30 @@ def test_what_was_scored_anew_is_what_a_run_would_have_come_to(course):
         book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
         book.collect("hw1", course / "in", None, lambda _: None)
     assert {number: score for number, (_, score) in run(course).items()} == anew
+
+
+@pytest.mark.parametrize("zero", ["zero: 1.5", "zero: 0.9"])  # an error of 1: still worth something, and nothing
+def test_what_a_new_threshold_lets_run_is_run(course, zero):
+    (file,) = (course / "assignments/hw1_sums/hidden").glob("test_*.py")
+    write(file, file.read_text().replace('points(10, task="2")', 'points(10, task="2", needs=["test_slope"])'))
+    run(course)
+    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", zero))
+    found = run(course)
+    assert found["1"] == ("scored", 40.0)
+    assert found["3"][0] == ("scored" if zero == "zero: 1.5" else "graded")
+
+
+def test_what_is_known_is_run_again_where_that_is_asked_for(course):
+    run(course)
+    assert run(course, students=("2",), again=True) == {"2": ("graded", 10.0)}
+    assert counted(course) == 4
+
+
+@pytest.mark.parametrize("file", ["tests/table.csv", "hidden/more/table.npz"])
+def test_what_lies_beside_the_checks_counts_as_a_part_of_them(course, file):
+    run(course)
+    write(course / "assignments/hw1_sums" / file, "1,2")
+    assert run(course)["1"][0] == "graded"
 
 
 def test_after_a_changed_check_everything_is_run_again(course):
@@ -241,18 +265,16 @@ def test_interrupted_it_says_so_and_goes_on_later(course):
 
 
 def test_two_at_once_are_told_of_each_other(course):
-    with open_gradebook(course) as book:
-        assignment = book.course.assignment("hw1")
-        options, isolation = options_for(assignment, "cpu", "process")
-        works = book.plan(assignment, Chosen(), options, isolation)
-
-        class Second(Tell):
-            def done(self, _):
-                with pytest.raises(UsageError, match="already"):
-                    book.run(assignment, works, options, 1, Tell())
-
-        book.run(assignment, works, options, 1, Second())
-    assert counted(course) == 3
+    with open_gradebook(course) as book, book.grading():
+        second = grade(course)
+        _, said = second.communicate(timeout=60)
+        assert second.returncode == 2
+        assert b"already" in said
+        # Looking at what would be done needs no turn.
+        looking = grade(course, "--dry-run")
+        looking.communicate(timeout=60)
+        assert looking.returncode == 0
+    assert counted(course) == 0
 
 
 def test_the_same_submission_of_a_group_is_graded_once(course):

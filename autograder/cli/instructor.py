@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -18,8 +19,10 @@ _assignment = click.argument("assignment_id", metavar=text("cli.metavar.assignme
 
 
 def _moment(_: click.Context, __: click.Parameter, said: str | None) -> datetime | None:
+    from autograder.roster import moment_in
+
     try:
-        return datetime.fromisoformat(said) if said else None
+        return moment_in(said) if said else None
     except ValueError:
         raise UsageError(text("collect.bad_moment", said=said)) from None
 
@@ -57,9 +60,11 @@ def assign(*, number: int, students: tuple[str, ...], nobody: bool) -> int:
     if nobody == bool(students):
         raise UsageError(text("collect.whose"), hint=text("collect.whose_hint", number=number))
     with open_gradebook(Path.cwd()) as book:
-        owned = book.assign(number, students)
+        owned, before = book.assign(number, students)
     said = text("collect.assigned", number=number, students=", ".join(owned))
     click.echo(said if owned else text("collect.set_aside", number=number))
+    if taken := sorted(set(before) - set(owned)):
+        click.echo(text("collect.taken_from", number=number, students=" ".join(taken)))
     return 0
 
 
@@ -71,6 +76,7 @@ _ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 @click.option("--student", "students", multiple=True, metavar="STUDENT", help=text("cli.run.student"))
 @click.option("--where", default="", metavar="CONDITION", help=text("cli.run.where"))
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help=text("cli.run.sample"))
+@click.option("--again", is_flag=True, help=text("cli.run.again"))
 @click.option("--dry-run", is_flag=True, help=text("cli.run.dry_run"))
 @click.option("--jobs", type=click.IntRange(min=1), help=text("cli.run.jobs"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
@@ -83,6 +89,7 @@ def run(
     students: tuple[str, ...],
     where: str,
     sample: int | None,
+    again: bool,
     dry_run: bool,
     jobs: int | None,
     device: str,
@@ -98,12 +105,15 @@ def run(
     with open_gradebook(Path.cwd()) as book:
         assignment = book.course.assignment(assignment_id)
         options, chosen_isolation = options_for(assignment, device, isolation)
-        works = book.plan(assignment, Chosen(students, where, sample), options, chosen_isolation)
-        if dry_run:
-            click.echo(json.dumps(as_document(works), indent=2)) if as_json else print_plan(works)
-            return 0
-        with running(works, enabled=not as_json) as tell:
-            done = book.run(assignment, works, options, jobs or os.cpu_count() or 1, tell)
+        with nullcontext() if dry_run else book.grading():
+            works = book.plan(assignment, Chosen(students, where, sample, again), options, chosen_isolation)
+            if dry_run:
+                click.echo(json.dumps(as_document(works), ensure_ascii=False, indent=2)) if as_json else print_plan(
+                    works
+                )
+                return 0
+            with running(works, enabled=not as_json) as tell:
+                done = book.run(assignment, works, options, jobs or os.cpu_count() or 1, tell)
     if as_json:
         click.echo(json.dumps(as_document(works, done), ensure_ascii=False, indent=2))
     else:

@@ -18,7 +18,8 @@ from autograder.ledger.database import Ledger
 from autograder.ledger.grades import owners
 from autograder.ledger.models import Event, HandedInBy, Recognition, SubmissionRow
 from autograder.ledger.models import Student as StudentRow
-from autograder.pack import MANIFEST, manifest_in
+from autograder.messages import text
+from autograder.pack import MANIFEST, manifests_in
 
 Outcome = Literal["new", "again", "known", "unmatched", "doubtful", "refused"]
 
@@ -37,6 +38,8 @@ class Collected:
     received: datetime | None = None
     problem: str = ""
     candidates: tuple[str, ...] = ()
+    days_late: int = 0
+    """By the deadline of the student; of several the latest."""
 
 
 class Collector:
@@ -69,7 +72,9 @@ class Collector:
         for one in made:
             counts[one.outcome] = counts.get(one.outcome, 0) + 1
         with self._ledger.writing() as session:
-            about = {"assignment": self._assignment, "source": source.label} | counts
+            # What was refused is not in the store; that it came has to be known when a student asks.
+            refused = [{"name": one.name, "problem": one.problem} for one in made if one.outcome == "refused"]
+            about = {"assignment": self._assignment, "source": source.label, "refused_files": refused} | counts
             session.add(Event(at=self._author.at, who=self._author.who, kind="collect", about=about))
         return made
 
@@ -77,60 +82,86 @@ class Collector:
         return Collected("refused", found.name, problem=found.problem)
 
     def _take(self, found: Found, label: str, matcher: Matcher) -> Collected:
-        manifest = manifest_in(found.files)
         files = {name: content for name, content in found.files.items() if name.rsplit("/", 1)[-1] != MANIFEST}
         sha256 = self._store.keep(files)
-        match = matcher.match(manifest.id if manifest else "", found.aliases, found.texts)
+        match, problem = self._whose(found, matcher)
         received = self._received or found.received
         with self._ledger.writing() as session:
             students = people.group_of(session, self._assignment, match.student) if match.student else []
-            if number := self._known(session, sha256, f"{label}:{found.key}", students):
-                return Collected("known", found.name, number, tuple(students), match.how, received)
-            before = any(self._own(session, student) for student in students)
+            mine = self._own(session, students)
+            origin = f"{label}:{found.key}"
+            known = self._known(session, sha256, origin, students)
+            if known is not None:
+                if students and not known.recognitions:  # it waited for a student who is in the roster by now
+                    session.add(self._recognition(match.how, students, known.id))
+                    return _collected(known, match, students, problem, again=bool(mine))
+                if not any(known.received < one.received < received for one in mine):
+                    return Collected("known", found.name, known.id, tuple(students), match.how, known.received)
+                origin += f"@{received.isoformat()}"  # back to what was handed in before the newest
             row = SubmissionRow(
                 assignment=self._assignment,
                 sha256=sha256,
                 name=found.name,
-                origin=f"{label}:{found.key}",
+                origin=origin,
                 received=received,
                 collected=self._author.at,
-                notes=list(found.notes),
+                notes=[*found.notes, *([problem] if problem else [])],
             )
             if students:
                 row.recognitions = [self._recognition(match.how, students)]
             session.add(row)
             session.flush()
-            return _collected(row, match, students, again=before)
+            return _collected(row, match, students, problem, again=bool(mine))
 
-    def _recognition(self, how: str, students: list[str]) -> Recognition:
+    def _whose(self, found: Found, matcher: Matcher) -> tuple[Match, str]:
+        """Return whose it is, and why that is doubtful where what was packed says so."""
+        packed = manifests_in(found.files)
+        told = dict.fromkeys(manifest.id for manifest in packed)
+        match = matcher.match(next(iter(told), ""), found.aliases, found.texts)
+        others = [one.assignment for one in packed if one.assignment != self._assignment]
+        if others:
+            problem = text("collect.other_assignment", assignment=others[0], ids=", ".join(told))
+        elif len(told) > 1:
+            problem = text("collect.several_packed", ids=", ".join(told))
+        else:
+            return match, ""
+        return Match(None, candidates=tuple(told)), problem
+
+    def _recognition(self, how: str, students: list[str], submission_id: int | None = None) -> Recognition:
         owned = [HandedInBy(student_id=student) for student in students]
-        return Recognition(how=how, who=self._author.who, at=self._author.at, students=owned)
+        made = Recognition(how=how, who=self._author.who, at=self._author.at, students=owned)
+        if submission_id is not None:
+            made.submission_id = submission_id
+        return made
 
-    def _known(self, session: Session, sha256: str, origin: str, students: list[str]) -> int:
-        """Return the submission that these files are already: from the same place, or by the same student."""
+    def _known(self, session: Session, sha256: str, origin: str, students: list[str]) -> SubmissionRow | None:
+        """Return the newest submission that these files are already: from the same place, or by the same student."""
         same = select(SubmissionRow).where(SubmissionRow.assignment == self._assignment, SubmissionRow.sha256 == sha256)
-        rows = session.scalars(same.order_by(SubmissionRow.id)).all()
+        rows = session.scalars(same.order_by(SubmissionRow.received.desc(), SubmissionRow.id.desc())).all()
         belongs = owners(session, (row.id for row in rows))
         for row in rows:
             owned = {one.student_id for one in belongs[row.id].students} if row.id in belongs else set()
-            if row.origin == origin or (students and owned.issuperset(students)):
-                return row.id
-        return 0
+            if row.origin in {origin, f"{origin}@{row.received.isoformat()}"} or (
+                students and owned.issuperset(students)
+            ):
+                return row
+        return None
 
-    def _own(self, session: Session, student: str) -> bool:
+    def _own(self, session: Session, students: list[str]) -> list[SubmissionRow]:
         mine = (
-            select(SubmissionRow.id)
+            select(SubmissionRow)
             .join(Recognition)
             .join(HandedInBy)
-            .where(SubmissionRow.assignment == self._assignment, HandedInBy.student_id == student)
+            .where(SubmissionRow.assignment == self._assignment, HandedInBy.student_id.in_(students))
         )
-        return session.scalars(mine).first() is not None
+        return list(session.scalars(mine.distinct()))
 
 
-def _collected(row: SubmissionRow, match: Match, students: list[str], *, again: bool) -> Collected:
+def _collected(row: SubmissionRow, match: Match, students: list[str], problem: str, *, again: bool) -> Collected:
     if not students:
         outcome: Outcome = "doubtful" if match.candidates else "unmatched"
-        return Collected(outcome, row.name, row.id, received=row.received, candidates=match.candidates)
+        candidates = match.candidates
+        return Collected(outcome, row.name, row.id, received=row.received, problem=problem, candidates=candidates)
     return Collected("again" if again else "new", row.name, row.id, tuple(students), match.how, row.received)
 
 

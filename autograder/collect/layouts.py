@@ -50,7 +50,9 @@ def grouped(names: Iterable[str]) -> list[Group]:
     groups: dict[str, Group] = {}
     for (name, short), placed in zip(inner.items(), found, strict=True):
         group, inside = placed or _plain(short)
-        groups.setdefault(group.key, group).inside[inside] = name
+        files = groups.setdefault(group.key, group).inside
+        # Canvas keeps two attachments of one name apart by a number that is none of the student's doing.
+        files[f"{PurePosixPath(name).stem}/{inside}" if inside in files else inside] = name
     return list(groups.values())
 
 

@@ -1,7 +1,8 @@
 """Whose a submission is: told by its manifest, by what the source knows its sender as, or read from names.
 
 Pure functions. Where two students are named, or one is named and another is known, a human decides: a wrong guess is a
-grade in a stranger's name.
+grade in a stranger's name. So does a number that looks like a student's and is nobody's here, however well the name
+beside it fits: many share one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _TOKEN = re.compile(r"[^\W_]+")
-_CHINESE_NAME = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff·]{2,}")
+_CHINESE = r"[\u3400-\u9fff\U00020000-\U0003ffff·]"
+_CHINESE_NAME = re.compile(_CHINESE + "{2,}")
+# 张三 of the roster may not be meant by 张三丰 or 小张三; these may stand beside a short name.
+_BEFORE_NAME = re.compile(r"(?:姓名|学生|同学|作业|提交|班|号)$")
+_AFTER_NAME = re.compile(r"^(?:的|同学|作业|第|实验|提交|补交|最终|终稿|修改|课程)")
+_LEAST_DIGITS = 4  # a shorter number in a file's name counts its versions
 
 
 class Student(NamedTuple):
@@ -48,6 +54,8 @@ class Matcher:
             for source, name in student.aliases
         }
         self._by_id = {student.id.lower(): student.id for student in self._students.values()}
+        # As many digits as the roster's numbers have; of other lengths it may be a date or a version.
+        self._shapes = {_shape(number) for number in self._by_id if len(number) >= _LEAST_DIGITS}
         self._names = {student.id: _name_tokens(student.name) for student in self._students.values()}
 
     def match(self, manifest_id: str, aliases: Iterable[tuple[str, str]], texts: Iterable[str]) -> Match:
@@ -59,24 +67,37 @@ class Matcher:
             texts: names of files and folders, a subject; the most telling first.
         """
         claimed = {self._by_id[manifest_id.lower()]} if manifest_id.lower() in self._by_id else set()
+        strange = bool(manifest_id) and not claimed
         known = {student for source, name in aliases if (student := self._by_alias.get((source, name.lower())))}
         plain = [unicodedata.normalize("NFKC", text) for text in texts]
         numbered = next((found for text in plain if (found := self._numbered_in(text))), set())
         # Surer signs don't outvote each other: a friend's file handed in from one's own account is a mistake that a
         # human has to see. A name alone counts only where there is no other sign: it may be a third person's.
-        for signs in ((("manifest", claimed), ("alias", known), ("id", numbered)), (("name", self._named_in(plain)),)):
-            if meant := set().union(*(found for _, found in signs)):
-                if len(meant) > 1:
-                    return Match(None, candidates=tuple(sorted(meant)))
-                return Match(meant.pop(), next(how for how, found in signs if found))
-        return Match(None)
+        signs = (("manifest", claimed), ("alias", known), ("id", numbered))
+        if meant := set().union(*(found for _, found in signs)):
+            if len(meant) > 1 or strange:
+                return Match(None, candidates=tuple(sorted(meant)))
+            return Match(meant.pop(), next(how for how, found in signs if found))
+        named, surely = self._named_in(plain)
+        if len(named) == 1 and surely and not strange and not any(map(self._has_strange_number, plain)):
+            return Match(named.pop(), "name")
+        return Match(None, candidates=tuple(sorted(named)))
 
     def _numbered_in(self, text: str) -> set[str]:
-        return {self._by_id[token] for token in _id_tokens(text) if token in self._by_id}
+        if whole := self._by_id.get(text.strip().lower()):
+            return {whole}
+        tokens = (token for token in _id_tokens(text) if len(token) >= _LEAST_DIGITS)
+        return {self._by_id[token] for token in tokens if token in self._by_id}
 
-    def _named_in(self, texts: list[str]) -> set[str]:
-        """Return who is named in the first text that names anybody."""
-        return next((found for text in texts if (found := self._names_in(text))), set())
+    def _has_strange_number(self, text: str) -> bool:
+        return any(_shape(token) in self._shapes and token not in self._by_id for token in _id_tokens(text))
+
+    def _named_in(self, texts: list[str]) -> tuple[set[str], bool]:
+        """Return who is named in the first text that names anybody, and whether that can't be part of a longer name."""
+        for text in texts:
+            if found := self._names_in(text):
+                return found, all(_stands_alone(self._students[number].name, text) for number in found)
+        return set(), False
 
     def _names_in(self, text: str) -> set[str]:
         tokens = set(_name_tokens(text))
@@ -93,6 +114,24 @@ class Matcher:
             for number, name in found.items()
             if not any(name != other and name in other for other in found.values())
         }
+
+
+def _shape(token: str) -> str:
+    """Return what a token looks like: s2026017 → s0000000. Words, which have no digits, look like nothing."""
+    return re.sub(r"\d", "0", token) if any(char.isdigit() for char in token) else ""
+
+
+def _stands_alone(name: str, text: str) -> bool:
+    """Whether a short Chinese name is a whole word somewhere in a text; longer ones and others always are."""
+    if not _CHINESE_NAME.fullmatch(name) or len(name) > 2:  # noqa: PLR2004 - a family name and one character
+        return True
+    for match in re.finditer(re.escape(name), text):
+        before, after = text[: match.start()], text[match.end() :]
+        if (not re.search(f"{_CHINESE}$", before) or _BEFORE_NAME.search(before)) and (
+            not re.match(_CHINESE, after) or _AFTER_NAME.match(after)
+        ):
+            return True
+    return False
 
 
 def _id_tokens(text: str) -> set[str]:

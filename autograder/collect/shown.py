@@ -59,13 +59,17 @@ def print_collected(
     """
     made = console or stdout_console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    for one in found:
+    # What needs a look stands at the end, where it is still on the screen.
+    order = list(_STYLES)
+    for one in sorted(found, key=lambda one: order.index(one.outcome)):
         if one.outcome != "known":
             table.add_row(*_cells(one))
     if table.row_count:
         made.print(table)
     counts: Counter[str] = Counter(one.outcome for one in found)
     parts = [f"{text(f'collect.outcome.{name}')} {counts[name]}" for name in _STYLES if counts[name]]
+    if late := sum(one.days_late > 0 and one.outcome != "known" for one in found):
+        parts.append(text("collect.late", count=late))
     made.print(Text(" · ".join(parts) if parts else text("collect.found_nothing"), style="bold"))
     if waiting:
         numbers = ", ".join(str(row.id) for row in waiting)
@@ -83,4 +87,7 @@ def _cells(one: Collected) -> list[Text]:
     else:
         rest = ""
     number = f"#{one.number}" if one.number else ""
-    return [outcome, Text(number, style="dim"), Text(printable(one.name)), Text(printable(rest), style="dim")]
+    told = Text(printable(rest), style="dim")
+    if one.days_late:
+        told.append(f" · {text('collect.days_late', days=one.days_late)}", style="not dim yellow")
+    return [outcome, Text(number, style="dim"), Text(printable(one.name)), told]

@@ -7,7 +7,7 @@ and last a decision about the assignment as a whole, which nothing is taken from
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -17,8 +17,6 @@ from sqlalchemy.orm import Session, selectinload
 
 from autograder.late_policy import Extension, HandIn, LatePolicy, Settled, Work, may_count, settle
 from autograder.ledger.models import (
-    Attempt,
-    CheckRow,
     ExtensionRow,
     HandedInBy,
     Override,
@@ -26,7 +24,7 @@ from autograder.ledger.models import (
     Student,
     SubmissionRow,
 )
-from autograder.ledger.records import attempts_in_force
+from autograder.ledger.records import CheckPoints, Graded, attempts_in_force, checks_of, in_parts
 
 
 class Rules(NamedTuple):
@@ -47,7 +45,7 @@ class Grade:
     max_points: float
     submission: SubmissionRow | None = None
     """The one that counts; None: nothing was handed in."""
-    attempt: Attempt | None = None
+    attempt: Graded | None = None
     """None: not graded yet."""
     settled: Settled | None = None
     decisions: tuple[Override, ...] = ()
@@ -76,8 +74,9 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
     """
     students = list(session.scalars(select(Student).order_by(Student.id)))
     owned = _submissions_by_student(session)
-    attempts = attempts_in_force(session, {one.id for per in owned.values() for one in per})
-    decided, extended = _decisions_in_force(session), _extensions(session)
+    attempts = attempts_in_force(session)
+    decided, extended = _decisions_in_force(session), extensions(session)
+    checks = checks_of(session, _decided_about(owned, attempts, decided))
     found: dict[str, list[Grade]] = {rule.assignment: [] for rule in rules}
     for student in students:
         mine = owned[student.id]
@@ -88,7 +87,9 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
                 rule.max_points,
                 rule.policy,
                 tuple(
-                    _hand_in(one, attempts, decided[student.id]) for one in mine if one.assignment == rule.assignment
+                    _hand_in(one, attempts.get(one.id), checks, decided[student.id])
+                    for one in mine
+                    if one.assignment == rule.assignment
                 ),
                 tuple(extended[student.id, rule.assignment] + extended[student.id, None]),
             )
@@ -112,17 +113,17 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
     return found
 
 
-def points_by_check(grade: Grade) -> list[tuple[str, float]]:
-    """Return each check's task and its points, with what was decided about it."""
-    if grade.attempt is None:
-        return []
-    return [(check.task, score_with([check], grade.decisions)) for check in grade.attempt.checks]
+def points_by_task(grade: Grade, checks: Iterable[CheckPoints]) -> dict[str, float]:
+    """Return what each task earned, with what was decided about its checks.
 
-
-def extensions_of(session: Session, student_id: str, assignment: str) -> list[Extension]:
-    """Return what time a student was given for an assignment."""
-    given = _extensions(session)
-    return given[student_id, assignment] + given[student_id, None]
+    Args:
+        grade: of a student.
+        checks: of the attempt that counts.
+    """
+    found: dict[str, float] = {}
+    for check in checks:
+        found[check.task] = found.get(check.task, 0.0) + score_with([check], grade.decisions)
+    return found
 
 
 def facts_of(grade: Grade) -> dict[str, float | str | None]:
@@ -135,7 +136,7 @@ def facts_of(grade: Grade) -> dict[str, float | str | None]:
         "final": grade.final,
         "late": float(settled.days_late) if settled else None,
         "status": attempt.status if attempt else None,
-        "framework": str(attempt.report.get("framework") or "") if attempt else None,
+        "framework": attempt.framework if attempt else None,
     }
 
 
@@ -146,9 +147,9 @@ def to_grade(session: Session, rules: Sequence[Rules], assignment: str) -> dict[
     """
     (rule,) = [one for one in rules if one.assignment == assignment]
     found: dict[int, tuple[SubmissionRow, list[str]]] = {}
-    owned, extended = _submissions_by_student(session), _extensions(session)
+    owned, extended = _submissions_by_student(session, assignment), extensions(session)
     for student_id, rows in sorted(owned.items()):
-        mine = {row.id: row for row in rows if row.assignment == assignment}
+        mine = {row.id: row for row in rows}
         hand_ins = tuple(HandIn(row.id, row.received, None) for row in mine.values())
         given = tuple(extended[student_id, assignment] + extended[student_id, None])
         work = Work(rule.assignment, rule.due, rule.max_points, rule.policy, hand_ins, given)
@@ -157,7 +158,7 @@ def to_grade(session: Session, rules: Sequence[Rules], assignment: str) -> dict[
     return found
 
 
-def score_with(checks: Iterable[CheckRow], decisions: Iterable[Override]) -> float:
+def score_with(checks: Iterable[CheckPoints], decisions: Iterable[Override]) -> float:
     """Return what checks earn with what was decided about them."""
     points = {one.check_id: one.points for one in decisions}
     return sum(decided if (decided := points.get(check.check_id)) is not None else check.score for check in checks)
@@ -165,34 +166,53 @@ def score_with(checks: Iterable[CheckRow], decisions: Iterable[Override]) -> flo
 
 def owners(session: Session, submissions: Iterable[int]) -> dict[int, Recognition]:
     """Return whose each of these submissions is, by its number: the newest word about it."""
-    newest = (
-        select(func.max(Recognition.id))
-        .where(Recognition.submission_id.in_(list(submissions)))
-        .group_by(Recognition.submission_id)
-    )
-    loaded = selectinload(Recognition.students)
-    found = session.scalars(select(Recognition).where(Recognition.id.in_(newest)).options(loaded))
-    return {one.submission_id: one for one in found}
+    found: dict[int, Recognition] = {}
+    for some in in_parts(submissions):
+        about = Recognition.submission_id.in_(some)
+        newest = select(func.max(Recognition.id)).where(about).group_by(Recognition.submission_id)
+        asked = select(Recognition).where(Recognition.id.in_(newest)).options(selectinload(Recognition.students))
+        found |= {one.submission_id: one for one in session.scalars(asked)}
+    return found
 
 
-def _submissions_by_student(session: Session) -> defaultdict[str, list[SubmissionRow]]:
-    newest = select(func.max(Recognition.id)).group_by(Recognition.submission_id)
-    rows = session.execute(
+def unclaimed(session: Session, assignment: str) -> list[SubmissionRow]:
+    """Return the submissions that nobody was recognised for, and nobody has set aside."""
+    recognised = select(Recognition.id).where(Recognition.submission_id == SubmissionRow.id).exists()
+    asked = select(SubmissionRow).where(SubmissionRow.assignment == assignment, ~recognised)
+    return list(session.scalars(asked.order_by(SubmissionRow.id)))
+
+
+def _submissions_by_student(session: Session, assignment: str | None = None) -> defaultdict[str, list[SubmissionRow]]:
+    # Joined, not `in`: with a condition beside it SQLite would work it out once for each submission.
+    newest = select(func.max(Recognition.id).label("id")).group_by(Recognition.submission_id).subquery()
+    asked = (
         select(HandedInBy.student_id, SubmissionRow)
-        .join(Recognition, HandedInBy.recognition_id == Recognition.id)
+        .join(newest, HandedInBy.recognition_id == newest.c.id)
+        .join(Recognition, Recognition.id == newest.c.id)
         .join(SubmissionRow, Recognition.submission_id == SubmissionRow.id)
-        .where(Recognition.id.in_(newest))
     )
+    rows = session.execute(asked if assignment is None else asked.where(SubmissionRow.assignment == assignment))
     owned: defaultdict[str, list[SubmissionRow]] = defaultdict(list)
     for student_id, row in rows:
         owned[student_id].append(row)
     return owned
 
 
-def _hand_in(row: SubmissionRow, attempts: dict[int, Attempt], decisions: list[Override]) -> HandIn:
-    attempt = attempts.get(row.id)
-    mine = [one for one in decisions if one.assignment == row.assignment]
-    return HandIn(row.id, row.received, None if attempt is None else score_with(attempt.checks, mine))
+def _decided_about(
+    owned: Mapping[str, list[SubmissionRow]], attempts: Mapping[int, Graded], decided: Mapping[str, list[Override]]
+) -> set[int]:
+    """Return the attempts of students about whose checks somebody has decided: only they are added up anew."""
+    students = {number for number, decisions in decided.items() if any(one.check_id for one in decisions)}
+    return {attempts[row.id].id for number in students for row in owned[number] if row.id in attempts}
+
+
+def _hand_in(
+    row: SubmissionRow, attempt: Graded | None, checks: Mapping[int, list[CheckPoints]], decisions: list[Override]
+) -> HandIn:
+    if attempt is None:
+        return HandIn(row.id, row.received, None)
+    mine = [one for one in decisions if one.assignment == row.assignment and one.check_id is not None]
+    return HandIn(row.id, row.received, score_with(checks[attempt.id], mine) if mine else attempt.score)
 
 
 def _decisions_in_force(session: Session) -> defaultdict[str, list[Override]]:
@@ -203,7 +223,8 @@ def _decisions_in_force(session: Session) -> defaultdict[str, list[Override]]:
     return found
 
 
-def _extensions(session: Session) -> defaultdict[tuple[str, str | None], list[Extension]]:
+def extensions(session: Session) -> defaultdict[tuple[str, str | None], list[Extension]]:
+    """Return what time students were given, by student and assignment; of every assignment under None."""
     found: defaultdict[tuple[str, str | None], list[Extension]] = defaultdict(list)
     for row in session.scalars(select(ExtensionRow)):
         found[row.student_id, row.assignment].append(Extension(row.days, row.until))

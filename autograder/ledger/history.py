@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,15 +37,15 @@ class Entry(NamedTuple):
         return self._asdict() | {"at": self.at.isoformat(timespec="seconds")}
 
 
-def history_of(session: Session, student_id: str) -> list[Entry]:
-    """Return what happened, the oldest first."""
+def history_of(session: Session, student_id: str, zone: ZoneInfo) -> list[Entry]:
+    """Return what happened, by the course's clock, the oldest first."""
     entries = [
         *_submissions(session, student_id),
         *_decisions(session, student_id),
-        *_extensions(session, student_id),
+        *_extensions(session, student_id, zone),
         *_requests(session, student_id),
     ]
-    return sorted(entries, key=lambda entry: entry.at)
+    return [one._replace(at=one.at.astimezone(zone)) for one in sorted(entries, key=lambda entry: entry.at)]
 
 
 def _submissions(session: Session, student_id: str) -> Iterator[Entry]:
@@ -61,7 +62,8 @@ def _submissions(session: Session, student_id: str) -> Iterator[Entry]:
         yield Entry(row.received, row.assignment, "submission", said, "")
         for word in row.recognitions:
             whose = ", ".join(sorted(one.student_id for one in word.students)) or text("ledger.log.nobody")
-            said = text("ledger.log.recognised", name=row.name, students=whose, how=word.how)
+            how = text(f"ledger.log.how.{word.how.replace(' ', '_')}")
+            said = text("ledger.log.recognised", name=row.name, students=whose, how=how)
             yield Entry(word.at, row.assignment, "recognition", said, word.who)
         for attempt in row.attempts:
             yield _attempt(attempt, row)
@@ -82,9 +84,9 @@ def _decisions(session: Session, student_id: str) -> Iterator[Entry]:
         yield Entry(row.at, row.assignment, "override", said, row.who)
 
 
-def _extensions(session: Session, student_id: str) -> Iterator[Entry]:
+def _extensions(session: Session, student_id: str, zone: ZoneInfo) -> Iterator[Entry]:
     for row in session.scalars(select(ExtensionRow).where(ExtensionRow.student_id == student_id)):
-        until = f"{row.until:%Y-%m-%d %H:%M} UTC" if row.until else ""
+        until = f"{row.until.astimezone(zone):%Y-%m-%d %H:%M}" if row.until else ""
         key = "ledger.log.until" if row.until else "ledger.log.days"
         said = text(key, days=row.days, until=until, why=row.why)
         yield Entry(row.at, row.assignment or "", "extension", said, row.who)

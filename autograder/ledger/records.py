@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
 
-from autograder.ledger.models import Attempt, CheckRow, MetricRow
+from autograder.ledger.models import Attempt, CheckRow, MetricRow, SubmissionRow
 from autograder.results import CheckResult, MetricResult, Report, Status
 
 _OWN_COLUMNS = {"id", "task", "title", "status", "score", "max_points", "hidden", "metrics"}
@@ -38,7 +38,7 @@ def record(session: Session, submission_id: int, report: Report, circumstances: 
         device=report.device,
         started=datetime.fromisoformat(report.started_at),
         report=report.model_dump(mode="json", exclude={"checks", "metrics"}),
-        checks=[_check_row(position, check) for position, check in enumerate(report.checks)],
+        checks=[check_row(position, check) for position, check in enumerate(report.checks)],
         **circumstances._asdict(),
     )
     session.add(attempt)
@@ -70,22 +70,94 @@ def check_of(row: CheckRow) -> CheckResult:
     )
 
 
-def attempts_in_force(session: Session, submissions: Iterable[int]) -> dict[int, Attempt]:
-    """Return each submission's newest attempt that is a grade, with its checks.
+class Graded(NamedTuple):
+    """An attempt that is a grade, without its checks: a course has a hundred thousand of those."""
+
+    id: int
+    submission_id: int
+    status: str
+    score: float
+    framework: str
+
+
+class CheckPoints(NamedTuple):
+    """What a check of an attempt earned."""
+
+    attempt_id: int
+    check_id: str
+    task: str
+    score: float
+    max_points: float
+
+
+def attempts_in_force(session: Session) -> dict[int, Graded]:
+    """Return the newest attempt that is a grade, by its submission.
 
     `internal` is our fault and no grade: what was known before stays, and where nothing was, there is none.
     """
-    newest = (
-        select(func.max(Attempt.id))
-        .where(Attempt.status != Status.INTERNAL.value, Attempt.submission_id.in_(list(submissions)))
-        .group_by(Attempt.submission_id)
-    )
-    loaded = selectinload(Attempt.checks).selectinload(CheckRow.metrics)
-    found = session.scalars(select(Attempt).where(Attempt.id.in_(newest)).options(loaded))
+    newest = select(func.max(Attempt.id)).where(_is_grade()).group_by(Attempt.submission_id)
+    framework = func.coalesce(Attempt.report["framework"].as_string(), "")
+    asked = select(Attempt.id, Attempt.submission_id, Attempt.status, Attempt.score, framework)
+    found = (Graded(*row) for row in session.execute(asked.where(Attempt.id.in_(newest))))
     return {attempt.submission_id: attempt for attempt in found}
 
 
-def _check_row(position: int, check: CheckResult) -> CheckRow:
+def checks_of(session: Session, attempts: Iterable[int]) -> dict[int, list[CheckPoints]]:
+    """Return what the checks of these attempts earned, by the attempt, in the order that they ran in."""
+    found: dict[int, list[CheckPoints]] = {}
+    columns = (getattr(CheckRow, name) for name in CheckPoints._fields)
+    asked = select(*columns).order_by(CheckRow.attempt_id, CheckRow.position)
+    for some in in_parts(attempts):
+        for row in session.execute(asked.where(CheckRow.attempt_id.in_(some))):
+            found.setdefault(row.attempt_id, []).append(CheckPoints(*row))
+    return found
+
+
+def in_parts(numbers: Iterable[int]) -> Iterator[list[int]]:
+    """Yield numbers, as many at a time as one query can name: databases set a limit, of tens of thousands."""
+    every = list(numbers)
+    for start in range(0, len(every), _MOST_NAMED):
+        yield every[start : start + _MOST_NAMED]
+
+
+_MOST_NAMED = 5000
+
+
+class Tried(NamedTuple):
+    """An attempt that is a grade, as planning looks at it."""
+
+    id: int
+    submission_id: int
+    key: str
+    measured: str
+    status: str
+    score: float
+    max_points: float
+    duration_s: float
+
+
+def attempts_at(session: Session, assignment: str) -> dict[int, list[Tried]]:
+    """Return the attempts at an assignment that are grades, by their submission, the newest first."""
+    duration_s = func.coalesce(Attempt.report["duration_s"].as_float(), 0.0)
+    told = (getattr(Attempt, name) for name in Tried._fields[:-1])
+    asked: Select[Any] = (
+        select(*told, duration_s)
+        .join(SubmissionRow)
+        .where(SubmissionRow.assignment == assignment, _is_grade())
+        .order_by(Attempt.id.desc())
+    )
+    found: dict[int, list[Tried]] = {}
+    for row in session.execute(asked):
+        found.setdefault(row.submission_id, []).append(Tried(*row))
+    return found
+
+
+def _is_grade() -> ColumnElement[bool]:
+    return Attempt.status != Status.INTERNAL.value
+
+
+def check_row(position: int, check: CheckResult) -> CheckRow:
+    """Return a check's result as a row, which is an attempt's once it is told which."""
     return CheckRow(
         position=position,
         check_id=check.id,

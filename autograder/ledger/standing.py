@@ -8,9 +8,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from autograder.ledger.grades import Grade, Rules, owners
+from autograder.ledger.grades import Grade, Rules, unclaimed
 from autograder.ledger.models import Attempt, SubmissionRow
 from autograder.results import Status
 
@@ -50,7 +50,7 @@ def standing_of(session: Session, rules: Rules, found: Sequence[Grade], zone: Zo
         late=sum(grade.settled.days_late > 0 for grade in handed_in if grade.settled),
         graded=sum(grade.attempt is not None for grade in handed_in),
         faults=_faults(session, rules.assignment),
-        unclaimed=_unclaimed(session, rules.assignment),
+        unclaimed=len(unclaimed(session, rules.assignment)),
         median=median(finals) if finals else None,
         max_points=rules.max_points,
         full=sum(final >= rules.max_points for final in finals),
@@ -59,16 +59,12 @@ def standing_of(session: Session, rules: Rules, found: Sequence[Grade], zone: Zo
 
 
 def _faults(session: Session, assignment: str) -> int:
-    newest = select(func.max(Attempt.id)).group_by(Attempt.submission_id)
+    newer = aliased(Attempt)
+    superseded = select(newer.id).where(newer.submission_id == Attempt.submission_id, newer.id > Attempt.id).exists()
     count = (
         select(func.count())
         .select_from(Attempt)
         .join(SubmissionRow)
-        .where(Attempt.id.in_(newest), Attempt.status == Status.INTERNAL.value, SubmissionRow.assignment == assignment)
+        .where(Attempt.status == Status.INTERNAL.value, SubmissionRow.assignment == assignment, ~superseded)
     )
     return session.scalar(count) or 0
-
-
-def _unclaimed(session: Session, assignment: str) -> int:
-    numbers = session.scalars(select(SubmissionRow.id).where(SubmissionRow.assignment == assignment)).all()
-    return len(set(numbers) - owners(session, numbers).keys())

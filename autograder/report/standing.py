@@ -26,20 +26,28 @@ def print_standing(standing: Sequence[Standing], console: Console | None = None)
         made.print(text("standing.nothing"))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in _COLUMNS:
+    rows = [_cells(one) for one in standing]
+    for column, cells in zip(_COLUMNS, zip(*rows, strict=True), strict=True):
         justify: JustifyMethod = "left" if column in _WORDS else "right"
-        table.add_column(text(f"standing.column.{column}"), justify=justify, no_wrap=column in _WORDS)
-    for one in standing:
-        table.add_row(
-            Text(one.assignment, style="bold"),
-            one.due or "–",
-            f"{one.handed_in}/{one.students}",
-            str(one.late or "–"),
-            Text(f"{one.graded}/{one.handed_in}", style="green" if one.graded == one.handed_in else "yellow"),
-            Text(str(one.faults or "–"), style="red" if one.faults else ""),
-            Text(str(one.unclaimed or "–"), style="yellow" if one.unclaimed else ""),
-            "–" if one.median is None else f"{shown_points(one.median)}/{shown_points(one.max_points)}",
-            str(one.full),
-            str(one.by_hand or "–"),
-        )
+        header = text(f"standing.column.{column}")
+        if len(header) > max(cell.cell_len for cell in cells):
+            header = header.replace(" ", "\n", 1)
+        table.add_column(header, justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     made.print(table)
+
+
+def _cells(one: Standing) -> list[Text]:
+    return [
+        Text(one.assignment, style="bold"),
+        Text(one.due or "–"),
+        Text(f"{one.handed_in}/{one.students}"),
+        Text(str(one.late or "–")),
+        Text(f"{one.graded}/{one.handed_in}", style="green" if one.graded == one.handed_in else "yellow"),
+        Text(str(one.faults or "–"), style="red" if one.faults else ""),
+        Text(str(one.unclaimed or "–"), style="yellow" if one.unclaimed else ""),
+        Text("–" if one.median is None else f"{shown_points(one.median)}/{shown_points(one.max_points)}"),
+        Text(str(one.full)),
+        Text(str(one.by_hand or "–")),
+    ]

@@ -6,21 +6,31 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
+from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
 from autograder.errors import GradeError
 from autograder.judge.judges import Judges, Pending, open_judges
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.database import Ledger
-from autograder.ledger.models import Attempt
-from autograder.ledger.records import Circumstances, record, report_of
+from autograder.ledger.records import Circumstances, Tried, record
 from autograder.results import Report, Status
 from autograder.run.keys import assignment_sha256
-from autograder.run.planning import Work
-from autograder.run.rescoring import rescored
+from autograder.run.planning import Work, read_submission, told
+from autograder.run.rescoring import Anew, Rescorer, in_chunks
 
 Ended = Literal["known", "scored", "graded", "internal", "unreadable"]
+
+
+class Result(NamedTuple):
+    """What an attempt came to."""
+
+    score: float
+    max_points: float
+    status: str
+    duration_s: float
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Done:
 
     ended: Ended
     work: Work
-    report: Report | None = None
+    result: Result | None = None
     problem: str = ""
 
 
@@ -49,6 +59,7 @@ class Grader:
 
     Args:
         ledger: what comes of it is recorded in.
+        store: of the files.
         assignment: what is checked.
         options: how.
         jobs: attempts at a time.
@@ -56,6 +67,7 @@ class Grader:
     """
 
     ledger: Ledger
+    store: Store
     assignment: LoadedAssignment
     options: AttemptOptions
     jobs: int
@@ -68,12 +80,19 @@ class Grader:
         """
         done: list[Done] = []
         to_run: deque[Work] = deque()
+        to_score: list[Work] = []
         for work in works:
             if work.task == "run":
                 to_run.append(work)
+            elif work.task == "score":
+                to_score.append(work)
             else:
-                done.append(self._without_running(work))
+                known = _result(work.attempt) if work.attempt else None
+                done.append(Done("known" if known else "unreadable", work, known, work.problem))
                 tell.done(done[-1])
+        scored, others = self._score_anew(to_score, tell)
+        done += scored
+        to_run.extend(others)
         if to_run:
             with open_judges(self.jobs, warm=self.warm) as judges:
                 ended, faults = self._run_all(judges, to_run, self.jobs, tell)
@@ -83,17 +102,26 @@ class Grader:
                 done += again + [Done("internal", work, problem=problem) for work, problem in still.items()]
         return done
 
-    def _without_running(self, work: Work) -> Done:
-        if work.task == "unreadable":
-            return Done("unreadable", work, problem=work.problem)
-        with self.ledger.writing() as session:
-            attempt = session.get_one(Attempt, work.attempt_id)
-            report = report_of(attempt)
-            if work.task == "known":
-                return Done("known", work, report)
-            new = rescored(report, self.assignment)
-            record(session, work.row.id, new, self._circumstances(work, attempt.id))
-        return Done("scored", work, new)
+    def _score_anew(self, works: Iterable[Work], tell: Tell) -> tuple[list[Done], list[Work]]:
+        """Score attempts by the thresholds of today; return what is done, and what has to be run after all."""
+        asked = {work.attempt.id: work for work in works if work.attempt is not None}
+        done: list[Done] = []
+        to_run: list[Work] = []
+        rescorer = Rescorer(self.assignment)
+        for chunk in in_chunks([Anew(number, self._circumstances(work, number)) for number, work in asked.items()]):
+            with self.ledger.writing() as session:
+                made = rescorer.record(session, chunk)
+                results = {
+                    number: Result(new.score, new.max_points, new.status, float(new.report["duration_s"]))
+                    for number, new in made.items()
+                }
+            for number, _ in chunk:
+                if number in results:
+                    done.append(Done("scored", asked[number], results[number]))
+                    tell.done(done[-1])
+                else:
+                    to_run.append(asked[number])
+        return done, to_run
 
     def _run_all(
         self, judges: Judges, waiting: deque[Work], at_once: int, tell: Tell, *, last: bool = False
@@ -105,9 +133,14 @@ class Grader:
         while waiting or running:
             while waiting and len(running) < at_once:
                 work = waiting.popleft()
+                try:
+                    submission = read_submission(self.store, work.row, self.assignment)
+                except GradeError as error:  # the store is not what it was when this was planned
+                    done.append(Done("unreadable", work, problem=told(error)))
+                    tell.done(done[-1])
+                    continue
                 tell.started(work)
-                assert work.submission is not None  # noqa: S101 - as planned
-                running[judges.start(self.assignment, work.submission, self.options)] = work
+                running[judges.start(self.assignment, submission, self.options)] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
                 outcome = self._record(work, pending.result, keep_faults=last)
@@ -130,16 +163,23 @@ class Grader:
                 record(session, work.row.id, report, self._circumstances(work))
         if internal:
             problem = next((check.message for check in report.checks if check.status is Status.INTERNAL), "")
-            return Done("internal", work, report, problem)
-        return Done("graded", work, report)
+            return Done("internal", work, _result(report), problem)
+        return Done("graded", work, _result(report))
+
+    @cached_property
+    def _assignment_sha256(self) -> str:
+        return assignment_sha256(self.assignment)
 
     def _circumstances(self, work: Work, rescored_from: int | None = None) -> Circumstances:
-        assert work.key is not None  # noqa: S101 - as planned
         return Circumstances(
             key=str(work.key),
             measured=work.key.measured,
-            assignment_sha256=assignment_sha256(self.assignment),
+            assignment_sha256=self._assignment_sha256,
             host=socket.gethostname(),
             limits=self.assignment.limits.model_dump(mode="json"),
             rescored_from=rescored_from,
         )
+
+
+def _result(attempt: Report | Tried) -> Result:
+    return Result(attempt.score, attempt.max_points, str(attempt.status), attempt.duration_s)

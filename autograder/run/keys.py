@@ -6,16 +6,25 @@ import hashlib
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograder import __version__
 from autograder.course import ASSIGNMENT_FILE, LoadedAssignment
 from autograder.judge.session import AttemptOptions
-from autograder.submission import Submission
+from autograder.submission import is_skipped
 
-# Of assignment.yml: what decides what is measured. The rest decides what it is worth, or is only shown.
-_MEASURED = {"entry", "frameworks", "seeds", "dataset", "limits"}
-_PACKAGES = ("numpy", "torch", "tensorflow-cpu", "tensorflow", "keras")
+# Of assignment.yml: what decides what is measured. The rest decides what it is worth, or is only shown. What the
+# reference solution takes sets the limits that a submission is held to.
+_MEASURED = {
+    "entry", "frameworks", "seeds", "dataset", "mounts", "limits", "reference_s", "reference_attempt_s",
+    "reference_needs", "benchmark_s",
+}  # fmt: skip
+# What numbers hang on: students compute with these.
+_PACKAGES = (
+    "numpy", "torch", "torchvision", "tensorflow-cpu", "tensorflow", "keras", "scipy", "pandas", "scikit-learn",
+    "matplotlib",
+)  # fmt: skip
 
 
 class Key(NamedTuple):
@@ -30,11 +39,22 @@ class Key(NamedTuple):
         return hashlib.sha256(f"{self.measured}{self.scored}".encode()).hexdigest()
 
 
-def key_of(assignment: LoadedAssignment, submission: Submission, options: AttemptOptions, isolation: str) -> Key:
-    """Return the key of an attempt."""
+class Conditions(NamedTuple):
+    """What the attempts of one run have in common, as hashes."""
+
+    measured: str
+    scored: str
+
+    def key(self, submission_sha256: str) -> Key:
+        """Return the key of an attempt at a submission, by the hash that the store keeps it under."""
+        return Key(_hash([self.measured, submission_sha256]), self.scored)
+
+
+def conditions_of(assignment: LoadedAssignment, options: AttemptOptions, isolation: str) -> Conditions:
+    """Return what attempts at an assignment hang on beside the submission."""
     measured = {
-        "submission": submission.sha256,
-        "checks": check_files_sha256(assignment),
+        "checks": files_sha256(assignment, assignment.tests, assignment.hidden),
+        "embedded": files_sha256(assignment, *filter(None, [assignment.embedded_data])),
         "assignment": assignment.spec.model_dump(mode="json", include=_MEASURED),
         "limits": assignment.limits.model_dump(mode="json"),
         "device": options.device,
@@ -44,7 +64,7 @@ def key_of(assignment: LoadedAssignment, submission: Submission, options: Attemp
         "data": options.data,
         "environment": environment(),
     }
-    return Key(_hash(measured), _hash({name: one.model_dump() for name, one in assignment.spec.metrics.items()}))
+    return Conditions(_hash(measured), _hash({name: one.model_dump() for name, one in assignment.spec.metrics.items()}))
 
 
 def environment() -> dict[str, str]:
@@ -58,12 +78,18 @@ def environment() -> dict[str, str]:
     return found
 
 
-def check_files_sha256(assignment: LoadedAssignment) -> str:
-    """Return a hash over every check file, without assignment.yml."""
+def files_sha256(assignment: LoadedAssignment, *folders: Path) -> str:
+    """Return a hash over every file in folders of an assignment: checks read tables and pictures, too."""
     digest = hashlib.sha256()
-    for path in [*sorted(assignment.tests.rglob("*.py")), *sorted(assignment.hidden.rglob("*.py"))]:
-        digest.update(path.relative_to(assignment.folder).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    paths = (path for folder in folders for path in sorted(folder.rglob("*")))
+    for path in paths:
+        relative = path.relative_to(assignment.folder)
+        if is_skipped(relative.parts) or not path.is_file():
+            continue
+        content = path.read_bytes()
+        if path.suffix == ".py":  # line ends differ between checkouts of the same file
+            content = content.replace(b"\r\n", b"\n")
+        digest.update(relative.as_posix().encode() + b"\0" + hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 

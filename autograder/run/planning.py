@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
 from autograder.errors import GradeError
 from autograder.judge.session import AttemptOptions
-from autograder.ledger.models import Attempt, SubmissionRow
-from autograder.results import Status
-from autograder.run.keys import Key, key_of
+from autograder.ledger.models import SubmissionRow
+from autograder.ledger.records import Tried, attempts_at
+from autograder.run.keys import Conditions, Key, conditions_of
 from autograder.submission import Submission, from_files
 
 Task = Literal["known", "score", "run", "unreadable"]
@@ -27,6 +27,8 @@ class Chosen(NamedTuple):
     students: tuple[str, ...] = ()
     where: str = ""
     sample: int | None = None
+    again: bool = False
+    """Run, too, what is known."""
 
 
 @dataclass(frozen=True, eq=False)  # each is one of a kind
@@ -36,10 +38,9 @@ class Work:
     task: Task
     row: SubmissionRow
     students: tuple[str, ...]
-    submission: Submission | None = None
-    key: Key | None = None
-    attempt_id: int | None = None
-    """The attempt that is known, or to be scored anew."""
+    key: Key
+    attempt: Tried | None = None
+    """The one that is known, or to be scored anew."""
     problem: str = ""
     """Why it can't be checked at all: there is no code in it, or several files that could be meant."""
     expected_s: float = 0.0
@@ -62,41 +63,49 @@ class Planner:
     options: AttemptOptions
     isolation: str
 
-    def plan(self, session: Session, rows: Mapping[int, tuple[SubmissionRow, tuple[str, ...]]]) -> list[Work]:
+    def plan(
+        self, session: Session, rows: Mapping[int, tuple[SubmissionRow, tuple[str, ...]]], *, again: bool = False
+    ) -> list[Work]:
         """Return what is to be done, the longest first.
 
         Args:
             session: of the ledger.
             rows: submissions by their numbers, with whose they are.
+            again: run, too, what is known.
         """
-        known = _attempts(session, rows)
-        works = [self._work(row, students, known.get(row.id, [])) for row, students in rows.values()]
+        known = attempts_at(session, self.assignment.id)
+        works = [self._work(row, students, known.get(row.id, []), again=again) for row, students in rows.values()]
         return sorted(works, key=lambda work: (-work.expected_s, work.row.id))
 
-    def _work(self, row: SubmissionRow, students: tuple[str, ...], known: Sequence[Attempt]) -> Work:
-        try:
-            submission = from_files(self.store.files(row.sha256), self.assignment, row.name, None)
-        except GradeError as error:
-            return Work("unreadable", row, students, problem=" ".join(filter(None, (error.message, error.hint))))
-        key = key_of(self.assignment, submission, self.options, self.isolation)
-        took_s = max((float(attempt.report["duration_s"]) for attempt in known), default=0.0)
+    @cached_property
+    def _conditions(self) -> Conditions:
+        return conditions_of(self.assignment, self.options, self.isolation)
+
+    def _work(self, row: SubmissionRow, students: tuple[str, ...], known: Sequence[Tried], *, again: bool) -> Work:
+        key = self._conditions.key(row.sha256)
+        took_s = max((attempt.duration_s for attempt in known), default=0.0)
         # The newest counts: an older one with this key is recorded once more, as one that was scored anew.
-        if known and known[0].key == str(key):
-            return Work("known", row, students, submission, key, known[0].id, expected_s=took_s)
+        if known and known[0].key == str(key) and not again:
+            return Work("known", row, students, key, known[0], expected_s=took_s)
         for attempt in known:
-            if attempt.measured == key.measured:
-                return Work("score", row, students, submission, key, attempt.id, expected_s=took_s)
-        return Work("run", row, students, submission, key, expected_s=took_s)
+            if attempt.measured == key.measured and not again:
+                return Work("score", row, students, key, attempt, expected_s=took_s)
+        try:
+            read_submission(self.store, row, self.assignment)
+        except GradeError as error:
+            return Work("unreadable", row, students, key, problem=told(error))
+        return Work("run", row, students, key, expected_s=took_s)
 
 
-def _attempts(session: Session, submissions: Mapping[int, object]) -> dict[int, list[Attempt]]:
-    """Return the attempts that are grades, the newest first."""
-    found: dict[int, list[Attempt]] = {}
-    rows = session.scalars(
-        select(Attempt)
-        .where(Attempt.submission_id.in_(list(submissions)), Attempt.status != Status.INTERNAL.value)
-        .order_by(Attempt.id.desc())
-    )
-    for row in rows:
-        found.setdefault(row.submission_id, []).append(row)
-    return found
+def read_submission(store: Store, row: SubmissionRow, assignment: LoadedAssignment) -> Submission:
+    """Read what was handed in: when it is run, and not before, as a class's files may not fit into memory.
+
+    Raises:
+        GradeError: it can't be checked at all, or the store has not what it had.
+    """
+    return from_files(store.files(row.sha256), assignment, row.name, None)
+
+
+def told(error: GradeError) -> str:
+    """Return an error in one line."""
+    return " ".join(filter(None, (error.message, error.hint)))

@@ -88,17 +88,17 @@ class _Bar(Tell):
 
 
 def _line(done: Done, before: str = "") -> Text:
-    work, report = done.work, done.report
+    work, result = done.work, done.result
     who = ", ".join(work.students)
     line = Text(before, style="dim").append(f"{who}  {printable(work.row.name)}  ", style="default")
     if done.ended in {"internal", "unreadable"}:
         return line.append(text(f"run.ended.{done.ended}"), style=_STYLES[done.ended]).append(
             f": {printable(done.problem)}", style="default"
         )
-    assert report is not None  # noqa: S101 - of all the others there is one
-    score = f"{shown_points(report.score)}/{shown_points(report.max_points)}"
-    line.append(score, style="green" if report.score >= report.max_points else "yellow")
-    line.append(f"  {text(f'status.{report.status}')}  {report.duration_s:.1f} s", style="dim")
+    assert result is not None  # noqa: S101 - of all the others there is one
+    score = f"{shown_points(result.score)}/{shown_points(result.max_points)}"
+    line.append(score, style="green" if result.score >= result.max_points else "yellow")
+    line.append(f"  {text(f'status.{result.status}')}  {result.duration_s:.1f} s", style="dim")
     return line if done.ended == "graded" else line.append(f"  {text(f'run.ended.{done.ended}')}", style="cyan")
 
 
@@ -131,9 +131,9 @@ def print_done(done: Sequence[Done], console: Console | None = None) -> None:
     counts: Counter[str] = Counter(one.ended for one in done)
     parts = [f"{text(f'run.ended.{name}')} {counts[name]}" for name in _STYLES if counts[name]]
     made.print(Text(" · ".join(parts) or text("run.nothing"), style="bold"))
-    scores = [one.report.score for one in done if one.report is not None and one.ended != "internal"]
+    scores = [one.result.score for one in done if one.result is not None and one.ended != "internal"]
     if scores:
-        most = max(one.report.max_points for one in done if one.report)
+        most = max(one.result.max_points for one in done if one.result)
         middle, low, high, full = map(shown_points, (median(scores), min(scores), max(scores), most))
         made.print(text("run.scores", median=middle, low=low, high=high, most=full))
     if counts["internal"]:
@@ -152,11 +152,11 @@ def _planned(work: Work) -> dict[str, object]:
 
 
 def _ended(done: Done) -> dict[str, object]:
-    report = done.report
+    result = done.result
     return {
         "ended": done.ended,
-        "score": report.score if report else None,
-        "max_points": report.max_points if report else None,
-        "status": report.status.value if report else None,
+        "score": result.score if result else None,
+        "max_points": result.max_points if result else None,
+        "status": result.status if result else None,
         "problem": done.problem,
     }

@@ -16,7 +16,7 @@ from autograder.collect.store import Store
 from autograder.errors import UsageError
 from autograder.ledger import people
 from autograder.ledger.grades import owners
-from autograder.ledger.models import Student, SubmissionRow
+from autograder.ledger.models import Event, Student, SubmissionRow
 from autograder.pack import pack
 from autograder.roster import Person
 from autograder.submission import Submission
@@ -255,3 +255,69 @@ def test_security_files_that_were_changed_in_the_store_are_not_graded(course, fo
     kept.write_bytes(zipped({"2026001.py": CODE + b"# for a friend"}))
     with pytest.raises(Exception, match="not what was handed in"):
         stored(course, 1)
+
+
+def handed_in(folder, name, content, moment):
+    (folder / name).write_bytes(content)
+    os.utime(folder / name, (moment, moment))
+
+
+def test_what_waited_is_recognised_once_its_student_is_in_the_roster(course, folder):
+    (folder / "2026019_王五.py").write_bytes(CODE)
+    assert collect(course, FolderSource(folder)) == [("unmatched", "2026019_王五.py", "")]
+    with course.writing() as session:
+        people.apply(session, [Person("2026019", "王五")], ME, SHANGHAI)
+    assert collect(course, FolderSource(folder)) == [("new", "2026019_王五.py", "2026019")]
+    assert collect(course, FolderSource(folder)) == [("known", "2026019_王五.py", "2026019")]
+
+
+def test_what_was_set_aside_by_hand_stays_so(course, folder):
+    (folder / "2026017.py").write_bytes(CODE)
+    collect(course, FolderSource(folder))
+    with course.writing() as session:
+        assign(session, session.get_one(SubmissionRow, 1), [], ME)
+    assert collect(course, FolderSource(folder)) == [("known", "2026017.py", "2026017")]
+    with course.reading() as session:
+        assert owners(session, [1])[1].students == []
+
+
+def test_who_goes_back_to_an_earlier_version_has_handed_that_in_last(course, folder):
+    for number, content in enumerate([CODE, b"x = 1\n", CODE]):
+        handed_in(folder, "2026017.py", content, 1_000_000 * (number + 1))
+        collect(course, FolderSource(folder))
+    assert {outcome for outcome, *_ in collect(course, FolderSource(folder))} == {"known"}
+    with course.reading() as session:
+        rows = session.scalars(select(SubmissionRow).order_by(SubmissionRow.received)).all()
+        assert [row.received.timestamp() for row in rows] == [1_000_000, 2_000_000, 3_000_000]
+        assert rows[0].sha256 == rows[2].sha256 != rows[1].sha256
+
+
+def test_a_pack_for_another_assignment_or_of_several_students_is_doubtful(course, folder, tmp_path):
+    other = pack(Submission("f.py", {"f.py": CODE}, "f.py"), "hw2", "2026017", "张三", folder)
+    assert collect(course, FolderSource(folder)) == [("doubtful", other.name, "")]
+    other.unlink()
+    mine, friends = ({}, {})
+    for files, number in ((mine, "2026017"), (friends, "2026001")):
+        made = pack(Submission("f.py", {"f.py": CODE}, "f.py"), "hw1", number, "", tmp_path)
+        with zipfile.ZipFile(made) as archive:
+            files |= {name: archive.read(name) for name in archive.namelist()}
+    both = mine | {f"friend/{name}": content for name, content in friends.items()}
+    (folder / "hw1.zip").write_bytes(zipped(both))
+    assert collect(course, FolderSource(folder)) == [("doubtful", "hw1.zip", "")]
+
+
+def test_two_attachments_of_one_name_are_both_kept(course, tmp_path):
+    path = tmp_path / "submissions.zip"
+    path.write_bytes(zipped({"hualie_340934_1_f.py": CODE, "hualie_340934_2_f.py": b"y = 2\n"}))
+    collect(course, ZipSource(path, SHANGHAI))
+    with course.reading() as session:
+        (row,) = session.scalars(select(SubmissionRow))
+    assert sorted(Store(course.folder / "store").files(row.sha256).values()) == [CODE, b"y = 2\n"]
+
+
+def test_what_was_refused_is_in_the_ledger_s_events(course, folder):
+    (folder / "2026017.rar").write_bytes(b"Rar!")
+    collect(course, FolderSource(folder))
+    with course.reading() as session:
+        about = session.scalars(select(Event).where(Event.kind == "collect")).one().about
+    assert [one["name"] for one in about["refused_files"]] == ["2026017.rar"]

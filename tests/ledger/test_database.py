@@ -8,10 +8,11 @@ import threading
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
 
 from autograder.errors import UsageError
-from autograder.ledger.database import FILE, Ledger
+from autograder.ledger.database import FILE, NEWEST, Ledger, migration_config
 from autograder.ledger.models import Base, Event, LedgerChanged, Override, Student, SubmissionRow
 from tests.ledger.conftest import NOW
 
@@ -24,6 +25,11 @@ def test_the_migrations_make_the_tables_that_the_models_describe(ledger):
     with ledger.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_newest_version_is_that_of_the_newest_migration():
+    # A constant: asking Alembic takes longer than most commands do.
+    assert ScriptDirectory.from_config(migration_config()).get_current_head() == NEWEST
 
 
 def test_a_ledger_is_opened_again_with_what_was_recorded(tmp_path):

@@ -45,13 +45,13 @@ def test_a_report_comes_back_as_it_was_recorded(submitted):
 def test_the_newest_attempt_is_in_force(submitted):
     recorded(submitted, make_report(score=5.0), make_report(score=7.0))
     with submitted.reading() as session:
-        assert attempts_in_force(session, [1])[1].score == 7.0
+        assert attempts_in_force(session)[1].score == 7.0
 
 
 def test_our_own_fault_is_not_a_grade_and_hides_none(submitted):
     recorded(submitted, make_report(status=Status.INTERNAL, score=0.0))
     with submitted.reading() as session:
-        assert attempts_in_force(session, [1]) == {}
+        assert attempts_in_force(session) == {}
     recorded(submitted, make_report(score=5.0), make_report(status=Status.INTERNAL, score=0.0))
     with submitted.reading() as session:
-        assert attempts_in_force(session, [1])[1].score == 5.0
+        assert attempts_in_force(session)[1].score == 5.0

@@ -1,0 +1,109 @@
+"""docs/instructors.md is a transcript: its commands are typed here, and what they print is what stands there.
+
+python -m tests.test_instructors_page        writes the page anew
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.tiny_course import COURSE, ROOT, SOLUTION, make_course, write, wrong_answer
+
+PAGE = ROOT / "docs" / "instructors.md"
+DUE = "2026-09-27T23:59"
+ROSTER = (
+    "学号,姓名,邮箱,班级\n2026001,李华,li@example.edu,一班\n2026002,张三,zhang@example.edu,一班\n"
+    "2026003,王芳,wang@example.edu,二班\n2026004,赵敏,zhao@example.edu,二班\n"
+)
+IN_TIME, LATE = datetime(2026, 9, 27, 12, tzinfo=UTC), datetime(2026, 9, 28, 20, tzinfo=UTC)
+HANDED_IN = {
+    "2026001_李华.py": (SOLUTION, IN_TIME),
+    "张三/sums.py": (wrong_answer("minus"), IN_TIME),
+    "2026004.py": (wrong_answer("one_off"), LATE),
+    "sums.py": (SOLUTION + "# whose?\n", IN_TIME),
+    "2026003.rar": ("Rar!", IN_TIME),
+}
+# What differs from run to run and from machine to machine, each with what stands for it.
+DIFFERING = (
+    (r"\b\d+\.\d s\b", "0.9 s"),
+    (r"\([0-9a-f]{12}\)", "(0123456789ab)"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d(?=  hw1 .*(by hand|belongs to|attempt))", "2026-09-30 09:00"),
+)
+
+
+def course(folder: Path) -> None:
+    """Make the course that the page speaks of."""
+    make_course(folder)
+    late = f"timezone: Asia/Shanghai\nlate: {{per_day: 0.1}}\nassignments: [{{id: hw1, due: {DUE}}}]"
+    write(folder / "course.yml", COURSE.replace("assignments: [{id: hw1}]", late))
+    (folder / "roster.csv").write_bytes(ROSTER.encode("gbk"))
+    for name, (content, moment) in HANDED_IN.items():
+        write(folder / "downloads" / name, content)
+        os.utime(folder / "downloads" / name, (moment.timestamp(), moment.timestamp()))
+
+
+def typed(folder: Path, command: str) -> list[str]:
+    """Type a command of the page; return what it prints: the progress, whose order is chance, and the rest."""
+    arguments = shlex.split(command)[1:]
+    if arguments[0] == "run":  # whatever isolation this machine has, nothing here depends on it
+        arguments += ["--isolation", "process", "--device", "cpu", "--jobs", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "140", "GRADE_WHO": "teacher", "LC_ALL": "C.UTF-8"}
+    came = subprocess.run(
+        [sys.executable, "-m", "autograder", *arguments],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert came.returncode in {0, 1}, came.stdout
+    return [plain(line) for line in came.stdout.splitlines()]
+
+
+def plain(line: str) -> str:
+    """Return a line without what differs."""
+    host = re.escape(os.uname().nodename)
+    line = re.sub(rf"(attempt .*  ){host} *$", r"\1machine", line)
+    for pattern, stands in DIFFERING:
+        line = re.sub(pattern, stands, line)
+    return line.rstrip()
+
+
+def written_anew(page: str, folder: Path) -> Iterator[str]:
+    """Yield the lines of the page with what its commands print now."""
+    inside = False
+    for line in page.splitlines():
+        if line.startswith("    $ "):
+            inside = True
+            yield line
+            yield from (f"    {came}".rstrip() for came in typed(folder, line.removeprefix("    $ ")))
+        elif inside and line.startswith("    "):
+            continue
+        else:
+            inside = False
+            yield line
+
+
+def test_the_page_says_what_the_commands_print(tmp_path):
+    course(tmp_path)
+    page = PAGE.read_text(encoding="utf-8")
+    assert "\n".join(written_anew(page, tmp_path)) + "\n" == page
+
+
+def _write() -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        course(folder)
+        page = "\n".join(written_anew(PAGE.read_text(encoding="utf-8"), folder)) + "\n"
+    finally:
+        shutil.rmtree(folder)
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _write()
