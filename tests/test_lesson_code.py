@@ -247,7 +247,7 @@ needs_the_stand_in = pytest.mark.skipif(not WITHOUT_TORCHVISION, reason="torchvi
 def test_what_the_stand_in_lacks_is_not_the_students_fault(course, data_folder, change, part):
     report = _attempt(course, TORCH.replace(*change), isolation="process")
     check = check_of(report, "test_learns")
-    assert (check.status, check.message) == (Status.ERROR, text("check.no_torchvision", part=part))
+    assert (check.status, check.message) == (Status.INTERNAL, text("check.no_torchvision", part=part))
     assert "-m pip install torchvision" in check.hint
 
 
@@ -259,12 +259,12 @@ def predict(net, images): return images
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("imports", ["import torch", "import torch\nif not torch:\n    import torchvision"])
-def test_security_an_error_that_only_says_so_is_the_students(course, data_folder, imports):
-    """Nothing that a box says makes an attempt count as not graded: what was known before would stay its grade."""
-    report = _attempt(course, f"{imports}\n{FORGED}", isolation="process")
+@needs_the_stand_in
+@pytest.mark.parametrize("head", ["import torch", "import torch, torchvision", "import torchvision  # models"])
+def test_security_an_error_that_only_says_so_is_the_students(course, data_folder, head):
+    """The source has to name what is missing: nothing a box says makes a check count as not graded by itself."""
+    report = _attempt(course, f"{head}\n{FORGED}", isolation="process")
     assert check_of(report, "test_learns").status is Status.ERROR
-    assert report.status is not Status.INTERNAL
 
 
 @pytest.mark.torch
