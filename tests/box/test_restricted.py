@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -208,6 +209,13 @@ JUDGE = """
 """
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it has, though perhaps nobody has asked yet how."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
 @pytest.mark.parametrize("who", ["judge", "zygote"])
 def test_security_boxes_end_with_a_judge_or_a_zygote_that_is_killed(until, who):
     command = [sys.executable, "-c", textwrap.dedent(JUDGE)]
@@ -218,9 +226,9 @@ def test_security_boxes_end_with_a_judge_or_a_zygote_that_is_killed(until, who):
         family = psutil.Process(judge.pid).children(recursive=True)
         assert len(family) == 2  # zygote, worker
         (judge if who == "judge" else family[0]).kill()
-        _, left = psutil.wait_procs(family, timeout=LONG_S)
+        ended = until(lambda: all(map(has_ended, family)), LONG_S)
         judge.kill()
-    assert not left
+    assert ended
 
 
 def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
@@ -314,7 +322,7 @@ def test_security_the_zygote_reads_no_file_of_the_course_and_reaches_nobody(tmp_
             (network, errno.EAFNOSUPPORT),
         ):
             assert in_fork(attack).error == ""
-            assert in_fork(partial(jail, tmp_path), attack).errno == error
+            assert in_fork(jail, attack).errno == error
 
 
 def test_security_the_zygote_has_no_right_but_those_to_make_boxes():
@@ -354,7 +362,7 @@ def test_security_a_descriptor_does_not_signal_others_for_it():
 
     parent = os.getpid()
     assert in_fork(lambda: own(parent)).error == ""
-    assert in_fork(strict(), lambda: own(parent)).errno == errno.EPERM
+    assert in_fork(strict(), lambda: own(parent)).errno == errno.EINVAL
 
 
 def test_security_signals_go_to_oneself_only():
