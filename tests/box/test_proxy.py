@@ -78,12 +78,12 @@ def test_a_seed_that_is_a_numpy_int_seeds_the_generators(attempt: Attempt):
 
 def test_what_was_printed_belongs_to_the_check_that_called(attempt: Attempt):
     attempt.submission.say("first")
-    assert attempt.boxes.end_check() == "first\n"
+    assert attempt.boxes.end_check().printed == "first\n"
     attempt.boxes.begin_check(hidden=True, hidden_left=0)
     attempt.submission.say("second")
-    assert attempt.boxes.end_check() == "second\n"
+    assert attempt.boxes.end_check().printed == "second\n"
     attempt.boxes.begin_check(hidden=False, hidden_left=0)
-    assert attempt.boxes.end_check() == ""
+    assert attempt.boxes.end_check().printed == ""
 
 
 # --- forged answers ---------------------------------------------------------------------------------------------------

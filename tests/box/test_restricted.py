@@ -30,6 +30,7 @@ from tests.box.linux.conftest import in_fork
 from tests.box.test_sealed import TRAININGS
 
 pytestmark = pytest.mark.skipif("restricted" not in BACKENDS, reason="no restricted boxes here")
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_S = 60.0
@@ -231,6 +232,7 @@ def test_security_boxes_end_with_a_judge_or_a_zygote_that_is_killed(until, who):
     assert ended
 
 
+@as_root  # another's zygote can't be looked into
 def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
     opened(ONE).call("one")
     (zygote,) = [one for key, one in zygotes._zygotes.items() if key.isolation == "restricted" and not key.frameworks]
@@ -432,6 +434,7 @@ def test_security_a_rule_of_landlock_names_files_of_proc_one_by_one():
         assert in_fork(restrict_self, read(path)).errno == errno.EACCES
 
 
+@as_root
 def test_user_ids_of_boxes_belong_to_nobody():
     found = namespaces.unused_ids()
     assert len(found) > 100
