@@ -234,6 +234,7 @@ def test_security_boxes_end_with_a_judge_or_a_zygote_that_is_killed(until, who):
 
 @as_root  # another's zygote can't be looked into
 def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
+    zygotes.close_zygotes()  # those of other tests
     opened(ONE).call("one")
     (zygote,) = [one for key, one in zygotes._zygotes.items() if key.isolation == "restricted" and not key.frameworks]
     inner = psutil.Process(zygote.pid)
