@@ -38,6 +38,7 @@ try:
         Rules,
         extensions,
         facts_of,
+        given_to,
         grades,
         owners,
         points_by_task,
@@ -70,6 +71,10 @@ class Gradebook:
     def author(self) -> people.Author:
         """Return who is writing now."""
         return people.Author(os.environ.get("GRADE_WHO") or getpass.getuser(), people.now())
+
+    def _moment(self, said: datetime | None) -> datetime | None:
+        """Return a moment that somebody named; without a zone it is by the course's clock."""
+        return said if said is None or said.tzinfo else said.replace(tzinfo=self.zone)
 
     # --- roster
 
@@ -114,7 +119,7 @@ class Gradebook:
         if not self.students():
             raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
         source = open_source(path, self.zone)
-        at = received if received is None or received.tzinfo else received.replace(tzinfo=self.zone)
+        at = self._moment(received)
         found = Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
         return self._with_lateness(found, assignment.id)
 
@@ -126,7 +131,7 @@ class Gradebook:
             extended = extensions(session)
         made: list[Collected] = []
         for one in found:
-            deadlines = [deadline_of(due, extended[who, assignment_id] + extended[who, None]) for who in one.students]
+            deadlines = [deadline_of(due, given_to(who, assignment_id, extended)) for who in one.students]
             late = [days_late(one.received, deadline, policy.grace_min) for deadline in deadlines if one.received]
             made.append(replace(one, days_late=max(late, default=0)))
         return made
@@ -267,7 +272,7 @@ class Gradebook:
         known = [rule for rule in self.rules() if rule.due is not None]
         if assignment_id is not None:
             assignment_id = self.course.assignment(assignment_id).id
-        moment = until if until is None or until.tzinfo else until.replace(tzinfo=self.zone)
+        moment = self._moment(until)
         with self.ledger.writing() as session:
             found = people.require_student(session, student)
             row = ExtensionRow(assignment=assignment_id, days=days, until=moment, why=why)

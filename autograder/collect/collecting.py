@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,13 +69,11 @@ class Collector:
             outcome = self._refused(found) if isinstance(found, Refused) else self._take(found, source.label, matcher)
             tell(outcome)
             made.append(outcome)
-        counts: dict[str, int] = {}
-        for one in made:
-            counts[one.outcome] = counts.get(one.outcome, 0) + 1
+        counts: Counter[str] = Counter(one.outcome for one in made)
         with self._ledger.writing() as session:
             # What was refused is not in the store; that it came has to be known when a student asks.
             refused = [{"name": one.name, "problem": one.problem} for one in made if one.outcome == "refused"]
-            about = {"assignment": self._assignment, "source": source.label, "refused_files": refused} | counts
+            about = {"assignment": self._assignment, "source": source.label, "refused_files": refused, **counts}
             session.add(Event(at=self._author.at, who=self._author.who, kind="collect", about=about))
         return made
 
@@ -93,7 +92,7 @@ class Collector:
             known = self._known(session, sha256, origin, students)
             if known is not None:
                 if students and not known.recognitions:  # it waited for a student who is in the roster by now
-                    session.add(self._recognition(match.how, students, known.id))
+                    session.add(_recognition(match.how, students, self._author, known.id))
                     return _collected(known, match, students, problem, again=bool(mine))
                 if not any(known.received < one.received < received for one in mine):
                     return Collected("known", found.name, known.id, tuple(students), match.how, known.received)
@@ -105,10 +104,10 @@ class Collector:
                 origin=origin,
                 received=received,
                 collected=self._author.at,
-                notes=[*found.notes, *([problem] if problem else [])],
+                notes=[problem] if problem else [],
             )
             if students:
-                row.recognitions = [self._recognition(match.how, students)]
+                row.recognitions = [_recognition(match.how, students, self._author)]
             session.add(row)
             session.flush()
             return _collected(row, match, students, problem, again=bool(mine))
@@ -126,13 +125,6 @@ class Collector:
         else:
             return match, ""
         return Match(None, candidates=tuple(told)), problem
-
-    def _recognition(self, how: str, students: list[str], submission_id: int | None = None) -> Recognition:
-        owned = [HandedInBy(student_id=student) for student in students]
-        made = Recognition(how=how, who=self._author.who, at=self._author.at, students=owned)
-        if submission_id is not None:
-            made.submission_id = submission_id
-        return made
 
     def _known(self, session: Session, sha256: str, origin: str, students: list[str]) -> SubmissionRow | None:
         """Return the newest submission that these files are already: from the same place, or by the same student."""
@@ -175,6 +167,11 @@ def _matcher(session: Session) -> Matcher:
 
 def assign(session: Session, submission: SubmissionRow, students: list[StudentRow], author: people.Author) -> None:
     """Say by hand whose a submission is; nobody's: it is set aside and counts for nobody."""
-    owned = [HandedInBy(student_id=student.id) for student in students]
     how = "hand" if students else "set aside"
-    session.add(Recognition(submission_id=submission.id, how=how, who=author.who, at=author.at, students=owned))
+    session.add(_recognition(how, [student.id for student in students], author, submission.id))
+
+
+def _recognition(how: str, students: list[str], author: people.Author, submission_id: int | None = None) -> Recognition:
+    """Return whose a submission is; one that is being recorded tells its number by itself."""
+    owned = [HandedInBy(student_id=student) for student in students]
+    return Recognition(submission_id=submission_id, how=how, who=author.who, at=author.at, students=owned)

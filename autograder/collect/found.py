@@ -22,8 +22,6 @@ class Found:
     """Where a student's number or name may stand, the most telling first: names of files and folders, a subject."""
     aliases: tuple[tuple[str, str], ...] = ()
     """Names by which the source itself knows the student: (source, name), as in the roster."""
-    notes: tuple[str, ...] = ()
-    """What was cleaned, in words."""
 
 
 @dataclass(frozen=True)

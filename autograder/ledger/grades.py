@@ -91,7 +91,7 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
                     for one in mine
                     if one.assignment == rule.assignment
                 ),
-                tuple(extended[student.id, rule.assignment] + extended[student.id, None]),
+                tuple(given_to(student.id, rule.assignment, extended)),
             )
             for rule in rules
         ]
@@ -151,8 +151,8 @@ def to_grade(session: Session, rules: Sequence[Rules], assignment: str) -> dict[
     for student_id, rows in sorted(owned.items()):
         mine = {row.id: row for row in rows}
         hand_ins = tuple(HandIn(row.id, row.received, None) for row in mine.values())
-        given = tuple(extended[student_id, assignment] + extended[student_id, None])
-        work = Work(rule.assignment, rule.due, rule.max_points, rule.policy, hand_ins, given)
+        given = given_to(student_id, assignment, extended)
+        work = Work(rule.assignment, rule.due, rule.max_points, rule.policy, hand_ins, tuple(given))
         for number in may_count(work):
             found.setdefault(number, (mine[number], []))[1].append(student_id)
     return found
@@ -223,9 +223,18 @@ def _decisions_in_force(session: Session) -> defaultdict[str, list[Override]]:
     return found
 
 
-def extensions(session: Session) -> defaultdict[tuple[str, str | None], list[Extension]]:
-    """Return what time students were given, by student and assignment; of every assignment under None."""
-    found: defaultdict[tuple[str, str | None], list[Extension]] = defaultdict(list)
+Extended = defaultdict[tuple[str, str | None], list[Extension]]
+"""What time students were given, by student and assignment; of every assignment under None."""
+
+
+def given_to(student_id: str, assignment: str, extended: Extended) -> list[Extension]:
+    """Return what time a student was given for an assignment, those of every assignment too."""
+    return extended[student_id, assignment] + extended[student_id, None]
+
+
+def extensions(session: Session) -> Extended:
+    """Return what time all students were given."""
+    found: Extended = defaultdict(list)
     for row in session.scalars(select(ExtensionRow)):
         found[row.student_id, row.assignment].append(Extension(row.days, row.until))
     return found

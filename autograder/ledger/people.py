@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -77,10 +78,8 @@ def apply(session: Session, people: Iterable[Person], author: Author, zone: Zone
     for number in known.keys() - named.keys():
         _student(session, number).left = True
     if made:
-        counts: dict[str, int] = {}
-        for change in made:
-            counts[change.kind] = counts.get(change.kind, 0) + 1
-        session.add(Event(at=author.at, who=author.who, kind="roster", about=counts))
+        counts = Counter(change.kind for change in made)
+        session.add(Event(at=author.at, who=author.who, kind="roster", about=dict(counts)))
     return made
 
 
