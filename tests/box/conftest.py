@@ -165,6 +165,24 @@ def open_box(backend: str) -> Iterator[Opener]:
     yield from _opener(backend)
 
 
+def opened_as(isolation: str) -> Iterator[Any]:
+    """Give what opens boxes with a module of the given source; end them all afterwards."""
+    made: list[BoxClient] = []
+
+    def open_(source: str, frameworks: tuple[str, ...] = (), isolation: str = isolation, **limits: float) -> Driven:
+        spec = BoxSpec(
+            {"answer.py": textwrap.dedent(source).encode()}, "answer.py", frameworks, "cpu",
+            Limits.model_validate(limits), isolation=isolation,
+        )  # fmt: skip
+        made.append(BoxClient(spec))
+        return Driven(made[-1])
+
+    yield open_
+    for client in made:
+        client.close()
+        client._output._thread.join(60)
+
+
 def _opener(backend: str) -> Iterator[Opener]:
     opened: list[BoxClient] = []
 

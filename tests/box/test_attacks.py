@@ -175,22 +175,26 @@ def seen(files: tuple[str, ...]) -> list[tuple[int, ...]]:
     return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_mode, one.st_nlink) for one in found]
 
 
+def suffered(attack: Attack, isolation: str, facts: dict[str, Any]) -> tuple[dict[str, Any], str, list[psutil.Process]]:
+    """Run an attack in a box of its own; return what came of it, what was printed, and the processes there were."""
+    box = open_box((FOLDER / f"{attack.file}.py").read_text(), isolation, **attack.limits)
+    try:
+        with contextlib.suppress(BoxDied):
+            box.loaded()
+        members = box.client._running.process.members()
+        return outcome(box, facts), box.client.take_output(), members
+    finally:
+        box.client.close()
+        box.client._output._thread.join(60)
+
+
 @pytest.mark.parametrize("attack", TABLE)
 def test_security_attack(attack: Attack, target: Target) -> None:
     files = (*SHARED, target.facts["secret_file"], target.facts["course"])
     before = seen(files)
     while target.was_called():  # by a test before this one
         pass
-    box = open_box((FOLDER / f"{attack.file}.py").read_text(), "namespaces", **attack.limits)
-    try:
-        with contextlib.suppress(BoxDied):
-            box.loaded()
-        members = box.client._running.process.members()
-        came = outcome(box, target.facts)
-        told = box.client.take_output()
-    finally:
-        box.client.close()
-        box.client._output._thread.join(60)
+    came, told, members = suffered(attack, "namespaces", target.facts)
     if attack.dies:
         assert came == {"dies": attack.dies}
     elif attack.raises:

@@ -18,10 +18,9 @@ import psutil
 import pytest
 
 from autograder.box import zygotes
-from autograder.box.client import BoxDied
 from autograder.box.probe import no_own_user
 from tests.box.conftest import BACKENDS, Driven
-from tests.box.test_attacks import ATTACKS, FOLDER, Attack, open_box, outcome
+from tests.box.test_attacks import ATTACKS, FOLDER, Attack, open_box, suffered
 
 # By attack: gains that this isolation does not promise to refuse.
 NOT_PROMISED: dict[str, dict[str, set[str]]] = {
@@ -135,16 +134,7 @@ def test_security_attack(attack: Attack, target: Target) -> None:
     isolation = target.isolation
     if isolation == "restricted" and attack.limits.get("processes"):
         pytest.skip("a restricted box has no processes")
-    box = open_box((FOLDER / f"{attack.file}.py").read_text(), isolation, **attack.limits)
-    try:
-        with contextlib.suppress(BoxDied):
-            box.loaded()
-        members = box.client._running.process.members()
-        came = outcome(box, target.facts)
-        told = box.client.take_output()
-    finally:
-        box.client.close()
-        box.client._output._thread.join(60)
+    came, told, members = suffered(attack, isolation, target.facts)
     # What holds of every attack, whatever is promised.
     assert target.secret not in f"{came}{told}"
     assert not psutil.wait_procs(members, timeout=GONE_S)[1]

@@ -19,13 +19,12 @@ import psutil
 import pytest
 
 from autograder.box import backends, restrict, restricted, scratch, zygotes
-from autograder.box.client import BoxClient, BoxDied, BoxSpec, Cause
+from autograder.box.client import BoxDied, Cause
 from autograder.box.linux import landlock, namespaces, seccomp, syscalls
 from autograder.box.linux.policy import Profile
 from autograder.box.seal import Layer, Prepared, SealRequest
-from autograder.limits import Limits
 from autograder.results import Status
-from tests.box.conftest import BACKENDS, Driven
+from tests.box.conftest import BACKENDS, Driven, opened_as
 from tests.box.linux.conftest import in_fork
 from tests.box.test_sealed import TRAININGS
 
@@ -40,20 +39,7 @@ ONE = "def one(): return 1"
 @pytest.fixture
 def opened() -> Iterator[Any]:
     """Opens boxes with a module of the given source; they are closed after the test."""
-    made: list[BoxClient] = []
-
-    def open_(source: str, frameworks: tuple[str, ...] = (), isolation: str = "restricted", **limits: float) -> Driven:
-        spec = BoxSpec(
-            {"answer.py": textwrap.dedent(source).encode()}, "answer.py", frameworks, "cpu",
-            Limits.model_validate(limits), isolation=isolation,
-        )  # fmt: skip
-        made.append(BoxClient(spec))
-        return Driven(made[-1])
-
-    yield open_
-    for client in made:
-        client.close()
-        client._output._thread.join(LONG_S)
+    yield from opened_as("restricted")
 
 
 def folder_of(box: Driven) -> Path:

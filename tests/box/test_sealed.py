@@ -19,11 +19,10 @@ import psutil
 import pytest
 
 from autograder.box import backends, seal, sealed, zygote, zygotes
-from autograder.box.client import BoxClient, BoxDied, BoxSpec, Cause
+from autograder.box.client import BoxDied, Cause
 from autograder.box.seal import Layer
-from autograder.limits import Limits
 from autograder.results import Status
-from tests.box.conftest import Driven, sealed_only
+from tests.box.conftest import opened_as, sealed_only
 from tests.box.test_attacks import FOLDER, Target, open_box, outcome, target
 
 __all__ = ["target"]  # a fixture
@@ -39,20 +38,7 @@ ONE = "def one(): return 1"
 @pytest.fixture
 def opened() -> Iterator[Any]:
     """Opens boxes with a module of the given source; they are closed after the test."""
-    made: list[BoxClient] = []
-
-    def open_(source: str, frameworks: tuple[str, ...] = (), isolation: str = "namespaces", **limits: float) -> Driven:
-        spec = BoxSpec(
-            {"answer.py": textwrap.dedent(source).encode()}, "answer.py", frameworks, "cpu",
-            Limits.model_validate(limits), isolation=isolation,
-        )  # fmt: skip
-        made.append(BoxClient(spec))
-        return Driven(made[-1])
-
-    yield open_
-    for client in made:
-        client.close()
-        client._output._thread.join(LONG_S)
+    yield from opened_as("namespaces")
 
 
 # --- warm and cold are the same ---------------------------------------------------------------------------------------
