@@ -10,7 +10,7 @@ import pytest
 import autograder
 from autograder.box.advice import KINDS
 from autograder.box.client import Cause
-from autograder.messages import CATALOGUES, Text, detect_language, language, set_language, text
+from autograder.messages import CATALOGUES, Text, detect_language, en, language, set_language, text, zh
 from autograder.results import Status
 
 PACKAGE = Path(autograder.__file__).parent
@@ -68,7 +68,7 @@ KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 def _sources():
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.parent.name != "messages" or path.name == "__init__.py":
+        if path.parent.name not in {"en", "zh"}:
             yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -114,6 +114,13 @@ def _placeholders(message):
 
 def test_both_languages_have_the_same_keys():
     assert list(ENGLISH) == list(CHINESE)
+
+
+@pytest.mark.parametrize("catalogue", [en, zh])
+def test_a_key_is_in_one_file_only_and_every_file_is_read(catalogue):
+    assert len(catalogue.MESSAGES) == sum(len(part.MESSAGES) for part in catalogue.PARTS)
+    written = {path.stem for path in Path(catalogue.__file__).parent.glob("[a-z]*.py")}
+    assert written == {part.__name__.rpartition(".")[2] for part in catalogue.PARTS}
 
 
 def test_both_languages_have_the_same_placeholders():

@@ -1,0 +1,32 @@
+"""The English texts, a file for each part of the program."""
+
+from __future__ import annotations
+
+from autograder.messages.en import (
+    authoring,
+    checks,
+    collect,
+    commands,
+    datasets,
+    grading,
+    hand_ins,
+    machine,
+    report,
+    roster,
+    students,
+)
+
+PARTS = (
+    authoring,
+    checks,
+    collect,
+    commands,
+    datasets,
+    grading,
+    hand_ins,
+    machine,
+    report,
+    roster,
+    students,
+)
+MESSAGES: dict[str, str] = {key: said for part in PARTS for key, said in part.MESSAGES.items()}

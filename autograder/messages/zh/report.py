@@ -1,0 +1,52 @@
+"""The report, and what is shown while it is being made."""
+
+MESSAGES: dict[str, str] = {
+    # --- 报告
+    "report.where": "{framework}，设备 {device} · 隔离：{isolation}",
+    "report.full_data": "完整数据集",
+    "report.task": "小题 {task}",
+    "report.expected": "应为",
+    "report.came": "实际",
+    "report.try": "试试",
+    "report.hidden": "（隐藏）",
+    "report.needed": "（所选小题依赖它；不计分）",
+    "report.in_function": "位于 {name}",
+    "report.repeated": "{frame}（反复多次）",
+    "report.cell_line": "{file} 第 {cell} 个代码单元第 {line} 行",
+    "report.output": "你的输出（最后 {shown} 行）：",
+    "report.median": "{value}（{values} 的中位数）",
+    "report.metric_plain": "{name} {value}（不计分）",
+    "report.metric_lower": "{name} {value} · ≤ {full} 得满分，≥ {zero} 不得分",
+    "report.metric_higher": "{name} {value} · ≥ {full} 得满分，≤ {zero} 不得分",
+    "report.score": "得分 {score} / {most}",
+    "report.duration": "{seconds} 秒",
+    "report.hidden_not_run": "这里没有检查的：隐藏检查，共 {points} 分，由老师运行。",
+    "report.environment": (
+        "Python {python}，numpy {numpy}，{platform}，{threads} 线程，种子 {seeds}，检查 {checks}，提交 {submission}"
+    ),
+    "status.passed": "通过",
+    "status.partial": "部分正确",
+    "status.failed": "未通过",
+    "status.error": "出错",
+    "status.timeout": "超时",
+    "status.memory": "内存不足",
+    "status.output": "输出过多",
+    "status.crashed": "崩溃",
+    "status.forbidden": "不允许",
+    "status.skipped": "跳过",
+    "status.internal": "尚未评分",
+    # --- 进度行
+    "progress.starting": "启动中",
+    "progress.loading": "正在加载 {what}…",
+    "progress.importing": "正在导入你的文件",
+    "progress.check": "{number}/{total} {title}",
+    "progress.calling": "{name}(…)",
+    "progress.training": "{name}(…, seed={seed})",
+    "progress.validating": "正在验证",
+    # --- advice: what boxes tell beside their answers
+    "report.note": "说明：{note}",
+    "report.note_times": "{note}（{times} 次）",
+    "note.eager_compile": "评分时 torch.compile 不做编译，模型按原样运行，结果相同。",
+    "note.stand_in": "这里没有安装 {detail}，由 grade 自带的一小部分代替。",
+    "note.numeric_warning": "你的代码运行时 Python 发出了警告：{detail}",
+}
