@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from autograder.collect.folder import open_source
+from autograder.collect.opening import Wanted, open_named
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment, LoadedCourse, find_course
 from autograder.errors import UsageError
@@ -30,7 +30,7 @@ try:
     from sqlalchemy import select
     from sqlalchemy.orm import Session
 
-    from autograder.collect.collecting import Collected, Collector, assign
+    from autograder.collect.collecting import Collected, Collector, assign, matched_students
     from autograder.ledger import people, upkeep
     from autograder.ledger.database import FOLDER, Ledger
     from autograder.ledger.grades import (
@@ -102,13 +102,13 @@ class Gradebook:
     # --- submissions
 
     def collect(
-        self, assignment_id: str, path: Path, received: datetime | None, tell: Callable[[Collected], None]
+        self, assignment_id: str, said: str, received: datetime | None, tell: Callable[[Collected], None]
     ) -> list[Collected]:
         """Take what students handed in.
 
         Args:
             assignment_id: for what.
-            path: a folder, or a .zip of everybody's work.
+            said: from where: a folder, a .zip of everybody's work, or a source's address.
             received: when all of it came; without a zone by the course's clock. None: when each file was changed last.
             tell: called with each thing that was found.
 
@@ -118,10 +118,19 @@ class Gradebook:
         assignment = self.course.assignment(assignment_id)
         if not self.students():
             raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
-        source = open_source(path, self.zone)
+        source = open_named(said, self._wanted(assignment.id))
         at = self._moment(received)
         found = Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
         return self._with_lateness(found, assignment.id)
+
+    def _wanted(self, assignment_id: str) -> Wanted:
+        due = self.course.spec.due(assignment_id)
+        with self.ledger.reading() as session:
+            known, extended = matched_students(session), extensions(session)
+        deadlines = {
+            one.id: deadline_of(due, given_to(one.id, assignment_id, extended)) for one in known if due is not None
+        }
+        return Wanted(self.course, assignment_id, self.zone, known, deadlines, self.ledger.folder)
 
     def _with_lateness(self, found: Sequence[Collected], assignment_id: str) -> list[Collected]:
         due, policy = self.course.spec.due(assignment_id), self.course.spec.late_policy(assignment_id)

@@ -35,7 +35,7 @@ def course(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with open_gradebook(tmp_path) as book:
         book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
-        book.collect("hw1", tmp_path / "in", None, lambda _: None)
+        book.collect("hw1", str(tmp_path / "in"), None, lambda _: None)
     return tmp_path
 
 
@@ -99,7 +99,7 @@ def test_what_was_scored_anew_is_what_a_run_would_have_come_to(course):
     (course / "ledger" / "ledger.sqlite").unlink()
     with open_gradebook(course) as book:
         book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
-        book.collect("hw1", course / "in", None, lambda _: None)
+        book.collect("hw1", str(course / "in"), None, lambda _: None)
     assert {number: score for number, (_, score) in run(course).items()} == anew
 
 
@@ -140,7 +140,7 @@ def test_what_is_handed_in_later_is_graded_and_counts(course):
     write(course / "in" / "2.py", SOLUTION)
     os.utime(course / "in" / "2.py", (4e9, 4e9))
     with open_gradebook(course) as book:
-        book.collect("hw1", course / "in", None, lambda _: None)
+        book.collect("hw1", str(course / "in"), None, lambda _: None)
     assert run(course)["2"] == ("graded", 40.0)
     assert finals(course)["2"] == 40.0
 
@@ -280,7 +280,7 @@ def test_two_at_once_are_told_of_each_other(course):
 def test_the_same_submission_of_a_group_is_graded_once(course):
     write(course / "in" / "1 and 2" / "sums.py", SOLUTION + "# together\n")
     with open_gradebook(course) as book:
-        book.collect("hw1", course / "in", None, lambda _: None)
+        book.collect("hw1", str(course / "in"), None, lambda _: None)
         with book.ledger.reading() as session:
             number = session.scalar(select(func.max(SubmissionRow.id)))
         book.assign(number, ["1", "2"])

@@ -29,15 +29,21 @@ def _moment(_: click.Context, __: click.Parameter, said: str | None) -> datetime
 
 @click.command("collect", cls=GradeCommand, help=text("cli.collect.help"))
 @_assignment
-@click.argument("source", type=click.Path(path_type=Path), metavar=text("cli.metavar.collect_source"))
+@click.argument("path", required=False, metavar=text("cli.metavar.collect_source"))
+@click.option("--from", "address", metavar="ADDRESS", help=text("cli.collect.from"))
 @click.option("--received", metavar="TIME", callback=_moment, help=text("cli.collect.received"))
 @json_option
 @lang_option
-def collect(*, assignment_id: str, source: Path, received: datetime | None, as_json: bool) -> int:
+def collect(
+    *, assignment_id: str, path: str | None, address: str | None, received: datetime | None, as_json: bool
+) -> int:
     """Take what students handed in."""
     from autograder.collect.shown import as_document, collecting, print_collected
     from autograder.gradebook import open_gradebook
 
+    source = path or address
+    if source is None or (path and address):
+        raise UsageError(text("collect.which_source"), hint=text("collect.which_source_hint", id=assignment_id))
     with open_gradebook(Path.cwd()) as book, collecting(enabled=not as_json) as tell:
         found = book.collect(assignment_id, source, received, tell)
         waiting = book.unclaimed(assignment_id)

@@ -63,7 +63,7 @@ class Collector:
     def collect(self, source: Source, tell: Callable[[Collected], None]) -> list[Collected]:
         """Take everything, each thing in a transaction of its own: what is interrupted goes on where it was."""
         with self._ledger.reading() as session:
-            matcher = _matcher(session)
+            matcher = Matcher(matched_students(session))
         made: list[Collected] = []
         for found in source:
             outcome = self._refused(found) if isinstance(found, Refused) else self._take(found, source.label, matcher)
@@ -157,11 +157,11 @@ def _collected(row: SubmissionRow, match: Match, students: list[str], problem: s
     return Collected("again" if again else "new", row.name, row.id, tuple(students), match.how, row.received)
 
 
-def _matcher(session: Session) -> Matcher:
-    known = people.all_students(session)
-    return Matcher(
+def matched_students(session: Session) -> tuple[Student, ...]:
+    """Return the students by the names that they are recognised by."""
+    return tuple(
         Student(student.id, student.name, frozenset((alias.source, alias.alias) for alias in student.aliases))
-        for student in known
+        for student in people.all_students(session)
     )
 
 

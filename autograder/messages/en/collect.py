@@ -8,6 +8,7 @@ MESSAGES: dict[str, str] = {
         "LMS's own numbers, or by a number or a name in the file's name. What nobody is recognised for waits: `grade assign`."
     ),
     "cli.collect.received": "When all of it was handed in, by the course's clock; otherwise when each file was changed last.",
+    "cli.collect.from": "From a source that has an address, instead of SOURCE: see docs/instructors.md.",
     "cli.metavar.collect_source": "SOURCE",
     "cli.metavar.submission_number": "NUMBER",
     "cli.metavar.students": "[STUDENT]…",
@@ -22,6 +23,8 @@ MESSAGES: dict[str, str] = {
     "collect.no_submission": "there is no submission {number}",
     "collect.no_submission_hint": "The numbers stand before the names in what `grade collect` prints.",
     "collect.no_roster": "there is nobody in the roster yet, so nobody can be recognised",
+    "collect.which_source": "say from where, once",
+    "collect.which_source_hint": "A path (grade collect {id} downloads/), or an address after --from.",
     "collect.no_source": "{file} is neither a folder nor a .zip",
     "collect.no_source_hint": "Put what was handed in into a folder: one file, folder or archive for each student.",
     "collect.bad_moment": "{said!r} is no time; expected for example 2026-12-06T23:59",

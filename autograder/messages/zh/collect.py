@@ -7,6 +7,7 @@ MESSAGES: dict[str, str] = {
         ".zip。\n\n归属依次按 `grade pack` 写入的信息、教学平台的编号、文件名里的学号或姓名来判断。认不出的会留着，用 `grade assign` 指定。"
     ),
     "cli.collect.received": "全部提交的时间（按课程时区）；不给则取每个文件的修改时间。",
+    "cli.collect.from": "不用 SOURCE，而从一个有地址的来源收取：见 docs/instructors.md。",
     "cli.metavar.collect_source": "来源",
     "cli.metavar.submission_number": "编号",
     "cli.metavar.students": "[学生]…",
@@ -21,6 +22,8 @@ MESSAGES: dict[str, str] = {
     "collect.no_submission": "没有第 {number} 号提交",
     "collect.no_submission_hint": "编号显示在 `grade collect` 输出中名称的前面。",
     "collect.no_roster": "名单里还没有人，无法判断提交属于谁",
+    "collect.which_source": "请说明从哪里收取，只说一处",
+    "collect.which_source_hint": "给出路径（grade collect {id} downloads/），或在 --from 之后写地址。",
     "collect.no_source": "{file} 既不是文件夹也不是 .zip",
     "collect.no_source_hint": "请把提交放进一个文件夹，每名学生一个文件、文件夹或压缩包。",
     "collect.bad_moment": "{said!r} 不是时间；例如应为 2026-12-06T23:59",
