@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from autograder.judge.session import AttemptOptions
 from autograder.late_policy import days_late, deadline_of
 from autograder.messages import text
 from autograder.roster import Change, Person, changes
+from autograder.run.executors import Executor
 from autograder.run.where import Term, parse
 
 try:
@@ -187,7 +188,14 @@ class Gradebook:
         with self.ledger.reading() as session:
             return grades(session, self.rules())
 
-    def plan(self, assignment: LoadedAssignment, chosen: Chosen, options: AttemptOptions, isolation: str) -> list[Work]:
+    def plan(
+        self,
+        assignment: LoadedAssignment,
+        chosen: Chosen,
+        options: AttemptOptions,
+        isolation: str,
+        versions: Mapping[str, str] | None = None,
+    ) -> list[Work]:
         """Return what a run is to do.
 
         Args:
@@ -195,6 +203,7 @@ class Gradebook:
             chosen: which of the submissions.
             options: how attempts are made.
             isolation: of their boxes.
+            versions: that numbers hang on, where they are made; None: they are made here.
 
         Raises:
             UsageError: no such student, or a condition that can't be understood.
@@ -211,7 +220,9 @@ class Gradebook:
             # By chance, but always the same: thresholds are tried out on one sample.
             numbers = sorted(rows, key=lambda number: rows[number][0].sha256)[: chosen.sample]
             owned = {number: (rows[number][0], tuple(rows[number][1])) for number in numbers}
-            return Planner(self.store, assignment, options, isolation).plan(session, owned, again=chosen.again)
+            return Planner(self.store, assignment, options, isolation, versions).plan(
+                session, owned, again=chosen.again
+            )
 
     def _holding(self, found: Sequence[Grade], terms: Sequence[Term]) -> set[str]:
         return {grade.student.id for grade in found if all(term.holds(facts_of(grade)) for term in terms)}
@@ -233,11 +244,18 @@ class Gradebook:
         finally:
             lock.release()
 
-    def run(
-        self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
+    def run(  # noqa: PLR0913 - what a run is made of
+        self,
+        assignment: LoadedAssignment,
+        works: Sequence[Work],
+        options: AttemptOptions,
+        jobs: int,
+        tell: Tell,
+        *,
+        executor: Executor | None = None,
     ) -> list[Done]:
-        """Grade, within `grading`, and record what comes of it."""
-        return Grader(self.ledger, self.store, assignment, options, jobs).grade(works, tell)
+        """Grade, within `grading`, and record what comes of it; on this machine, unless an executor is given."""
+        return Grader(self.ledger, self.store, assignment, options, jobs, executor=executor).grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from autograder.judge.session import AttemptOptions
 from autograder.ledger.database import Ledger
 from autograder.ledger.records import Circumstances, Tried, record
 from autograder.results import Report, Status
+from autograder.run.executors import Executor
 from autograder.run.keys import assignment_sha256
 from autograder.run.planning import Work, read_submission, told
 from autograder.run.rescoring import Anew, Rescorer, in_chunks
@@ -41,13 +42,18 @@ class Done:
     work: Work
     result: Result | None = None
     problem: str = ""
+    where: str = ""
+    """Who made the attempt, where that was not this machine."""
 
 
 class Tell:
     """Told how it goes; this one says nothing."""
 
     def started(self, work: Work) -> None:
-        """An attempt begins."""
+        """An attempt begins, or waits for a worker."""
+
+    def placed(self, work: Work, where: str) -> None:
+        """A worker of a cluster makes it now."""
 
     def done(self, done: Done) -> None:
         """Something is done."""
@@ -64,6 +70,7 @@ class Grader:
         options: how.
         jobs: attempts at a time.
         warm: judges that are forked, where this system can.
+        executor: that has the attempts made; None: judges of this machine.
     """
 
     ledger: Ledger
@@ -72,6 +79,7 @@ class Grader:
     options: AttemptOptions
     jobs: int
     warm: bool = True
+    executor: Executor | None = None
 
     def grade(self, works: Iterable[Work], tell: Tell) -> list[Done]:
         """Do what is to be done.
@@ -94,13 +102,16 @@ class Grader:
         done += scored
         to_run.extend(others)
         if to_run:
-            with open_judges(self.jobs, warm=self.warm) as judges:
+            with self._open_judges() as judges:
                 ended, faults = self._run_all(judges, to_run, self.jobs, tell)
                 done += ended
                 # Once more, with nothing beside it: what went wrong may have been the crowd.
                 again, still = self._run_all(judges, deque(faults), 1, tell, last=True)
                 done += again + [Done("internal", work, problem=problem) for work, problem in still.items()]
         return done
+
+    def _open_judges(self) -> Judges:
+        return self.executor.open(self.jobs) if self.executor else open_judges(self.jobs, warm=self.warm)
 
     def _score_anew(self, works: Iterable[Work], tell: Tell) -> tuple[list[Done], list[Work]]:
         """Score attempts by the thresholds of today; return what is done, and what has to be run after all."""
@@ -143,24 +154,27 @@ class Grader:
                 running[judges.start(self.assignment, submission, self.options)] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
-                outcome = self._record(work, pending.result, keep_faults=last)
+                outcome = replace(self._record(work, pending, keep_faults=last), where=pending.where)
                 if outcome.ended == "internal":
                     faults[work] = outcome.problem
                 else:
                     done.append(outcome)
                 if outcome.ended != "internal" or last:
                     tell.done(outcome)
+            for pending, work in running.items():
+                if pending.where:
+                    tell.placed(work, pending.where)
         return done, faults
 
-    def _record(self, work: Work, result: Callable[[], Report], *, keep_faults: bool) -> Done:
+    def _record(self, work: Work, pending: Pending, *, keep_faults: bool) -> Done:
         try:
-            report = result()
+            report = pending.result()
         except (GradeError, OSError) as error:
             return Done("internal", work, problem=str(error))
         internal = report.status is Status.INTERNAL
         if not internal or keep_faults:
             with self.ledger.writing() as session:
-                record(session, work.row.id, report, self._circumstances(work))
+                record(session, work.row.id, report, self._circumstances(work, host=pending.host))
         if internal:
             problem = next((check.message for check in report.checks if check.status is Status.INTERNAL), "")
             return Done("internal", work, _result(report), problem)
@@ -170,12 +184,12 @@ class Grader:
     def _assignment_sha256(self) -> str:
         return assignment_sha256(self.assignment)
 
-    def _circumstances(self, work: Work, rescored_from: int | None = None) -> Circumstances:
+    def _circumstances(self, work: Work, rescored_from: int | None = None, *, host: str = "") -> Circumstances:
         return Circumstances(
             key=str(work.key),
             measured=work.key.measured,
             assignment_sha256=self._assignment_sha256,
-            host=socket.gethostname(),
+            host=host or socket.gethostname(),
             limits=self.assignment.limits.model_dump(mode="json"),
             rescored_from=rescored_from,
         )

@@ -75,6 +75,11 @@ class _Bar(Tell):
         self._running[work.row.id] = ", ".join(work.students)
         self._show()
 
+    def placed(self, work: Work, where: str) -> None:
+        """Show which worker grades whom."""
+        self._running[work.row.id] = f"{', '.join(work.students)} ({printable(where)})"
+        self._show()
+
     def done(self, done: Done) -> None:
         """Move on."""
         self._running.pop(done.work.row.id, None)
@@ -99,6 +104,8 @@ def _line(done: Done, before: str = "") -> Text:
     score = f"{shown_points(result.score)}/{shown_points(result.max_points)}"
     line.append(score, style="green" if result.score >= result.max_points else "yellow")
     line.append(f"  {text(f'status.{result.status}')}  {result.duration_s:.1f} s", style="dim")
+    if done.where:
+        line.append(f"  {printable(done.where)}", style="dim")
     return line if done.ended == "graded" else line.append(f"  {text(f'run.ended.{done.ended}')}", style="cyan")
 
 

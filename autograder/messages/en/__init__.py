@@ -5,6 +5,7 @@ from __future__ import annotations
 from autograder.messages.en import (
     authoring,
     checks,
+    cluster,
     collect,
     commands,
     datasets,
@@ -19,6 +20,7 @@ from autograder.messages.en import (
 PARTS = (
     authoring,
     checks,
+    cluster,
     collect,
     commands,
     datasets,
