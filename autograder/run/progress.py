@@ -166,4 +166,5 @@ def _ended(done: Done) -> dict[str, object]:
         "max_points": result.max_points if result else None,
         "status": result.status if result else None,
         "problem": done.problem,
+        "worker": done.where or None,
     }

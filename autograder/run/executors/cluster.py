@@ -7,6 +7,7 @@ not this machine's, are what the attempts' keys are made of, and what is recorde
 from __future__ import annotations
 
 import logging
+import re
 import time
 import warnings
 from collections import Counter
@@ -41,6 +42,7 @@ except ModuleNotFoundError as missing:  # the class on one machine needs none of
 _CONNECT_S = 10.0
 _FIRST_WORKER_S = 60.0  # of a cluster that somebody has started; a job's workers are waited for until Ctrl-C
 _LOOK_S = 0.5
+_ADDRESS = re.compile(r"^((tcp|tls)://)?[^\s/]+:\d+$")
 
 
 class Member(NamedTuple):
@@ -141,6 +143,8 @@ def connected(address: str, notice: Notice) -> Client:
         UsageError: nobody answers there.
     """
     quiet()
+    if not _ADDRESS.match(address):  # a client that never connected leaves a traceback when it is thrown away
+        raise _unreachable(address, text("cluster.no_address"))
     # SECURITY: whoever reaches the port of a scheduler that asks for no certificate runs code as its owner, and reads
     # hidden checks and submissions on their way. It can't be told from here who reaches it, but that is to be known.
     if address.startswith("tcp://") and not _is_this_machine(address):
@@ -150,14 +154,17 @@ def connected(address: str, notice: Notice) -> Client:
         try:
             client = Client(address, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:  # nobody there, or no address
-            problem = str(error) or type(error).__name__
-            raise UsageError(
-                text("cluster.unreachable", address=address, problem=problem), hint=text("cluster.unreachable_hint")
-            ) from None
+            raise _unreachable(address, str(error) or type(error).__name__) from None
     for one in caught:
         if type(one.message).__name__ == "VersionMismatchWarning":
             notice(text("cluster.dask_differs", difference=str(one.message).strip()))
     return client
+
+
+def _unreachable(address: str, problem: str) -> UsageError:
+    return UsageError(
+        text("cluster.unreachable", address=address, problem=problem), hint=text("cluster.unreachable_hint")
+    )
 
 
 def configured_address() -> str:

@@ -66,7 +66,7 @@ def slurm_cluster(private: Path) -> SLURMCluster:
         try:
             return SLURMCluster(**settings)
         except (ValueError, OSError, RuntimeError) as error:
-            raise UsageError(text("cluster.slurm", problem=error), hint=text("cluster.slurm_hint")) from None
+            raise UsageError(text("cluster.slurm", problem=str(error).splitlines()[0]), hint=text("cluster.slurm_hint")) from None
 
 
 def job_script(private: Path) -> str:
