@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,8 @@ from autograder.roster import Person
 from autograder.run.executors import Asked
 from autograder.run.executors.chosen import Where, open_executor
 from autograder.run.executors.freight import Kind, Question, bundle_of, checked, decoded, encoded, order_for, unpack
+from autograder.run.grading import Tell
+from autograder.run.planning import Chosen
 from autograder.submission import read_file
 from tests.tiny_course import HIDDEN, SOLUTION, environment, make_course, write, wrong_answer
 
@@ -33,6 +36,7 @@ cloudpickle = pytest.importorskip("cloudpickle")
 distributed = pytest.importorskip("distributed")
 
 SCORES = {"1": 40.0, "2": 10.0, "3": 27.5, "4": 40.0, "5": 10.0}
+HERE, ON_CPU = Where(), Asked("cpu", "process")
 # distributed closes its sockets and tasks in a loop that is ending already; of ours nothing is of that kind.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
@@ -45,7 +49,7 @@ def cluster(tmp_path_factory):
     """Three workers, each a process that may make one attempt at a time; what is done to one is by this module."""
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with distributed.LocalCluster(
-        n_workers=3, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=50,
+        n_workers=3, threads_per_worker=2, processes=True, dashboard_address=":0", silence_logs=50,
         local_directory=str(tmp_path_factory.mktemp("scratch")),
     ) as made:  # fmt: skip
         yield made
@@ -53,9 +57,20 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def client(cluster):
+    """A client for what a test does to workers; they are again what they were, afterwards."""
     with distributed.Client(cluster, set_as_default=False) as made:
+        made.wait_for_workers(3)  # one may have been killed
         yield made
-        made.restart()  # whatever a test has done to workers
+        made.run(as_it_was)
+
+
+async def as_it_was(dask_worker):
+    from autograder.run import keys
+    from autograder.run.executors import worker
+
+    worker.environment = keys.environment
+    worker.Attempts._report = getattr(worker, "real_report", worker.Attempts._report)
+    await dask_worker.set_resources(GPU=0)
 
 
 def handed_in(folder: Path, hidden: str = HIDDEN) -> Path:
@@ -76,22 +91,42 @@ def course(tmp_path):
     return handed_in(tmp_path / "course")
 
 
-def start(folder: Path, *arguments: str, **env: str) -> subprocess.Popen[str]:
+def on(cluster) -> Where:
+    return Where("dask", cluster.scheduler_address)
+
+
+class Said(Tell):
+    """What a run tells: its notices, and who graded whom."""
+
+    def __init__(self) -> None:
+        self.notices, self.done_by, self.workers = "", {}, {}
+
+    def notice(self, said: str) -> None:
+        self.notices += f"{said}\n"
+
+    def done(self, done):
+        self.done_by[done.work.students[0]] = done.ended
+        self.workers[done.work.students[0]] = done.where
+
+
+def run(folder: Path, where: Where = HERE, asked: Asked = ON_CPU) -> Said:
+    """Run as the command does, in this process."""
+    said = Said()
+    with open_gradebook(folder) as book, open_executor(where, folder, said.notice) as executor:
+        assignment = book.course.assignment("hw1")
+        options, isolation, versions, at_once = executor.settle(assignment, asked)
+        works = book.plan(assignment, Chosen(), options, isolation, versions)
+        book.run(assignment, works, options, at_once, said, executor=executor)
+    return said
+
+
+def start(folder: Path, where: Where, **env: str) -> subprocess.Popen[str]:
+    """Start the command itself."""
     command = [sys.executable, "-m", "autograder", "run", "hw1", "--isolation", "process", "--device", "cpu"]
     return subprocess.Popen(
-        [*command, *arguments], cwd=folder, env=environment(**env),
+        [*command, "--executor", "dask", "--scheduler", where.scheduler], cwd=folder, env=environment(**env),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True,
     )  # fmt: skip
-
-
-def run(folder: Path, *arguments: str, **env: str) -> SimpleNamespace:
-    running = start(folder, *arguments, **env)
-    out, err = running.communicate(timeout=120)
-    return SimpleNamespace(code=running.returncode, out=out, err=err)
-
-
-def on(cluster) -> tuple[str, ...]:
-    return ("--executor", "dask", "--scheduler", cluster.scheduler_address)
 
 
 def recorded(folder: Path) -> dict[str, list[dict[str, object]]]:
@@ -120,24 +155,19 @@ def checks_on_workers(cluster) -> list[Path]:
 
 
 def test_a_cluster_comes_to_what_this_machine_comes_to(course, cluster, tmp_path):
-    came = run(course, *on(cluster))
-    assert (came.code, "graded 5" in came.out) == (0, True), came.err
-    assert "Workers: 3, with room for 3 attempts" in came.err
+    came = run(course, on(cluster))
+    assert came.done_by == dict.fromkeys(SCORES, "graded")
+    assert set(came.workers.values()) <= {"0", "1", "2"}
+    assert "Workers: 3, with room for 3 attempts" in came.notices
     assert finals(course) == SCORES
+    assert checks_on_workers(cluster) == []
 
     alone = handed_in(tmp_path / "alone")
     run(alone)
     assert recorded(course) == recorded(alone)
     # The keys are equal, too: what one has graded the other knows.
-    assert "known 5" in run(course, *on(cluster)).out
-    assert "known 5" in run(course).out
-    assert checks_on_workers(cluster) == []
-
-
-def test_json_says_which_worker_graded_whom(course, cluster):
-    came = run(course, *on(cluster), "--json", "--student", "1")
-    (done,) = json.loads(came.out)["done"]
-    assert (done["score"], done["worker"] in {"0", "1", "2"}) == (40.0, True)
+    for where in (on(cluster), Where()):
+        assert run(course, where).done_by == dict.fromkeys(SCORES, "known")
 
 
 # --- workers and clients that die -------------------------------------------------------------------------------------
@@ -194,7 +224,7 @@ def gone(pid: int, within_s: float = 30) -> bool:
 def test_the_attempt_of_a_killed_worker_is_made_by_another_and_nothing_is_recorded_twice(
     held, cluster, client, tmp_path
 ):
-    running = start(held.course, *on(cluster))
+    running = start(held.course, on(cluster))
     judge, *above = processes_of(held.flag, running)
     (worker,) = set(client.run(os.getpid).values()) & set(above)
     os.kill(worker, signal.SIGKILL)
@@ -209,41 +239,42 @@ def test_the_attempt_of_a_killed_worker_is_made_by_another_and_nothing_is_record
     with open_gradebook(undisturbed) as book:
         book.apply_roster([Person(number, f"Student {number}") for number in SCORES])
         book.collect("hw1", str(undisturbed / "in"), None, lambda _: None)
-    run(undisturbed, *on(cluster))
+    run(undisturbed)
     assert recorded(held.course) == recorded(undisturbed)
     assert [len(attempts) for attempts in recorded(held.course).values()] == [1] * 5
 
 
-def test_a_killed_client_goes_on_where_it_was_and_its_checks_go_from_the_workers(held, cluster, client):
-    running = start(held.course, *on(cluster))
+def test_a_killed_client_goes_on_where_it_was_and_its_checks_go_from_the_workers(held, cluster):
+    running = start(held.course, on(cluster))
     judge, *_ = processes_of(held.flag, running)
     (first, *_) = checks_on_workers(cluster)
     (private,) = [parent for parent in first.parents if parent.name.startswith("grade-")]
     assert private.stat().st_mode & 0o777 == 0o700
     running.kill()
     running.communicate()
-    came = run(held.course, *on(cluster))
-    assert (came.code, finals(held.course)) == (0, SCORES), came.err
+    run(held.course, on(cluster))
+    assert finals(held.course) == SCORES
     assert [len(attempts) for attempts in recorded(held.course).values()] == [1] * 5
     assert gone(judge)
     assert checks_on_workers(cluster) == []
 
 
-def test_interrupted_it_ends_what_runs_and_goes_on_later(held, cluster, client):
-    running = start(held.course, *on(cluster))
+def test_interrupted_it_ends_what_runs_and_goes_on_later(held, cluster):
+    running = start(held.course, on(cluster))
     judge, *_ = processes_of(held.flag, running)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert gone(judge)
     assert checks_on_workers(cluster) == []
-    came = run(held.course, *on(cluster))
-    assert (came.code, finals(held.course)) == (0, SCORES), came.err
+    run(held.course, on(cluster))
+    assert finals(held.course) == SCORES
 
 
-def test_a_scheduler_that_ends_in_the_middle_is_said_and_the_next_run_goes_on(held, cluster):
+def test_a_scheduler_that_ends_in_the_middle_is_said_and_the_next_run_goes_on(held):
     scheduler = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
+         "--dashboard-address", ":0"],
         stderr=subprocess.PIPE, encoding="utf-8", env=environment(),
     )  # fmt: skip
     address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
@@ -251,9 +282,7 @@ def test_a_scheduler_that_ends_in_the_middle_is_said_and_the_next_run_goes_on(he
         [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "2", "--no-dashboard"],
         stderr=subprocess.DEVNULL, env=environment(DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s"),
     )  # fmt: skip
-    running = start(
-        held.course, "--executor", "dask", "--scheduler", address, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s"
-    )
+    running = start(held.course, Where("dask", address), DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s")
     judge, *_ = processes_of(held.flag, running)
     scheduler.kill()
     scheduler.communicate()
@@ -262,7 +291,7 @@ def test_a_scheduler_that_ends_in_the_middle_is_said_and_the_next_run_goes_on(he
     worker.wait(60)
     assert (running.returncode, "the scheduler is gone" in err, "Traceback" in err) == (2, True, False), err
     assert gone(judge)
-    assert run(held.course, *on(cluster)).code == 0
+    run(held.course)
     assert finals(held.course) == SCORES
 
 
@@ -285,28 +314,28 @@ def other_grade():
 
 
 def test_a_worker_with_other_versions_than_the_others_grades_nobody(course, cluster, client):
-    address = cluster.workers[1].worker_address
-    client.run(other_numpy, workers=[address])
-    came = run(course, *on(cluster), "--json")
-    assert "Left out: worker 1" in came.err
-    assert "numpy is 0.1, on most workers" in came.err
-    assert {one["worker"] for one in json.loads(came.out)["done"]} <= {"0", "2"}
+    client.run(other_numpy, workers=[cluster.workers[1].worker_address])
+    came = run(course, on(cluster))
+    assert "Left out: worker 1" in came.notices
+    assert "numpy is 0.1, on most workers" in came.notices
+    assert set(came.workers.values()) <= {"0", "2"}
 
 
 def test_what_workers_have_and_not_what_is_here_makes_the_key(course, cluster, client):
     client.run(other_numpy)
-    came = run(course, *on(cluster))
-    assert "The workers differ from this machine" in came.err
-    assert "numpy is 0.1, on this machine" in came.err
-    assert "known 5" in run(course, *on(cluster)).out
+    came = run(course, on(cluster))
+    assert "The workers differ from this machine" in came.notices
+    assert "numpy is 0.1, on this machine" in came.notices
+    assert set(run(course, on(cluster)).done_by.values()) == {"known"}
     # Here it would be another result.
-    assert "graded 5" in run(course).out
+    assert set(run(course).done_by.values()) == {"graded"}
 
 
 def test_workers_with_another_grade_are_refused(course, cluster, client):
     client.run(other_grade)
-    came = run(course, *on(cluster))
-    assert (came.code, "it has autograder 0.1" in came.err, "pip install" in came.err) == (2, True, True)
+    with pytest.raises(UsageError, match=r"it has autograder 0\.1") as refused:
+        run(course, on(cluster))
+    assert "pip install" in refused.value.hint
 
 
 def question(**changes: object) -> bytes:
@@ -329,9 +358,9 @@ def test_security_a_worker_without_a_sealed_box_refuses_unless_it_is_told_by_nam
 def test_a_worker_without_the_dataset_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr("autograder.datasets.reading.SYSTEM_FOLDERS", ())
-    kind = described(tmp_path, datasets=("fashion_mnist",), isolation="process")
-    assert "fashion_mnist" in kind.problem
-    assert "grade data fetch fashion_mnist" in kind.hint
+    kind = described(tmp_path, datasets=("fashion-mnist",), isolation="process")
+    assert "fashion-mnist" in kind.problem
+    assert "grade data fetch fashion-mnist" in kind.hint
 
 
 # --- GPUs -------------------------------------------------------------------------------------------------------------
@@ -346,7 +375,7 @@ def note_attempts():
     from autograder.errors import UsageError as Refused
     from autograder.run.executors import worker
 
-    worker.noted = []
+    worker.noted, worker.real_report = [], worker.Attempts._report
 
     def report(_self, order):
         began = time.monotonic()
@@ -370,7 +399,7 @@ def test_a_gpu_makes_one_attempt_at_a_time_and_others_none(course, cluster, clie
     with_torch = write(course / "in" / "t.py", f'{SOLUTION}\n_WHY = """\nimport torch\n"""\n')
     assignment = load_course(course).assignment("hw1")
     submissions = [read_file(with_torch)] * 4 + [read_file(course / "in" / "1.py")] * 4
-    with open_executor(Where("dask", cluster.scheduler_address), course, lambda _: None) as executor:
+    with open_executor(on(cluster), course, lambda _: None) as executor:
         setting = executor.settle(assignment, Asked("cuda", "process"))
         assert setting.options.device == "cuda"
         with executor.open(setting.at_once) as judges:
@@ -382,13 +411,14 @@ def test_a_gpu_makes_one_attempt_at_a_time_and_others_none(course, cluster, clie
     assert {device for device, _, _ in attempts} <= {"cpu"}
     on_gpu = sorted((began, ended) for device, began, ended in by_worker[owner] if device == "cuda")
     assert len(on_gpu) == 4
-    assert all(before <= after for (_, before), (after, _) in zip(on_gpu, on_gpu[1:], strict=False))
+    assert all(before <= after for (_, before), (after, _) in itertools.pairwise(on_gpu))
     assert sum(map(len, by_worker.values())) == 8
 
 
 def test_a_gpu_that_no_worker_has_is_said(course, cluster):
-    came = run(course, *on(cluster), "--device", "cuda")
-    assert (came.code, "no worker has a GPU" in came.err, "--resources GPU=1" in came.err) == (2, True, True)
+    with pytest.raises(UsageError, match="no worker has a GPU") as refused:
+        run(course, on(cluster), Asked("cuda", "process"))
+    assert "--resources GPU=1" in refused.value.hint
 
 
 # --- what travels -----------------------------------------------------------------------------------------------------
@@ -424,41 +454,60 @@ def test_security_what_a_worker_sends_is_bytes_of_json(course, cluster):
     from autograder.run.executors.worker import Attempts
 
     plugin = Attempts(question(), encoded(bundle_of(load_course(course).assignment("hw1"))), "topic")
-    plugin._left, plugin._running, plugin._host, plugin._known = __import__("threading").Condition(), 0, "here", None
+    plugin._left, plugin._running, plugin._host, plugin._known = threading.Condition(), 0, "here", None
     assert type(plugin.attempt(b"no order")) is bytes
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------
 
 
+def test_a_scheduler_that_is_not_there_is_said_in_seconds(course):
+    running = start(course, Where("dask", "tcp://127.0.0.1:1"))
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (2, "")
+    first, second = err.splitlines()
+    assert first.startswith("Error: no scheduler answers at tcp://127.0.0.1:1")
+    assert "dask scheduler" in second
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("where", "said"),
     [
-        (("--scheduler", "tcp://127.0.0.1:1"), "add: --executor dask"),
-        (("--executor", "dask"), "no scheduler is named"),
-        (("--executor", "dask", "--scheduler", "tcp://127.0.0.1:1"), "no scheduler answers at tcp://127.0.0.1:1"),
-        (("--executor", "dask", "--scheduler", "nonsense"), "no host:port"),
-        (("--executor", "dask", "--scheduler", "tcp://127.0.0.1:1", "--slurm"), "both can't be"),
-        (("--executor", "dask", "--slurm", "--dry-run"), "no slurm job can be made"),
+        (Where(scheduler="tcp://127.0.0.1:1"), "for a Dask cluster"),
+        (Where(slurm=True), "for a Dask cluster"),
+        (Where("dask"), "No scheduler is named"),
+        (Where("dask", "nonsense"), "this is no HOST:PORT"),
+        (Where("dask", "tcp://127.0.0.1:1", slurm=True), "Both can't be"),
+        (Where("dask", slurm=True), "no Slurm job can be made"),
     ],
 )
-def test_a_cluster_that_is_not_there_is_said_in_seconds(course, arguments, said):
-    began = time.monotonic()
-    came = run(course, *arguments)
-    assert (came.code, said in came.err.lower(), "Traceback" in came.err) == (2, True, False), came.err
-    assert time.monotonic() - began < 40
+def test_a_cluster_that_is_not_named_is_asked_for(tmp_path, where, said):
+    with pytest.raises(UsageError, match=said):
+        open_executor(where, tmp_path, lambda _: None)
 
 
-def test_a_slurm_job_is_shown_and_not_submitted(course):
-    size = {"DASK_JOBQUEUE__SLURM__CORES": "8", "DASK_JOBQUEUE__SLURM__MEMORY": "16GB"}
-    came = run(course, "--executor", "dask", "--slurm", "--dry-run", **size)
-    assert came.code == 0, came.err
-    script = came.out[came.out.index("#!") :]
+def test_security_a_port_that_is_open_to_others_is_warned_of(monkeypatch):
+    from autograder.run.executors import cluster as executor
+
+    monkeypatch.setattr(executor, "_CONNECT_S", 0.1)
+    notices: list[str] = []
+    with pytest.raises(UsageError, match="no scheduler answers"):
+        executor.connected("tcp://no-such-host.invalid:8786", notices.append)
+    assert "asks for no certificate" in notices[0]
+
+
+def test_security_a_slurm_job_has_certificates_and_is_only_shown(tmp_path):
+    import dask
+
+    from autograder.run.executors.slurm import job_script
+
+    with dask.config.set({"jobqueue.slurm.cores": 8, "jobqueue.slurm.memory": "16GB"}):
+        script = job_script(tmp_path)
     assert "#SBATCH --cpus-per-task=8" in script
     assert "--nthreads 8" in script
-    assert "tls://" in script
-    assert f"--tls-key {course / 'ledger'}" in script
-    assert [path.name for path in (course / "ledger").iterdir() if "dask" in path.name] == []
+    assert "distributed.cli.dask_worker tls://" in script
+    assert f"--tls-key {tmp_path}" in script
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("attempts", "threads", "jobs"), [(None, 2, 1), (4, 2, 1), (5, 2, 2), (9, 16, 9)])
@@ -471,25 +520,28 @@ def test_jobs_are_as_many_as_the_attempts_need(attempts, threads, jobs):
         assert jobs_for(attempts, threads) == jobs
 
 
-def test_without_the_extra_it_says_what_to_install(course):
-    code = "import sys; sys.modules['distributed'] = None; from autograder.cli import main; main()"
-    came = subprocess.run(
-        [sys.executable, "-c", code, "run", "hw1", "--executor", "dask", "--scheduler", "tcp://127.0.0.1:1"],
-        cwd=course, env=environment(), capture_output=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    assert (came.returncode, "dl-autograder[class,cluster]" in came.stderr) == (2, True)
+def typed(code: str) -> str:
+    command = [sys.executable, "-c", f"import sys\nfrom pathlib import Path\n{code}"]
+    return subprocess.run(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False
+    ).stdout
 
 
-def test_a_run_on_this_machine_loads_nothing_of_dask(course):
-    code = (
-        "import sys\nsys.argv[1:] = ['run', 'hw1', '--isolation', 'process']\nfrom autograder.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print(sorted({name.split('.')[0] for name in sys.modules} & {'dask', 'distributed', 'tornado'}))"
+def test_without_the_extra_it_says_what_to_install():
+    said = typed(
+        "sys.modules['distributed'] = None\nfrom autograder.run.executors.chosen import Where, open_executor\n"
+        "try:\n    open_executor(Where('dask', 'tcp://127.0.0.1:1'), Path(), print)\n"
+        "except Exception as error:\n    print(type(error).__name__, error.hint)"
     )
-    came = subprocess.run(
-        [sys.executable, "-c", code], cwd=course, env=environment(), capture_output=True, encoding="utf-8", check=False
+    assert said.startswith("UsageError")
+    assert "dl-autograder[class,cluster]" in said
+
+
+def test_a_run_on_this_machine_loads_nothing_of_dask():
+    said = typed(
+        "import autograder.cli.instructor, autograder.gradebook\n"
+        "from autograder.run.executors.chosen import Where, open_executor\n"
+        "assert open_executor(Where(), Path(), print).open(1)\n"
+        "print({name.split('.')[0] for name in sys.modules} & {'dask', 'distributed', 'tornado'})"
     )
-    assert "graded 5" in came.stdout, came.stderr
-    assert came.stdout.splitlines()[-1] == "[]"
-
-
+    assert said == "set()\n"

@@ -39,7 +39,7 @@ try:
 except ModuleNotFoundError as missing:  # the class on one machine needs none of this
     raise missing_package(missing) from None
 
-_CONNECT_S = 10.0
+_CONNECT_S = 5.0
 _FIRST_WORKER_S = 60.0  # of a cluster that somebody has started; a job's workers are waited for until Ctrl-C
 _LOOK_S = 0.5
 _ADDRESS = re.compile(r"^((tcp|tls)://)?[^\s/]+:\d+$")

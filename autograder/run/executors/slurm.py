@@ -23,6 +23,7 @@ try:
 except ModuleNotFoundError as missing:
     raise missing_package(missing) from None
 
+_DASHBOARD = "127.0.0.1:0"  # it has no password; Dask would open it to everybody
 _PROCESSES = 1  # workers in a job: their judges are processes of their own anyway
 
 
@@ -56,7 +57,7 @@ def slurm_cluster(private: Path) -> SLURMCluster:
         UsageError: the configuration does not say how large a job is.
     """
     quiet()
-    settings: dict[str, Any] = {"processes": _processes(), "scheduler_options": {"dashboard_address": None}}
+    settings: dict[str, Any] = {"processes": _processes(), "scheduler_options": {"dashboard_address": _DASHBOARD}}
     # SECURITY: nodes are shared with others' jobs, and whoever reaches a scheduler's port runs code as its owner.
     settings["protocol"] = "tls://"
     if not dask.config.get("distributed.comm.tls.ca-file", None):
@@ -66,7 +67,9 @@ def slurm_cluster(private: Path) -> SLURMCluster:
         try:
             return SLURMCluster(**settings)
         except (ValueError, OSError, RuntimeError) as error:
-            raise UsageError(text("cluster.slurm", problem=str(error).splitlines()[0]), hint=text("cluster.slurm_hint")) from None
+            raise UsageError(
+                text("cluster.slurm", problem=str(error).splitlines()[0]), hint=text("cluster.slurm_hint")
+            ) from None
 
 
 def job_script(private: Path) -> str:
