@@ -477,6 +477,7 @@ def test_a_scheduler_that_is_not_there_is_said_in_seconds(course):
         (Where(slurm=True), "for a Dask cluster"),
         (Where("dask"), "No scheduler is named"),
         (Where("dask", "nonsense"), "this is no HOST:PORT"),
+        (Where("dask", "tls://127.0.0.1:1"), "names no certificates"),
         (Where("dask", "tcp://127.0.0.1:1", slurm=True), "Both can't be"),
         (Where("dask", slurm=True), "no Slurm job can be made"),
     ],

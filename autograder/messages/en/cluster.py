@@ -13,6 +13,7 @@ MESSAGES: dict[str, str] = {
     "cluster.missing_hint": "Install it here and on the workers: pip install 'dl-autograder[class,cluster]'",
     "cluster.unreachable": "no scheduler answers at {address}: {problem}",
     "cluster.no_address": "this is no HOST:PORT",
+    "cluster.no_certificate": "Dask's configuration names no certificates of yours",
     "cluster.unreachable_hint": "Is `dask scheduler` running there, and may this machine reach its port? A scheduler with certificates is named tls://…, and Dask's configuration (distributed.comm.tls) says where yours lie.",
     "cluster.open_port": "Warning: this scheduler asks for no certificate. Whoever reaches its port can read hidden checks and run code as its owner. Use tls://.",
     "cluster.dask_differs": "Warning: other versions on the cluster than here. {difference}",

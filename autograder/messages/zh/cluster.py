@@ -13,6 +13,7 @@ MESSAGES: dict[str, str] = {
     "cluster.missing_hint": "请在本机和工作节点上安装：pip install 'dl-autograder[class,cluster]'",
     "cluster.unreachable": "{address} 没有调度器应答：{problem}",
     "cluster.no_address": "这不是“主机:端口”",
+    "cluster.no_certificate": "Dask 的配置里没有写你的证书",
     "cluster.unreachable_hint": "那里是否运行着 `dask scheduler`？本机能否访问它的端口？使用证书的调度器地址写作 tls://…，证书的位置写在 Dask 的配置里（distributed.comm.tls）。",
     "cluster.open_port": "警告：这个调度器不要求证书。凡是能访问其端口的人，都能看到隐藏检查，并以其所有者的身份运行代码。请改用 tls://。",
     "cluster.dask_differs": "警告：集群上的版本与本机不同。{difference}",

@@ -21,7 +21,7 @@ from autograder.judge.judges import Judges
 from autograder.judge.session import AttemptOptions
 from autograder.messages import language, text
 from autograder.run.executors import Asked, Executor, Notice, Setting
-from autograder.run.executors.freight import Kind, Question, decoded, encoded
+from autograder.run.executors.freight import Kind, Question, decoded, encoded, shown_name
 from autograder.run.keys import environment
 
 
@@ -33,6 +33,7 @@ def missing_package(missing: ModuleNotFoundError) -> UsageError:
 try:
     import dask
     from distributed import Client
+    from distributed.security import Security
 
     from autograder.run.executors.dispatch import ClusterJudges, Places
     from autograder.run.executors.worker import GPU, describe
@@ -149,6 +150,8 @@ def connected(address: str, notice: Notice) -> Client:
     # hidden checks and submissions on their way. It can't be told from here who reaches it, but that is to be known.
     if address.startswith("tcp://") and not _is_this_machine(address):
         notice(text("cluster.open_port"))
+    if address.startswith("tls://"):
+        _require_certificates(address)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -159,6 +162,15 @@ def connected(address: str, notice: Notice) -> Client:
         if type(one.message).__name__ == "VersionMismatchWarning":
             notice(text("cluster.dask_differs", difference=str(one.message).strip()))
     return client
+
+
+def _require_certificates(address: str) -> None:
+    try:
+        found = Security().get_connection_args("client").get("ssl_context")
+    except OSError as error:  # no such file, or nothing that is a certificate in it
+        raise _unreachable(address, str(error)) from None
+    if found is None:
+        raise _unreachable(address, text("cluster.no_certificate"))
 
 
 def _unreachable(address: str, problem: str) -> UsageError:
@@ -208,7 +220,7 @@ def _members(client: Client, question: bytes) -> list[Member]:
         worker = workers.get(address)
         if worker is not None:  # it may be gone since
             gpus = int(worker["resources"].get(GPU, 0))
-            found.append(Member(str(worker["name"]), _kind(answer, worker["host"]), worker["nthreads"], gpus))
+            found.append(Member(shown_name(worker["name"]), _kind(answer, worker["host"]), worker["nthreads"], gpus))
     if not found:
         raise UsageError(text("cluster.no_worker"), hint=text("cluster.no_worker_hint"))
     return found

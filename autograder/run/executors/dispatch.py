@@ -26,7 +26,16 @@ from autograder.judge.session import AttemptOptions
 from autograder.messages import text
 from autograder.results import Report
 from autograder.run.executors import Notice
-from autograder.run.executors.freight import Began, Came, bundle_of, decoded, encoded, order_for, plugin_name
+from autograder.run.executors.freight import (
+    Began,
+    Came,
+    bundle_of,
+    decoded,
+    encoded,
+    order_for,
+    plugin_name,
+    shown_name,
+)
 from autograder.run.executors.worker import GPU, Attempts, attempt
 from autograder.submission import Submission
 
@@ -58,7 +67,7 @@ class ClusterPending(Pending):
         try:
             message: bytes = self.future.result()
         except KilledWorker as error:
-            raise JudgeDied(text("cluster.killed", worker=error.last_worker.name)) from None
+            raise JudgeDied(text("cluster.killed", worker=shown_name(error.last_worker.name))) from None
         except Exception as error:  # noqa: BLE001 - whatever Dask raises, or the worker could not import
             raise InternalError(text("cluster.failed", problem=f"{type(error).__name__}: {error}")) from None
         came = decoded(message, Came)

@@ -191,6 +191,11 @@ def checked(order: Order, bundle: Bundle) -> Order:
     return order
 
 
+def shown_name(name: object) -> str:
+    """Return what a worker is called; one that nobody has named is called by its address."""
+    return str(name).rpartition("://")[2]
+
+
 def plugin_name(assignment: LoadedAssignment) -> str:
     """Return what the workers know a run by: one at a time for a course, so that a new one replaces what was killed."""
     return f"grade-{_hash([platform.node(), str(assignment.root)])[:16]}"

@@ -53,6 +53,7 @@ from autograder.run.executors.freight import (
     checked,
     decoded,
     encoded,
+    shown_name,
     unpack,
 )
 from autograder.run.keys import environment
@@ -147,7 +148,7 @@ class Attempts(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         try:
             with self._counted():
                 order = checked(decoded(message, Order), self._known)
-                self._worker.log_event(self._topic, encoded(Began(order.number, str(self._worker.name))))
+                self._worker.log_event(self._topic, encoded(Began(order.number, shown_name(self._worker.name))))
                 answer = Answer(report=self._report(order).model_dump_json())
         except Exception as error:  # noqa: BLE001 - see above
             answer = Answer(failure=failure_of(error))
