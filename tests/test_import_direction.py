@@ -24,6 +24,7 @@ LAYERS = (
         "collect",
         "run",
         "release",
+        "stub",
         "bundle",
         "withheld",
         "start",

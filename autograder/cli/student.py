@@ -89,15 +89,16 @@ def list_(*, as_json: bool) -> int:
 @click.command("start", cls=GradeCommand, help=text("cli.start.help"))
 @click.argument("assignment", metavar=text("cli.metavar.assignment"))
 @click.option("--framework", type=click.Choice(["torch", "tensorflow"]), help=text("cli.start.framework"))
+@click.option("--notebook", is_flag=True, help=text("cli.start.notebook"))
 @click.option("--to", type=click.Path(path_type=Path), metavar=text("cli.metavar.folder"), help=text("cli.start.to"))
 @lang_option
-def start(*, assignment: str, framework: str | None, to: Path | None) -> int:
+def start(*, assignment: str, framework: str | None, notebook: bool, to: Path | None) -> int:
     """Make the folder to work in."""
     from autograder import start as starting
     from autograder.course import find_course
 
     cwd = Path.cwd()
-    started = starting.start(find_course(cwd), assignment, framework=framework, to=to, cwd=cwd)
+    started = starting.start(find_course(cwd), assignment, framework=framework, to=to, cwd=cwd, notebook=notebook)
     for line in starting.describe(started, cwd):
         click.echo(line)
     return 0

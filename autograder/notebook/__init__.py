@@ -1,0 +1,1 @@
+"""Homework in notebooks: made of the same solutions as the stubs, checked by the same judge."""
