@@ -28,6 +28,7 @@ ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 @click.option("--data", type=click.Choice(["embedded", "full"]), default="embedded", help=text("cli.check.data"))
 @click.option("--hidden", is_flag=True, help=text("cli.check.hidden"))
 @click.option("--verbose", "-v", is_flag=True, help=text("cli.check.verbose"))
+@click.option("--progress-lines", is_flag=True, hidden=True)
 @json_option
 @lang_option
 def check(
@@ -42,12 +43,13 @@ def check(
     full: bool,
     hidden: bool,
     verbose: bool,
+    progress_lines: bool,
     as_json: bool,
 ) -> int:
     """Check one submission and show the report."""
     from autograder.judge.check import check_submission
     from autograder.judge.session import AttemptOptions
-    from autograder.report.progress import progress
+    from autograder.report.progress import ProgressLines, progress
     from autograder.report.terminal import exit_code, print_report
 
     with progress(enabled=not as_json) as listener:
@@ -59,7 +61,7 @@ def check(
             python=python,
             data=data,
             tasks=tasks,
-            listener=listener,
+            listener=ProgressLines() if progress_lines else listener,
         )
         report = check_submission(assignment, file, Path.cwd(), options)
     if as_json:
