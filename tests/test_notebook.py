@@ -110,8 +110,11 @@ def test_a_notebook_is_valid_and_worth_what_the_assignment_is(assignment, file, 
 
 
 @pytest.mark.parametrize(("assignment", "file"), EVERY)
+@pytest.mark.nbgrader
 def test_nbgrader_takes_the_metadata(assignment, file):
-    validator = pytest.importorskip("nbgrader.nbgraderformat").MetadataValidator()
+    from nbgrader.nbgraderformat import MetadataValidator
+
+    validator = MetadataValidator()
     notebook = nbformat.reads(make_notebook(assignment, file, "solution"), as_version=4)
     validator.validate_nb(notebook)
 
