@@ -453,7 +453,7 @@ def test_security_what_a_worker_sends_is_bytes_of_json(course, cluster):
     """A result that Dask would have to unpickle never leaves a worker, whatever an attempt raises."""
     from autograder.run.executors.worker import Attempts
 
-    plugin = Attempts(question(), encoded(bundle_of(load_course(course).assignment("hw1"))), "topic")
+    plugin = Attempts("run", question(), encoded(bundle_of(load_course(course).assignment("hw1"))), "topic")
     plugin._left, plugin._running, plugin._host, plugin._known = threading.Condition(), 0, "here", None
     assert type(plugin.attempt(b"no order")) is bytes
 

@@ -21,7 +21,7 @@ from autograder.judge.judges import Judges
 from autograder.judge.session import AttemptOptions
 from autograder.messages import language, text
 from autograder.run.executors import Asked, Executor, Notice, Setting
-from autograder.run.executors.freight import Kind, Question, decoded, encoded, shown_name
+from autograder.run.executors.freight import Kind, Question, decoded, encoded, run_name, shown_name
 from autograder.run.keys import environment
 
 
@@ -81,7 +81,8 @@ class DaskExecutor(Executor):
         options = AttemptOptions(
             hidden=assignment.has_hidden, full=True, device=device, isolation=asked.isolation, for_class=True
         )
-        self._settled = assignment, Places(self._client, kind.resource, question, self._notice)
+        places = kind.places(run_name(assignment))
+        self._settled = assignment, Places(self._client, places, question, self._notice)
         room = sum(max(1, member.threads // assignment.limits.threads) for member in members)
         self._notice(text("cluster.workers", workers=len(members), places=room, gpus=gpus))
         return Setting(options, kind.isolation, kind.environment, asked.jobs or room)
@@ -123,10 +124,10 @@ class DaskExecutor(Executor):
         if not able:
             kind = members[0].kind
             raise UsageError(text("cluster.none_suited", why=kind.problem), hint=kind.hint or None)
-        most, _ = Counter(member.kind.resource for member in able).most_common(1)[0]
-        chosen = [member for member in able if member.kind.resource == most]
+        most, _ = Counter(member.kind.places("") for member in able).most_common(1)[0]
+        chosen = [member for member in able if member.kind.places("") == most]
         for member in able:
-            if member.kind.resource != most:
+            if member not in chosen:
                 why = _difference(member.kind, chosen[0].kind, text("cluster.the_others"))
                 self._notice(text("cluster.left_out", worker=_shown(member), why=why))
         return chosen

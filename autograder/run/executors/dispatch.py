@@ -33,7 +33,7 @@ from autograder.run.executors.freight import (
     decoded,
     encoded,
     order_for,
-    plugin_name,
+    run_name,
     shown_name,
 )
 from autograder.run.executors.worker import GPU, Attempts, attempt
@@ -99,14 +99,14 @@ class ClusterJudges(Judges):
 
     def __init__(self, places: Places, assignment: LoadedAssignment) -> None:
         self._places, self._client = places, places.client
-        self._plugin, self._topic = plugin_name(assignment), f"grade-{uuid.uuid4()}"
+        self._run, self._topic = run_name(assignment), f"grade-{uuid.uuid4()}"
         self._running: dict[int, ClusterPending] = {}
         self._news = threading.Event()
         self._looked, self._seen = time.monotonic(), time.monotonic()
         bundle = bundle_of(assignment)
         self._bundle_sha256, self._started = bundle.sha256, 0
         self._client.subscribe_topic(self._topic, self._began)
-        self._client.register_plugin(Attempts(places.question, encoded(bundle), self._topic), name=self._plugin)
+        self._client.register_plugin(Attempts(self._run, places.question, encoded(bundle), self._topic))
 
     def start(self, assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> Pending:  # noqa: ARG002
         """Hand an attempt over to Dask."""
@@ -119,7 +119,7 @@ class ClusterJudges(Judges):
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
             future = self._client.submit(
                 attempt,
-                self._plugin,
+                self._run,
                 encoded(order),
                 key=f"{self._topic}-{self._started}",
                 resources={self._places.resource: 1, **({GPU: 1} if needs_gpu else {})},
@@ -149,7 +149,7 @@ class ClusterJudges(Judges):
             self._client.unsubscribe_topic(self._topic)
             self._client.cancel([one.future for one in self._running.values()], force=True)
             leave = self._client.scheduler.unregister_worker_plugin
-            self._client.sync(leave, name=self._plugin, callback_timeout=_ENDING_S)
+            self._client.sync(leave, name=self._run, callback_timeout=_ENDING_S)
         self._running.clear()
 
     def _began(self, event: tuple[float, Any]) -> None:

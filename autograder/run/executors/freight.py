@@ -47,14 +47,13 @@ class Kind(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     problem: str = ""  # why it can't make these attempts
     hint: str = ""
 
-    @property
-    def resource(self) -> str:
-        """The name of the places for attempts on workers of this kind, as Dask counts them.
+    def places(self, run: str) -> str:
+        """Return what Dask calls the places for a run's attempts on workers of this kind.
 
         Workers with other versions or another isolation have other places: no attempt ever runs on one that would give
         other numbers than its key says, whatever Dask moves where, and however late a worker joins.
         """
-        return f"grade-{_hash([self.environment, self.isolation])[:16]}"
+        return f"{run}-{_hash([self.environment, self.isolation])[:16]}"
 
 
 class Bundle(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -196,7 +195,7 @@ def shown_name(name: object) -> str:
     return str(name).rpartition("://")[2]
 
 
-def plugin_name(assignment: LoadedAssignment) -> str:
+def run_name(assignment: LoadedAssignment) -> str:
     """Return what the workers know a run by: one at a time for a course, so that a new one replaces what was killed."""
     return f"grade-{_hash([platform.node(), str(assignment.root)])[:16]}"
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from distributed import WorkerPlugin, get_worker
+from distributed import Status, WorkerPlugin, get_worker
 
 from autograder import datasets
 from autograder.box.grant import Grant, allowed, slots
@@ -103,12 +103,14 @@ class Attempts(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
     """Makes the attempts of one run on a worker.
 
     Args:
+        name: what the workers know the run by.
         question: what the worker must be able to do.
         bundle: the assignment, as bytes.
         topic: of Dask's events, that the beginning of each attempt is told under.
     """
 
-    def __init__(self, question: bytes, bundle: bytes, topic: str) -> None:
+    def __init__(self, name: str, question: bytes, bundle: bytes, topic: str) -> None:
+        self.name = name
         self._question, self._bundle, self._topic = question, bundle, topic
 
     async def setup(self, worker: Worker) -> None:
@@ -126,16 +128,19 @@ class Attempts(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         # Not where the loop runs: a machine is probed for a second or two.
         answer = await asyncio.wrap_future(self._own.submit(describe, self._question, worker))
         kind, asked = decoded(answer, Kind), decoded(self._question, Question)
-        places = 0 if kind.problem else max(1, worker.state.nthreads // asked.threads)
-        await worker.set_resources(**{kind.resource: places})
+        self._places = kind.places(self.name)
+        room = 0 if kind.problem else max(1, worker.state.nthreads // asked.threads)
+        await worker.set_resources(**{self._places: room})
         self._watch = asyncio.create_task(self._end_when_idle())
 
-    async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - as Dask calls it
+    async def teardown(self, worker: Worker) -> None:
         """Interrupt what runs; leave no process and no check behind."""
         self._watch.cancel()
         self._ending.set()
         await asyncio.wrap_future(self._own.submit(self._close))
         self._own.shutdown(wait=False)
+        if worker.status is Status.running:  # for the next run, which may find other versions installed
+            await worker.set_resources(**{self._places: 0})
 
     async def _end_when_idle(self) -> None:
         while True:
