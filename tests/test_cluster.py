@@ -18,9 +18,10 @@ import pytest
 from sqlalchemy import select
 
 from autograder.course import load_course
-from autograder.errors import UsageError
+from autograder.errors import InternalError, UsageError
 from autograder.gradebook import open_gradebook
 from autograder.judge import isolation
+from autograder.judge.judges import JudgeDied
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.models import Attempt
 from autograder.roster import Person
@@ -30,6 +31,7 @@ from autograder.run.executors.freight import Kind, Question, bundle_of, checked,
 from autograder.run.grading import Tell
 from autograder.run.planning import Chosen
 from autograder.submission import read_file
+from tests.cluster_page import PAGE, made_anew
 from tests.tiny_course import HIDDEN, SOLUTION, environment, make_course, write, wrong_answer
 
 cloudpickle = pytest.importorskip("cloudpickle")
@@ -170,6 +172,10 @@ def test_a_cluster_comes_to_what_this_machine_comes_to(course, cluster, tmp_path
         assert run(course, where).done_by == dict.fromkeys(SCORES, "known")
 
 
+def test_the_page_says_what_the_commands_print(cluster, tmp_path):
+    assert made_anew(tmp_path, cluster.scheduler_address) == PAGE.read_text("utf-8")
+
+
 # --- workers and clients that die -------------------------------------------------------------------------------------
 
 # The first attempt that comes to this check, in its judge, says which processes it hangs on, and stays.
@@ -293,6 +299,27 @@ def test_a_scheduler_that_ends_in_the_middle_is_said_and_the_next_run_goes_on(he
     assert gone(judge)
     run(held.course)
     assert finals(held.course) == SCORES
+
+
+class Killing:
+    """What Dask keeps of a task that killed every worker it was given to."""
+
+    def result(self):
+        raise distributed.KilledWorker("task", SimpleNamespace(name="tls://10.0.0.7:3111", address=""), 3)
+
+
+class Foreign:
+    def result(self):
+        return b"\x80\x04}\x94."  # a pickle, of all things
+
+
+def test_an_attempt_that_kills_its_workers_is_our_fault_and_can_be_tried_again():
+    from autograder.run.executors.dispatch import ClusterPending
+
+    with pytest.raises(JudgeDied, match=r"10\.0\.0\.7:3111"):
+        ClusterPending(Killing(), 1, "mlp.py").result()
+    with pytest.raises(InternalError, match="not what was sent"):
+        ClusterPending(Foreign(), 1, "mlp.py").result()
 
 
 # --- what workers are -------------------------------------------------------------------------------------------------
