@@ -22,6 +22,7 @@ from autograder.run.planning import Work
 
 _STYLES = {"graded": "green", "scored": "cyan", "known": "dim", "unreadable": "yellow", "internal": "red"}
 _INTERNAL, _SOME_UNREADABLE = 3, 1
+_MOST_SHOWN = 4  # of those that are being graded: a cluster grades a hundred at a time
 
 
 def exit_code(done: Sequence[Done]) -> int:
@@ -90,7 +91,9 @@ class _Bar(Tell):
             self._progress.console.print(_line(done))
 
     def _show(self) -> None:
-        self._progress.update(self._task, who=" · ".join(self._running.values()))
+        shown = list(self._running.values())
+        more = [f"+{len(shown) - _MOST_SHOWN}"] if len(shown) > _MOST_SHOWN else []
+        self._progress.update(self._task, who=" · ".join([*shown[:_MOST_SHOWN], *more]))
 
 
 def _line(done: Done, before: str = "") -> Text:

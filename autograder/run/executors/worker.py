@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,12 @@ _LOOK_S = 0.2  # between two looks whether the run has been ended
 _IDLE_S = 600.0  # without an attempt, before judges are ended and checks removed; the next order has them made anew
 _LEAVING_S = 5.0  # for the threads that wait for judges to see that the run has been ended
 GPU = "GPU"  # what Dask's users call a worker's GPUs: `dask worker --resources GPU=1`
+
+
+@cache
+def _own_thread() -> ThreadPoolExecutor:
+    """Return the thread that starts judges: one for all courses, which share the zygotes that it is the parent of."""
+    return ThreadPoolExecutor(1, thread_name_prefix="grade")
 
 
 def describe(question: bytes, dask_worker: Worker) -> bytes:
@@ -117,7 +124,7 @@ class Attempts(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         """Say how many attempts there is room for; Dask gives the worker no more."""
         self._worker = worker
         self._host = socket.gethostname()
-        self._own = ThreadPoolExecutor(1, thread_name_prefix="grade")
+        self._own = _own_thread()
         self._ending = threading.Event()
         self._known = decoded(self._bundle, Bundle)
         self._running, self._last = 0, time.monotonic()
@@ -138,7 +145,6 @@ class Attempts(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         self._watch.cancel()
         self._ending.set()
         await asyncio.wrap_future(self._own.submit(self._close))
-        self._own.shutdown(wait=False)
         if worker.status is Status.running:  # for the next run, which may find other versions installed
             await worker.set_resources(**{self._places: 0})
 
@@ -215,7 +221,9 @@ class Attempts(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         if self._judges is not None:
             self._judges.close()
             self._judges = None
-            close_zygotes()
+            # Boxes of another course on this worker are forked from the same zygotes.
+            if not any(isinstance(one, Attempts) and one is not self for one in self._worker.plugins.values()):
+                close_zygotes()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
