@@ -54,7 +54,7 @@ FAMILIES = {
         *("assignment", "due", "handed_in", "late", "graded"),
         *("faults", "unclaimed", "median", "full", "by_hand"),
     },
-    "collect.how.": {"manifest", "alias", "id", "name"},
+    "collect.how.": {"manifest", "alias", "id", "name", "group"},
     "ledger.log.how.": {"manifest", "alias", "id", "name", "hand", "set_aside"},
     "note.": set(KINDS),
     **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},

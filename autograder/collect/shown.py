@@ -87,7 +87,7 @@ def _cells(one: Collected) -> list[Text]:
     else:
         rest = ""
     number = f"#{one.number}" if one.number else ""
-    told = Text(printable(rest), style="dim")
+    told = Text(printable(" · ".join(part for part in (rest, *one.notes) if part)), style="dim")
     if one.days_late:
         told.append(f" · {text('collect.days_late', days=one.days_late)}", style="not dim yellow")
     return [outcome, Text(number, style="dim"), Text(printable(one.name)), told]
