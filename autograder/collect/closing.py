@@ -17,10 +17,14 @@ import sys
 
 _MEMORY_BYTES = 1 << 30  # 7-Zip's largest preset asks for 64 MB to unpack; hostile ones for 4 GB
 # What a library needs that computes: its memory, what it was given to read, the pipe, the clock, and an end.
-_CALLS = (
-    "read readv pread64 write lseek fstat newfstatat close mmap munmap mprotect mremap madvise brk futex rt_sigaction "
-    "rt_sigprocmask rt_sigreturn sigaltstack clock_gettime gettimeofday time getrandom getpid gettid exit exit_group"
-).split()
+_CALLS = frozenset(
+    [
+        *("read", "readv", "pread64", "write", "lseek", "fstat", "newfstatat", "close"),
+        *("mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "futex"),
+        *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack"),
+        *("clock_gettime", "gettimeofday", "time", "getrandom", "getpid", "gettid", "exit", "exit_group"),
+    ]
+)
 
 
 def close(cpu_s: int) -> None:
@@ -49,8 +53,8 @@ def limit(cpu_s: int) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(kind)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (bound, bound))
 
 
 def open_nothing() -> None:

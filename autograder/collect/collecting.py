@@ -236,9 +236,7 @@ class Collector:
 def _of_several(found: Found, told: tuple[str, ...], matcher: Matcher) -> _Whose:
     matches = [matcher.match("", one.aliases, one.texts) for one in found.submitters]
     students = tuple(dict.fromkeys(match.student for match in matches if match.student))
-    strangers = [
-        one for one, match in zip(found.submitters, matches, strict=True) if match.student is None
-    ]
+    strangers = [one for one, match in zip(found.submitters, matches, strict=True) if match.student is None]
     if strangers:
         candidates = tuple(dict.fromkeys((*students, *(who for match in matches for who in match.candidates))))
         if len(found.submitters) == 1:
@@ -266,9 +264,7 @@ def _known_already(known: Known, taken: _Taken, whose: _Whose, students: Sequenc
     return Collected("known", taken.found.name, known.row.id, tuple(students), whose.how, known.row.received)
 
 
-def _collected(
-    row: SubmissionRow, taken: _Taken, whose: _Whose, students: Sequence[str], *, again: bool
-) -> Collected:
+def _collected(row: SubmissionRow, taken: _Taken, whose: _Whose, students: Sequence[str], *, again: bool) -> Collected:
     notes = taken.found.notes
     if not students:
         outcome: Outcome = "doubtful" if whose.candidates else "unmatched"
@@ -276,7 +272,9 @@ def _collected(
         return Collected(
             outcome, row.name, row.id, received=row.received, problem=problem, candidates=candidates, notes=notes
         )
-    return Collected("again" if again else "new", row.name, row.id, tuple(students), whose.how, row.received, notes=notes)
+    return Collected(
+        "again" if again else "new", row.name, row.id, tuple(students), whose.how, row.received, notes=notes
+    )
 
 
 _MOST_NAME = 200  # what the ledger has room for

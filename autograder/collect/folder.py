@@ -15,6 +15,7 @@ from typing import NamedTuple
 from autograder.collect import reading
 from autograder.collect.found import Found, Refused
 from autograder.collect.layouts import Group, grouped
+from autograder.collect.reader_process import MOST_ENTRIES
 from autograder.collect.unpack import ARCHIVES, TARS, unpack
 from autograder.errors import UsageError
 from autograder.messages import joined, text
@@ -225,16 +226,16 @@ class UnpackedSource(_Files):
 
     def names(self) -> list[str]:
         """Return the paths of all plain files."""
-        caps = Caps(reading.MOST_ENTRIES, MAX_FILE_BYTES, _MOST_CLASS_BYTES)
+        caps = Caps(MOST_ENTRIES, MAX_FILE_BYTES, _MOST_CLASS_BYTES)
         try:
-            self._unpacked = self._open.enter_context(tempfile.TemporaryFile(dir=self._path.parent))
+            self._unpacked = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
             with self._path.open("rb") as file:
                 kind = reading.kind_of(self._path.name, file.read(_SAMPLE_BYTES))
                 file.seek(0)
                 for entry in reading.entries(file, kind, self._path.name, caps, str(self.zone)):
                     self._take(entry)
         except TooLarge:
-            raise UsageError(text("archives.damaged", file=self._path.name)) from None
+            raise UsageError(text("archives.class_too_large", file=self._path.name)) from None
         except OSError as error:
             problem = error.strerror or error
             hint = text("archives.disk_hint")

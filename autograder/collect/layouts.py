@@ -5,12 +5,12 @@ the two numbers where it was; the first number is the student's in Canvas. https
 
 Moodle, "Download all submissions": a folder a student, `Bob Smith_4711_assignsubmission_file_`, or the same as a prefix
 of each file; the number is that of the grading worksheet's `Participant 4711`. What was typed in lies beside it, in
-`…_assignsubmission_onlinetext_`. Where groups hand in, name and number are the group's, and nothing tells that they are.
+`…_assignsubmission_onlinetext_`. Where groups hand in, name and number are the group's; nothing tells that they are.
 moodle/moodle, mod/assign/classes/downloader.php (get_student_prefix) and mod/assign/locallib.php.
 
-Blackboard, "Assignment File Download": all files side by side, `HW 1_2026017_attempt_2026-12-06-23-59-00_mlp.py`, and for
-each attempt a `HW 1_2026017_attempt_2026-12-06-23-59-00.txt` that begins with `Name: Bob Smith (2026017)` and ends with
-the names that the files had. The time is by the clock of the university. https://github.com/vangef/BBGradebookOrganiser
+Blackboard, "Assignment File Download": all files side by side, `HW 1_2026017_attempt_2026-12-06-23-59-00_mlp.py`, and
+for each attempt a `HW 1_2026017_attempt_2026-12-06-23-59-00.txt` that begins with `Name: Bob Smith (2026017)` and ends
+with the names that the files had. The time is by the clock of the university. https://github.com/vangef/BBGradebookOrganiser
 (utils/organiser.py) for the names; agreement/CodeGra.de, psef/blackboard.py, for what stands in the .txt.
 
 Gradescope, "Export Submissions": a folder `submission_4711` each, and a `submission_metadata.yml` that says of each who
@@ -39,7 +39,8 @@ _BLACKBOARD = re.compile(
 _BLACKBOARD_TIME = "%Y-%m-%d-%H-%M-%S"
 _BLACKBOARD_NAME = re.compile(r"^Name:[ \t]*(?P<name>[^\r\n]+?)[ \t]*\((?P<user>[^()\r\n]+)\)[ \t]*\r?$", re.MULTILINE)
 _BLACKBOARD_FILE = re.compile(
-    r"^\s*Original filename:[ \t]*(?P<given>[^\r\n]+?)[ \t]*\r?\n\s*Filename:[ \t]*(?P<kept>[^\r\n]+?)[ \t]*\r?$", re.MULTILINE
+    r"^\s*Original filename:[ \t]*(?P<given>[^\r\n]+?)[ \t]*\r?\n\s*Filename:[ \t]*(?P<kept>[^\r\n]+?)[ \t]*\r?$",
+    re.MULTILINE,
 )
 _MOST_TOLD_BYTES = 1 << 20  # of such a .txt: what was typed in stands there, too
 
@@ -81,7 +82,8 @@ def grouped(names: Iterable[str], read: Read) -> list[Group]:
     if any(short == gradescope.METADATA for short in inner.values()):
         told = gradescope.read(read(top + gradescope.METADATA, gradescope.MOST_BYTES))
         return _gathered(inner, [_gradescope(short, told) for short in inner.values()])
-    for layout in (_canvas, _moodle, _blackboard):
+    # The most telling first: `HW_1_2026017_attempt_…` could be one of Canvas, too.
+    for layout in (_blackboard, _moodle, _canvas):
         found = [layout(short) for short in inner.values()]
         # One stray file (a note by the instructor) does not make it another layout.
         if every and sum(one is not None for one in found) > len(every) / 2:

@@ -12,8 +12,9 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
+from typing import Any
 
 FRAME = struct.Struct(">cIqQ")
 FILE, LARGE, LEFT_OUT, PROBLEM, END = b"F", b"L", b"O", b"X", b"E"
@@ -69,11 +70,11 @@ def main() -> None:
     os._exit(0)
 
 
-def _frames(archive: object, most_file: int, most_bytes: int) -> Iterator[bytes]:
+def _frames(archive: Iterable[Any], most_file: int, most_bytes: int) -> Iterator[bytes]:
     from libarchive import ffi
 
     left = most_bytes
-    for number, entry in enumerate(archive):  # type: ignore[call-overload]
+    for number, entry in enumerate(archive):
         if number >= MOST_ENTRIES:
             yield _frame(PROBLEM, Problem.MANY.value)
             return

@@ -52,6 +52,9 @@ _XZ_MEMORY_BYTES = 128 << 20  # its largest preset asks for 65 MB
 _IN_MEMORY_BYTES = 16 << 20  # of a .tar that is unpacked; more is put into a file without a name
 _TAR_ROOM = 1.1  # headers and padding of what may come out
 _MOST_NAME_BYTES = 1 << 16
+_RAR_5, _RAR_END = b"Rar!\x1a\7\1\0", b"\3\5"  # a header of three bytes, of which the first says that it is the end
+_RAR_ENCRYPTED = b"\4"  # the kind of the first header, after its checksum and its length
+_RAR_TAIL_BYTES = 4096  # mail programs and upload forms add a few bytes
 _LEAST_S, _S_FOR_EACH_MB = 30, 1
 _DAMAGES = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError, ArithmeticError, LookupError,
             RecursionError, gzip.BadGzipFile)  # fmt: skip
@@ -171,6 +174,8 @@ def _unpacked_xz(file: IO[bytes]) -> Iterator[bytes]:
 
 def _by_library(file: IO[bytes], kind: str, name: str, caps: Caps, zone: str) -> Iterator[Entry]:
     size = file.seek(0, os.SEEK_END)
+    if kind == "rar":
+        _require_end_of_rar(file, name)
     file.seek(0)
     seconds = _LEAST_S + (size >> 20) * _S_FOR_EACH_MB
     with _reader(file, kind, caps, seconds, zone) as process:
@@ -178,6 +183,25 @@ def _by_library(file: IO[bytes], kind: str, name: str, caps: Caps, zone: str) ->
             yield from _told(process, caps, name)
         except EOFError:
             raise _ended(process, name) from None
+
+
+def _require_end_of_rar(file: IO[bytes], name: str) -> None:
+    """Raise where a .rar of version 5 is cut off, or goes on in another file: libarchive takes both for its end."""
+    file.seek(0)
+    head = file.read(len(_RAR_5) + 6)
+    if not head.startswith(_RAR_5) or head[-1:] == _RAR_ENCRYPTED:  # then it has no end that could be read
+        return
+    file.seek(max(len(_RAR_5), file.seek(0, os.SEEK_END) - _RAR_TAIL_BYTES))
+    tail = file.read()
+    at = tail.rfind(_RAR_END)
+    while at >= 0:
+        header = tail[at : at + 4]
+        if tail[max(at - 4, 0) : at] == zlib.crc32(header).to_bytes(4, "little"):
+            if header[-1] & 1:
+                raise volume(name)
+            return
+        at = tail.rfind(_RAR_END, 0, at)
+    raise _damaged(name)
 
 
 @contextmanager

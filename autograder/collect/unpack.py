@@ -1,7 +1,7 @@
 """One submission's files, out of whatever they came in: as they are, in an archive, in an archive in an archive.
 
-Opened by what they are called: a saved model (.keras, .npz, .pt) is a .zip inside, too, and stays whole. Which format an
-archive has, its bytes say.
+Opened by what they are called: a saved model (.keras, .npz, .pt) is a .zip inside, too, and stays whole. Which format
+an archive has, its bytes say.
 
 SECURITY: one bound on all that comes out, however deep it lies; no link, no device, no name that leads elsewhere.
 Nothing is written.
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from autograder.collect import reading
+from autograder.collect.reader_process import MOST_ENTRIES
 from autograder.errors import UsageError
 from autograder.messages import text
 from autograder.submission import MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, is_skipped, too_large
@@ -124,7 +125,7 @@ class _Room:
             file.write(content)
             file.seek(0)
             # More entries than files: those passed over are bounded by what `entries` looks at.
-            for entry in reading.entries(file, kind, path.name, caps._replace(files=reading.MOST_ENTRIES)):
+            for entry in reading.entries(file, kind, path.name, caps._replace(files=MOST_ENTRIES)):
                 made = PurePosixPath(entry.name.replace("\\", "/"))
                 if is_skipped(made.parts):
                     continue

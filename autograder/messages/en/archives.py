@@ -24,6 +24,7 @@ MESSAGES: dict[str, str] = {
     "archives.stranger": "handed in together with somebody who is not in the roster: {name}",
     "archives.disk": "{file} can't be written: {problem}",
     "archives.disk_hint": "Make room, and collect again: what was recorded until now is safe, and is not taken twice.",
+    "archives.class_too_large": "{file} holds more than any class hands in.",
     "archives.still_refused": "Could not be taken, and nothing readable came since:",
     "archives.still_refused_of": "{assignment}: could not be taken, and nothing readable came since:",
     "collect.how.group": "{ids}, by the name of the group",

@@ -24,6 +24,7 @@ MESSAGES: dict[str, str] = {
     "archives.stranger": "与名单之外的人共同提交：{name}",
     "archives.disk": "{file} 写入失败：{problem}",
     "archives.disk_hint": "请腾出空间后重新收集：此前已记录的内容是安全的，不会重复收取。",
+    "archives.class_too_large": "{file} 里的内容过多，不像是一个班的作业。",
     "archives.still_refused": "未能收取，之后也没有收到可读的提交：",
     "archives.still_refused_of": "{assignment}：未能收取，之后也没有收到可读的提交：",
     "collect.how.group": "{ids}，依据小组的名称",
