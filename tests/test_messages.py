@@ -55,7 +55,7 @@ FAMILIES = {
         *("faults", "unclaimed", "median", "full", "by_hand"),
     },
     "collect.how.": {"manifest", "alias", "id", "name", "group"},
-    "ledger.log.how.": {"manifest", "alias", "id", "name", "hand", "set_aside"},
+    "ledger.log.how.": {"manifest", "alias", "id", "name", "group", "hand", "set_aside"},
     "note.": set(KINDS),
     **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},

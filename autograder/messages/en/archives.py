@@ -28,4 +28,5 @@ MESSAGES: dict[str, str] = {
     "archives.still_refused": "Could not be taken, and nothing readable came since:",
     "archives.still_refused_of": "{assignment}: could not be taken, and nothing readable came since:",
     "collect.how.group": "{ids}, by the name of the group",
+    "ledger.log.how.group": "by the name of the group",
 }

@@ -28,4 +28,5 @@ MESSAGES: dict[str, str] = {
     "archives.still_refused": "未能收取，之后也没有收到可读的提交：",
     "archives.still_refused_of": "{assignment}：未能收取，之后也没有收到可读的提交：",
     "collect.how.group": "{ids}，依据小组的名称",
+    "ledger.log.how.group": "依据小组的名称",
 }
