@@ -181,9 +181,8 @@ class Collector:
     def _decide(self, session: Session, taken: _Taken, label: str) -> Callable[[], Collected]:
         """Add what is new; return what gives the outcome, once numbers are known."""
         whose, found = taken.whose, taken.found
-        if found.group in self._known.groups:
-            # An LMS's number of a group may be a student's elsewhere: the name says more.
-            whose = _Whose(tuple(self._known.groups[found.group]), "group")
+        if found.group and found.group in self._known.groups:
+            whose = _of_group(self._known.groups[found.group], whose)
         students = sorted({member for student in whose.students for member in self._known.together(student)})
         origin = f"{label}:{found.key}"
         mine = self._known.of(students)
@@ -231,6 +230,17 @@ class Collector:
             return _of_several(found, told, matcher)
         match = matcher.match(next(iter(told), ""), found.aliases, found.texts)
         return _Whose((match.student,) if match.student else (), match.how, match.candidates)
+
+
+def _of_group(members: Sequence[str], whose: _Whose) -> _Whose:
+    """Return whose something is that has a group's name.
+
+    SECURITY: where other signs point to somebody else, a human decides. An LMS's number of a group may be a student's
+    elsewhere; and in some of them students choose what they are called.
+    """
+    if strangers := {*whose.students, *whose.candidates}.difference(members):
+        return _Whose((), candidates=tuple(sorted({*members, *strangers})))
+    return _Whose(tuple(members), "group")
 
 
 def _of_several(found: Found, told: tuple[str, ...], matcher: Matcher) -> _Whose:

@@ -44,12 +44,12 @@ def main() -> None:
     kind, most_file, most_bytes, cpu_s = sys.argv[1], *(int(number) for number in sys.argv[2:])
     try:
         from libarchive import ffi  # finds and loads the library
+
+        from autograder.collect.closing import close
     except (ImportError, TypeError, OSError, AttributeError):  # TypeError: libarchive-c, where there is no libarchive
         raise SystemExit(NO_LIBRARY) from None
     from libarchive.exception import ArchiveError
     from libarchive.read import ArchiveRead, new_archive_read
-
-    from autograder.collect.closing import close
 
     ffi.ffi("entry_is_encrypted", [ffi.c_archive_entry_p], ffi.c_int)
     time.localtime()  # reads the zone's file

@@ -176,7 +176,7 @@ def _by_library(file: IO[bytes], kind: str, name: str, caps: Caps, zone: str) ->
     size = file.seek(0, os.SEEK_END)
     if kind == "rar":
         _require_end_of_rar(file, name)
-    file.seek(0)
+    os.lseek(file.fileno(), 0, os.SEEK_SET)  # and not file.seek, which may only move in its buffer
     seconds = _LEAST_S + (size >> 20) * _S_FOR_EACH_MB
     with _reader(file, kind, caps, seconds, zone) as process:
         try:

@@ -214,13 +214,20 @@ def test_what_canvas_marks_as_late_is_noted_and_decides_nothing(course, folder):
 def test_a_group_on_moodle_is_known_by_its_name_and_not_by_its_number(course, folder):
     with course.writing() as session:
         people.group(session, "hw1", "Team A", ["2026017", "2026018"], ME)
-    # 4711 is 李华's number as a participant, and here a group's.
     files = {
-        "Team A_4711_assignsubmission_file_/mlp.py": CODE,
-        "Team A_4711_assignsubmission_onlinetext_/onlinetext.html": b"<p>hello</p>",
+        "Team A_12_assignsubmission_file_/mlp.py": CODE,
+        "Team A_12_assignsubmission_onlinetext_/onlinetext.html": b"<p>hello</p>",
     }
     assert collect(course, archived(folder, files)) == [("new", "Team A", "2026017, 2026018")]
     assert stored(course, 1) == {"mlp.py": CODE, "onlinetext.html": b"<p>hello</p>"}
+
+
+def test_security_a_student_who_is_called_like_a_group_on_moodle_does_not_hand_in_for_it(course, folder):
+    with course.writing() as session:
+        people.group(session, "hw1", "Team A", ["2026017", "2026018"], ME)
+    # 4711 is 李华's number as a participant.
+    found = collect(course, archived(folder, {"Team A_4711_assignsubmission_file_/mlp.py": CODE}))
+    assert found == [("doubtful", "Team A", "")]
 
 
 def test_a_file_that_is_nobody_s_does_not_make_it_another_layout():

@@ -4,8 +4,8 @@ MESSAGES: dict[str, str] = {
     "cli.collect.short": "take what students handed in",
     "cli.collect.help": (
         "Take what students handed in for HW: SOURCE is a folder with a file, a folder or an archive for each student, or "
-        "an archive of everybody's work as Canvas, Moodle, Blackboard and Gradescope give it.\n\nWhose each is, is told by what `grade pack` wrote, by the "
-        "LMS's own numbers, or by a number or a name in the file's name. What nobody is recognised for waits: `grade assign`."
+        "an archive of everybody's work as Canvas, Moodle, Blackboard and Gradescope give it.\n\nWhose each is, is told "
+        "by what `grade pack` wrote, by the LMS's own numbers, or by a number or a name in the file's name. What nobody is recognised for waits: `grade assign`."
     ),
     "cli.collect.received": "When all of it was handed in, by the course's clock; otherwise when each file was changed last.",
     "cli.collect.from": "From a source that has an address, instead of SOURCE: see docs/instructors.md.",
