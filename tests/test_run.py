@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from autograder.gradebook import open_gradebook
 from autograder.judge.judges import JudgeDied, Refused
 from autograder.ledger.models import Attempt, SubmissionRow
+from autograder.results import Status
 from autograder.roster import Person
 from autograder.run import grading
 from autograder.run.grading import Tell
@@ -214,6 +215,60 @@ def test_our_own_fault_is_tried_again_alone(course, monkeypatch):
     made = failing(monkeypatch, n2=1)
     assert run(course)["2"] == ("graded", 10.0)
     assert made[0].at_once[-1] == 1
+    assert counted(course) == 3
+
+
+class Killing:
+    """Judges whose first report on submission 2 says that somebody has killed its box."""
+
+    def __init__(self, judges):
+        self._judges, self.killed, self.at_once = judges, 0, []
+
+    def start(self, assignment, submission, options):
+        pending = self._judges.start(assignment, submission, options)
+        if submission.name == "2.py" and not self.killed:
+            self.killed += 1
+            result = pending.result
+            pending.result = lambda: killed(result())
+        return pending
+
+    def wait(self, pending, timeout_s=None):
+        self.at_once.append(len(pending))
+        return self._judges.wait(pending, timeout_s)
+
+
+def killed(report):
+    checks = [
+        one.model_copy(update={"status": Status.CRASHED, "killed": True, "message": "!"}) for one in report.checks
+    ]
+    return report.model_copy(update={"checks": tuple(checks), "status": Status.CRASHED, "score": 0.0})
+
+
+def test_an_attempt_whose_box_was_killed_by_whoever_is_made_again_alone(course, monkeypatch):
+    real, made = grading.open_judges, []
+
+    @contextlib.contextmanager
+    def open_(jobs, **options):
+        with real(jobs, **options) as judges:
+            made.append(Killing(judges))
+            yield made[0]
+
+    monkeypatch.setattr(grading, "open_judges", open_)
+    assert run(course)["2"] == ("graded", 10.0)
+    assert (made[0].killed, made[0].at_once[-1]) == (1, 1)
+    assert counted(course) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
+def test_code_that_kills_itself_has_crashed(course):
+    write(course / "in" / "2.py", SOLUTION.replace("return a + b", "import os; os.kill(os.getpid(), 9)"))
+    os.utime(course / "in" / "2.py", (4e9, 4e9))
+    with open_gradebook(course) as book:
+        book.collect("hw1", str(course / "in"), None, lambda _: None)
+    assert run(course)["2"][0] == "graded"
+    with open_gradebook(course) as book:
+        (grade,) = [one for one in book.grades()["hw1"] if one.student.id == "2"]
+    assert (grade.attempt.status, grade.score) == ("crashed", 10.0)  # for what needs no sum
     assert counted(course) == 3
 
 

@@ -16,7 +16,7 @@ from autograder.judge.judges import Judges, Pending, open_judges
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.database import Ledger
 from autograder.ledger.records import Circumstances, Tried, record
-from autograder.results import Report, Status
+from autograder.results import CheckResult, Report, Status
 from autograder.run.keys import assignment_sha256
 from autograder.run.planning import Work, read_submission, told
 from autograder.run.rescoring import Anew, Rescorer, in_chunks
@@ -143,7 +143,7 @@ class Grader:
                 running[judges.start(self.assignment, submission, self.options)] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
-                outcome = self._record(work, pending.result, keep_faults=last)
+                outcome = self._record(work, pending.result, last=last)
                 if outcome.ended == "internal":
                     faults[work] = outcome.problem
                 else:
@@ -152,19 +152,18 @@ class Grader:
                     tell.done(outcome)
         return done, faults
 
-    def _record(self, work: Work, result: Callable[[], Report], *, keep_faults: bool) -> Done:
+    def _record(self, work: Work, result: Callable[[], Report], *, last: bool) -> Done:
         try:
             report = result()
         except (GradeError, OSError) as error:
             return Done("internal", work, problem=str(error))
         internal = report.status is Status.INTERNAL
-        if not internal or keep_faults:
-            with self.ledger.writing() as session:
-                record(session, work.row.id, report, self._circumstances(work))
-        if internal:
-            problem = next((check.message for check in report.checks if check.status is Status.INTERNAL), "")
+        problem = next((check.message for check in report.checks if _is_doubtful(check)), "")
+        if problem and not last:
             return Done("internal", work, _result(report), problem)
-        return Done("graded", work, _result(report))
+        with self.ledger.writing() as session:
+            record(session, work.row.id, report, self._circumstances(work))
+        return Done("internal" if internal else "graded", work, _result(report), problem if internal else "")
 
     @cached_property
     def _assignment_sha256(self) -> str:
@@ -179,6 +178,14 @@ class Grader:
             limits=self.assignment.limits.model_dump(mode="json"),
             rescored_from=rescored_from,
         )
+
+
+def _is_doubtful(check: CheckResult) -> bool:
+    """Whether it may be our fault: so it is, or its box was killed, and by whom the kernel does not say.
+
+    A student's code that kills itself does so again; a system that was out of memory is not, with nothing beside it.
+    """
+    return check.status is Status.INTERNAL or check.killed
 
 
 def _result(attempt: Report | Tried) -> Result:
