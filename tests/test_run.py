@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from autograder.gradebook import open_gradebook
 from autograder.judge.judges import JudgeDied, Refused
 from autograder.ledger.models import Attempt, SubmissionRow
+from autograder.ledger.records import report_of
 from autograder.results import Status
 from autograder.roster import Person
 from autograder.run import grading
@@ -102,6 +103,35 @@ def test_what_was_scored_anew_is_what_a_run_would_have_come_to(course):
         book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
         book.collect("hw1", str(course / "in"), None, lambda _: None)
     assert {number: score for number, (_, score) in run(course).items()} == anew
+
+
+def told(folder):
+    """Return the newest attempts' reports, but for what no two runs share."""
+    with open_gradebook(folder) as book, book.ledger.reading() as session:
+        newest = {one.submission_id: one for one in session.scalars(select(Attempt).order_by(Attempt.id))}
+        return [_told(report_of(newest[number])) for number in sorted(newest)]
+
+
+def _told(report):
+    checks = tuple(one.model_copy(update={"duration_s": 0}) for one in report.checks)
+    same = {"started_at": "", "duration_s": 0, "checks_sha256": "", "checks": checks}
+    return report.model_copy(update=same).model_dump_json()  # as text: NaN is not equal to itself
+
+
+def test_what_was_scored_anew_is_told_as_a_run_would_have_told_it(course):
+    diverged = SOLUTION.replace("return sum(", "return float('nan') if seed else sum(")
+    write(course / "in" / "1.py", diverged)
+    os.utime(course / "in" / "1.py", (4e9, 4e9))
+    with open_gradebook(course) as book:
+        book.collect("hw1", str(course / "in"), None, lambda _: None)
+    run(course)
+    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 0.9"))
+    assert {ended for ended, _ in run(course).values()} == {"scored", "unreadable"}
+    scored = told(course)
+    assert {ended for ended, _ in run(course, again=True).values()} == {"graded", "unreadable"}
+    assert told(course) == scored
+    with open_gradebook(course) as book:
+        assert book.problems() == []
 
 
 @pytest.mark.parametrize("zero", ["zero: 1.5", "zero: 0.9"])  # an error of 1: still worth something, and nothing

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
@@ -111,13 +111,9 @@ class Grader:
         for chunk in in_chunks([Anew(number, self._circumstances(work, number)) for number, work in asked.items()]):
             with self.ledger.writing() as session:
                 made = rescorer.record(session, chunk)
-                results = {
-                    number: Result(new.score, new.max_points, new.status, float(new.report["duration_s"]))
-                    for number, new in made.items()
-                }
             for number, _ in chunk:
-                if number in results:
-                    done.append(Done("scored", asked[number], results[number]))
+                if number in made:
+                    done.append(Done("scored", asked[number], Result(*made[number])))
                     tell.done(done[-1])
                 else:
                     to_run.append(asked[number])
@@ -169,13 +165,17 @@ class Grader:
     def _assignment_sha256(self) -> str:
         return assignment_sha256(self.assignment)
 
+    @cached_property
+    def _limits(self) -> dict[str, Any]:
+        return self.assignment.limits.model_dump(mode="json")
+
     def _circumstances(self, work: Work, rescored_from: int | None = None) -> Circumstances:
         return Circumstances(
             key=str(work.key),
             measured=work.key.measured,
             assignment_sha256=self._assignment_sha256,
             host=socket.gethostname(),
-            limits=self.assignment.limits.model_dump(mode="json"),
+            limits=self._limits,
             rescored_from=rescored_from,
         )
 
