@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from autograder.ledger.models import Attempt, SubmissionRow
 from autograder.ledger.records import report_of
 from autograder.results import Status
 from autograder.roster import Person
-from autograder.run import grading
+from autograder.run import grading, room
 from autograder.run.grading import Tell
 from autograder.run.options import options_for
 from autograder.run.planning import Chosen
@@ -308,6 +309,36 @@ def test_our_own_fault_that_stays_is_no_grade_and_is_tried_in_the_next_run(cours
         assert run(course)["2"] == ("internal", None)
     assert finals(course)["2"] is None
     assert run(course)["2"] == ("graded", 10.0)
+
+
+# --- room -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_into_memory_waits_for_the_others(course, monkeypatch):
+    class Noting(Tell):
+        def __init__(self):
+            self.running, self.most, self.said = 0, 0, []
+
+        def started(self, work):
+            self.running += 1
+            self.most = max(self.most, self.running)
+
+        def waits(self, why):
+            self.said.append(why)
+
+        def done(self, done):
+            self.running -= done.ended == "graded"
+
+    monkeypatch.setattr(room, "available_bytes", lambda: 3 << 30)
+    tell = Noting()
+    with open_gradebook(course) as book, book.grading():
+        assignment = book.course.assignment("hw1")
+        options, isolation = options_for(assignment, "cpu", "process")
+        works = book.plan(assignment, Chosen(), options, isolation)
+        done = book.run(assignment, works, options, 3, tell)
+    assert Counter(one.ended for one in done) == {"graded": 3, "unreadable": 1}
+    assert tell.most == 1
+    assert "3,072 MB" in tell.said[0]
 
 
 # --- what it survives -------------------------------------------------------------------------------------------------

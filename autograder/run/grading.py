@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +20,7 @@ from autograder.results import CheckResult, Report, Status
 from autograder.run.keys import assignment_sha256
 from autograder.run.planning import Work, read_submission, told
 from autograder.run.rescoring import Anew, Rescorer, in_chunks
+from autograder.run.room import Room
 
 Ended = Literal["known", "scored", "graded", "internal", "unreadable"]
 
@@ -49,6 +50,9 @@ class Tell:
     def started(self, work: Work) -> None:
         """An attempt begins."""
 
+    def waits(self, why: str) -> None:
+        """No other attempt begins for now: why."""
+
     def done(self, done: Done) -> None:
         """Something is done."""
 
@@ -64,6 +68,7 @@ class Grader:
         options: how.
         jobs: attempts at a time.
         warm: judges that are forked, where this system can.
+        room: of this machine, that attempts may take; without: as if there were no end of it.
     """
 
     ledger: Ledger
@@ -72,6 +77,7 @@ class Grader:
     options: AttemptOptions
     jobs: int
     warm: bool = True
+    room: Room = field(default_factory=Room)
 
     def grade(self, works: Iterable[Work], tell: Tell) -> list[Done]:
         """Do what is to be done.
@@ -127,7 +133,7 @@ class Grader:
         done: list[Done] = []
         faults: dict[Work, str] = {}
         while waiting or running:
-            while waiting and len(running) < at_once:
+            while waiting and len(running) < at_once and self._has_room(len(running), tell):
                 work = waiting.popleft()
                 try:
                     submission = read_submission(self.store, work.row, self.assignment)
@@ -136,9 +142,10 @@ class Grader:
                     tell.done(done[-1])
                     continue
                 tell.started(work)
-                running[judges.start(self.assignment, submission, self.options)] = work
+                running[self.room.start(judges, self.assignment, submission, self.options)] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
+                self.room.give_back(pending)
                 outcome = self._record(work, pending.result, last=last)
                 if outcome.ended == "internal":
                     faults[work] = outcome.problem
@@ -147,6 +154,12 @@ class Grader:
                 if outcome.ended != "internal" or last:
                     tell.done(outcome)
         return done, faults
+
+    def _has_room(self, running: int, tell: Tell) -> bool:
+        why_not = self.room.why_not(running)
+        if why_not:
+            tell.waits(why_not)
+        return not why_not
 
     def _record(self, work: Work, result: Callable[[], Report], *, last: bool) -> Done:
         try:

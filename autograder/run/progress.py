@@ -51,7 +51,13 @@ class _Lines(Tell):
     """A line for each attempt, as logs have them."""
 
     def __init__(self, total: int) -> None:
-        self._total, self._count = total, 0
+        self._total, self._count, self._waits = total, 0, False
+
+    def waits(self, why: str) -> None:
+        """Say so once: it is so after every attempt."""
+        if not self._waits:
+            print(why, file=sys.stderr, flush=True)  # noqa: T201
+        self._waits = True
 
     def done(self, done: Done) -> None:
         """Say what became of a submission."""
@@ -68,11 +74,18 @@ class _Bar(Tell):
         self._progress = progress
         self._task = progress.add_task(text("run.grading"), total=total, who="")
         self._running: dict[int, str] = {}
+        self._waits = False
 
     def started(self, work: Work) -> None:
         """Show who is being graded."""
         self._running[work.row.id] = ", ".join(work.students)
         self._show()
+
+    def waits(self, why: str) -> None:
+        """Say so once, above the bar."""
+        if not self._waits:
+            self._progress.console.print(why, style="yellow", markup=False)
+        self._waits = True
 
     def done(self, done: Done) -> None:
         """Move on."""
