@@ -52,6 +52,7 @@ try:
     from autograder.ledger.standing import Standing, standing_of
     from autograder.run.grading import Done, Grader, Tell
     from autograder.run.planning import Chosen, Planner, Work
+    from autograder.run.room import room_for
 except ModuleNotFoundError as missing:  # a student's install has none of this
     raise UsageError(text("class.missing", package=missing.name), hint=text("class.missing_hint")) from None
 
@@ -243,7 +244,8 @@ class Gradebook:
         self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
     ) -> list[Done]:
         """Grade, within `grading`, and record what comes of it."""
-        return Grader(self.ledger, self.store, assignment, options, jobs).grade(works, tell)
+        room = room_for(assignment, options, jobs)
+        return Grader(self.ledger, self.store, assignment, options, jobs, room=room).grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -108,6 +107,7 @@ def run(
     from autograder.run.options import options_for
     from autograder.run.planning import Chosen
     from autograder.run.progress import as_document, exit_code, print_done, print_plan, running
+    from autograder.run.room import attempts_at_once
 
     with open_gradebook(Path.cwd()) as book:
         assignment = book.course.assignment(assignment_id)
@@ -120,7 +120,7 @@ def run(
                 )
                 return 0
             with running(works, enabled=not as_json) as tell:
-                done = book.run(assignment, works, options, jobs or os.cpu_count() or 1, tell)
+                done = book.run(assignment, works, options, attempts_at_once(assignment, options, jobs), tell)
     if as_json:
         click.echo(json.dumps(as_document(works, done), ensure_ascii=False, indent=2))
     else:
