@@ -49,9 +49,11 @@ try:
     from autograder.ledger.history import Entry, history_of
     from autograder.ledger.models import ExtensionRow, Override, Student, SubmissionRow
     from autograder.ledger.records import CheckPoints, checks_of
+    from autograder.ledger.refusals import Refusal, still_refused
     from autograder.ledger.standing import Standing, standing_of
     from autograder.run.grading import Done, Grader, Tell
     from autograder.run.planning import Chosen, Planner, Work
+    from autograder.run.room import room_for
 except ModuleNotFoundError as missing:  # a student's install has none of this
     raise UsageError(text("class.missing", package=missing.name), hint=text("class.missing_hint")) from None
 
@@ -167,6 +169,11 @@ class Gradebook:
         with self.ledger.reading() as session:
             return unclaimed(session, assignment_id)
 
+    def still_refused(self) -> list[Refusal]:
+        """Return what could not be taken and is still missed."""
+        with self.ledger.reading() as session:
+            return still_refused(session)
+
     # --- grading
 
     def rules(self) -> list[Rules]:
@@ -255,7 +262,9 @@ class Gradebook:
         executor: Executor | None = None,
     ) -> list[Done]:
         """Grade, within `grading`, and record what comes of it; on this machine, unless an executor is given."""
-        return Grader(self.ledger, self.store, assignment, options, jobs, executor=executor).grade(works, tell)
+        room = executor.room(assignment, options, jobs) if executor else room_for(assignment, options, jobs)
+        grader = Grader(self.ledger, self.store, assignment, options, jobs, room=room, executor=executor)
+        return grader.grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.

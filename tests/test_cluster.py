@@ -38,6 +38,7 @@ cloudpickle = pytest.importorskip("cloudpickle")
 distributed = pytest.importorskip("distributed")
 
 SCORES = {"1": 40.0, "2": 10.0, "3": 27.5, "4": 40.0, "5": 10.0}
+GB = 1 << 30
 HERE, ON_CPU = Where(), Asked("cpu", "process")
 # distributed closes its sockets and tasks in a loop that is ending already; of ours nothing is of that kind.
 pytestmark = [
@@ -366,14 +367,33 @@ def test_workers_with_another_grade_are_refused(course, cluster, client):
 
 
 def question(**changes: object) -> bytes:
-    asked = {"isolation": "auto", "device": "cpu", "processes": 0, "threads": 2, "datasets": (), "language": "en"}
-    return encoded(Question(**(asked | changes)))
+    asked = {"isolation": "auto", "device": "cpu", "processes": 0, "threads": 2, "needed_bytes": GB, "shared_bytes": GB}
+    return encoded(Question(**(asked | {"datasets": (), "language": "en"} | changes)))
 
 
 def described(tmp_path, **changes: object) -> Kind:
     from autograder.run.executors.worker import describe
 
-    return decoded(describe(question(**changes), SimpleNamespace(local_directory=str(tmp_path))), Kind)
+    dask_worker = SimpleNamespace(
+        local_directory=str(tmp_path),
+        state=SimpleNamespace(nthreads=16),
+        memory_manager=SimpleNamespace(memory_limit=5 * GB),
+    )
+    return decoded(describe(question(**changes), dask_worker), Kind)
+
+
+@pytest.mark.parametrize(
+    ("changes", "room"),
+    [
+        ({"threads": 8}, 2),
+        ({"threads": 32}, 1),
+        ({"threads": 1, "needed_bytes": GB // 2}, 8),
+        ({"needed_bytes": 9 * GB}, 1),
+    ],
+)
+def test_a_worker_has_room_by_its_cores_and_by_its_memory(tmp_path, monkeypatch, changes, room):
+    monkeypatch.setattr("autograder.run.executors.worker.available_bytes", lambda: 100 * GB)
+    assert described(tmp_path, isolation="process", **changes).room == room
 
 
 def test_security_a_worker_without_a_sealed_box_refuses_unless_it_is_told_by_name(tmp_path, monkeypatch):

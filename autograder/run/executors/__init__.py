@@ -17,6 +17,7 @@ from typing import NamedTuple, Self
 from autograder.course import LoadedAssignment
 from autograder.judge.judges import Judges
 from autograder.judge.session import AttemptOptions
+from autograder.run.room import Room
 
 Notice = Callable[[str], None]
 """Told in a sentence what the instructor should know while it goes on."""
@@ -55,6 +56,10 @@ class Executor(ABC):
     @abstractmethod
     def open(self, at_once: int) -> Judges:
         """Return judges for what was settled, for so many attempts at a time."""
+
+    @abstractmethod
+    def room(self, assignment: LoadedAssignment, options: AttemptOptions, at_once: int) -> Room:
+        """Return the room for attempts on this machine; without an end where they are made elsewhere."""
 
     @abstractmethod
     def close(self) -> None:

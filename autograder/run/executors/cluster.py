@@ -23,6 +23,7 @@ from autograder.messages import language, text
 from autograder.run.executors import Asked, Executor, Notice, Setting
 from autograder.run.executors.freight import Kind, Question, decoded, encoded, run_name, shown_name
 from autograder.run.keys import environment
+from autograder.run.room import Room, room_for
 
 
 def missing_package(missing: ModuleNotFoundError) -> UsageError:
@@ -51,7 +52,6 @@ class Member(NamedTuple):
 
     name: str
     kind: Kind
-    threads: int
     gpus: int
 
 
@@ -83,7 +83,7 @@ class DaskExecutor(Executor):
         )
         places = kind.places(run_name(assignment))
         self._settled = assignment, Places(self._client, places, question, self._notice)
-        room = sum(max(1, member.threads // assignment.limits.threads) for member in members)
+        room = sum(member.kind.room for member in members)
         self._notice(text("cluster.workers", workers=len(members), places=room, gpus=gpus))
         return Setting(options, kind.isolation, kind.environment, asked.jobs or room)
 
@@ -92,6 +92,10 @@ class DaskExecutor(Executor):
         assert self._settled is not None, "settle comes first"  # noqa: S101
         assignment, places = self._settled
         return ClusterJudges(places, assignment)
+
+    def room(self, assignment: LoadedAssignment, options: AttemptOptions, at_once: int) -> Room:  # noqa: ARG002
+        """Return room without an end: each worker has said how much it has, and Dask keeps to that."""
+        return Room()
 
     def close(self) -> None:
         """Leave the cluster; one that was started for this run ends."""
@@ -208,8 +212,17 @@ def _is_this_machine(address: str) -> bool:
 def _question(assignment: LoadedAssignment, asked: Asked) -> Question:
     whole = assignment.spec.dataset if assignment.embedded_data is None else None
     datasets = dict.fromkeys([*([whole.name] if whole else []), *assignment.spec.mounts])
-    limits = assignment.limits
-    return Question(asked.isolation, asked.device, limits.processes, limits.threads, tuple(datasets), language())
+    limits, room = assignment.limits, room_for(assignment, AttemptOptions(device="cpu"), 1)
+    return Question(
+        isolation=asked.isolation,
+        device=asked.device,
+        processes=limits.processes,
+        threads=limits.threads,
+        needed_bytes=room.needed_bytes,
+        shared_bytes=room.shared_bytes,
+        datasets=tuple(datasets),
+        language=language(),
+    )
 
 
 def _members(client: Client, question: bytes) -> list[Member]:
@@ -221,7 +234,7 @@ def _members(client: Client, question: bytes) -> list[Member]:
         worker = workers.get(address)
         if worker is not None:  # it may be gone since
             gpus = int(worker["resources"].get(GPU, 0))
-            found.append(Member(shown_name(worker["name"]), _kind(answer, worker["host"]), worker["nthreads"], gpus))
+            found.append(Member(shown_name(worker["name"]), _kind(answer, worker["host"]), gpus))
     if not found:
         raise UsageError(text("cluster.no_worker"), hint=text("cluster.no_worker_hint"))
     return found

@@ -34,6 +34,8 @@ class Question(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     device: str
     processes: int  # that a student's code may start
     threads: int  # of one attempt
+    needed_bytes: int  # of memory, by one attempt
+    shared_bytes: int  # once for all of a worker
     datasets: tuple[str, ...]  # that must lie on the worker
     language: Language
 
@@ -44,6 +46,7 @@ class Kind(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     host: str
     environment: dict[str, str]
     isolation: str = ""  # of its boxes without a GPU
+    room: int = 0  # for so many attempts at a time
     problem: str = ""  # why it can't make these attempts
     hint: str = ""
 

@@ -35,6 +35,7 @@ from distributed import Status, WorkerPlugin, get_worker
 from autograder import datasets
 from autograder.box.grant import Grant, allowed, slots
 from autograder.box.interpreter import ours
+from autograder.box.memory import available_bytes
 from autograder.box.nvml import nvml
 from autograder.box.zygotes import close_zygotes
 from autograder.course import LoadedAssignment
@@ -83,7 +84,16 @@ def describe(question: bytes, dask_worker: Worker) -> bytes:
         isolation = _isolation(asked, Path(dask_worker.local_directory))
     except UsageError as error:
         return encoded(msgspec.structs.replace(kind, problem=error.message, hint=error.hint or ""))
-    return encoded(msgspec.structs.replace(kind, isolation=isolation))
+    return encoded(msgspec.structs.replace(kind, isolation=isolation, room=_room(asked, dask_worker)))
+
+
+def _room(asked: Question, worker: Worker) -> int:
+    """Return how many attempts there is room for: by cores, and by what the worker may take of the machine's memory."""
+    share: int = worker.memory_manager.memory_limit or available_bytes()
+    memory = min(available_bytes(), share)
+    by_memory = (memory - asked.shared_bytes) // asked.needed_bytes
+    by_cores: int = worker.state.nthreads // asked.threads
+    return max(1, min(by_cores, by_memory))
 
 
 def _isolation(asked: Question, folder: Path) -> str:
@@ -134,10 +144,9 @@ class Attempts(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         self._free_gpus = _gpus(int(worker.state.total_resources.get(GPU, 0)))
         # Not where the loop runs: a machine is probed for a second or two.
         answer = await asyncio.wrap_future(self._own.submit(describe, self._question, worker))
-        kind, asked = decoded(answer, Kind), decoded(self._question, Question)
+        kind = decoded(answer, Kind)
         self._places = kind.places(self.name)
-        room = 0 if kind.problem else max(1, worker.state.nthreads // asked.threads)
-        await worker.set_resources(**{self._places: room})
+        await worker.set_resources(**{self._places: kind.room})
         self._watch = asyncio.create_task(self._end_when_idle())
 
     async def teardown(self, worker: Worker) -> None:
