@@ -1,8 +1,9 @@
 """From a source into the ledger: keep the files, find out whose they are, record both.
 
-A hundred at a time: files are written as they come; then all of them are made safe; then they are recorded, in one
-transaction. So the ledger never names files that the store has not, whenever it ends, and what was told as collected is
-on the disk. What a crash leaves in the store and not in the ledger is taken the next time.
+A hundred at a time, where the source is `Repeatable`, else one by one: files are written as they come; then all of them
+are made safe; then they are recorded, in one transaction. So the ledger never names files that the store has not,
+whenever it ends, and what was told as collected is on the disk. What a crash leaves in the store and not in the ledger
+is taken the next time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from autograder.collect.found import Found, Refused, Source
+from autograder.collect.found import Found, Refused, Repeatable, Source
 from autograder.collect.known import Known, KnownSubmissions, returned
 from autograder.collect.matching import Matcher, Student
 from autograder.collect.store import NotWrittenError, Store, not_written
@@ -113,7 +114,7 @@ class Collector:
                 if isinstance(found, Refused):
                     refused.append(self._refused(found, matcher))
                 self._take(found, matcher)
-                if self._is_enough():
+                if not isinstance(source, Repeatable) or self._is_enough():
                     made += self._record(source.label, tell)
         except NotWrittenError:
             self._store.forget()

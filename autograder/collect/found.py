@@ -49,10 +49,18 @@ class Refused:
     aliases: tuple[tuple[str, str], ...] = ()
 
 
+class Repeatable:
+    """A source that yields everything anew each time: many of its submissions are recorded together, which is faster.
+
+    SECURITY: not for one that notes how far it has come. What it has noted and nobody has recorded would be lost.
+    """
+
+
 class Source(Protocol):
     """Where submissions come from.
 
-    What it has yielded is safe only when the source is asked for what comes after the last: many are recorded together.
+    When it is asked for the next, what it has yielded is recorded: it may note how far it has come. That takes a step
+    of the disk each; a source that keeps no such note is `Repeatable`.
     """
 
     @property
