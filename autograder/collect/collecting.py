@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -39,6 +39,7 @@ class Collected:
     received: datetime | None = None
     problem: str = ""
     candidates: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     days_late: int = 0
     """By the deadline of the student; of several the latest."""
 
@@ -104,7 +105,7 @@ class Collector:
                 origin=origin,
                 received=received,
                 collected=self._author.at,
-                notes=[problem] if problem else [],
+                notes=[*([problem] if problem else []), *found.notes],
             )
             if students:
                 row.recognitions = [_recognition(match.how, students, self._author)]
@@ -113,7 +114,9 @@ class Collector:
             return _collected(row, match, students, problem, again=bool(mine))
 
     def _whose(self, found: Found, matcher: Matcher) -> tuple[Match, str]:
-        """Return whose it is, and why that is doubtful where what was packed says so."""
+        """Return whose it is, and why that is doubtful where the source or what was packed says so."""
+        if found.doubt:
+            return Match(None, candidates=found.candidates), found.doubt
         packed = manifests_in(found.files)
         told = dict.fromkeys(manifest.id for manifest in packed)
         match = matcher.match(next(iter(told), ""), found.aliases, found.texts)
@@ -151,10 +154,11 @@ class Collector:
 
 def _collected(row: SubmissionRow, match: Match, students: list[str], problem: str, *, again: bool) -> Collected:
     if not students:
-        outcome: Outcome = "doubtful" if match.candidates else "unmatched"
-        candidates = match.candidates
-        return Collected(outcome, row.name, row.id, received=row.received, problem=problem, candidates=candidates)
-    return Collected("again" if again else "new", row.name, row.id, tuple(students), match.how, row.received)
+        outcome: Outcome = "doubtful" if match.candidates or problem else "unmatched"
+        made = Collected(outcome, row.name, row.id, received=row.received, problem=problem, candidates=match.candidates)
+    else:
+        made = Collected("again" if again else "new", row.name, row.id, tuple(students), match.how, row.received)
+    return replace(made, notes=tuple(note for note in row.notes if note != problem))
 
 
 def matched_students(session: Session) -> tuple[Student, ...]:

@@ -22,6 +22,12 @@ class Found:
     """Where a student's number or name may stand, the most telling first: names of files and folders, a subject."""
     aliases: tuple[tuple[str, str], ...] = ()
     """Names by which the source itself knows the student: (source, name), as in the roster."""
+    doubt: str = ""
+    """Why it may be somebody else's than it says: then nobody gets it, and a human decides."""
+    candidates: tuple[str, ...] = ()
+    """The numbers of those who may be meant, where there is a doubt."""
+    notes: tuple[str, ...] = ()
+    """What whoever grades it should know: a date that can't be right, a link that was left out."""
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ def _cells(one: Collected) -> list[Text]:
         rest = ""
     number = f"#{one.number}" if one.number else ""
     told = Text(printable(rest), style="dim")
+    for note in one.notes:
+        told.append(f" · {printable(note)}", style="not dim yellow")
     if one.days_late:
         told.append(f" · {text('collect.days_late', days=one.days_late)}", style="not dim yellow")
     return [outcome, Text(number, style="dim"), Text(printable(one.name)), told]

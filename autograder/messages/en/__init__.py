@@ -13,6 +13,7 @@ from autograder.messages.en import (
     machine,
     report,
     roster,
+    sources,
     students,
 )
 
@@ -27,6 +28,7 @@ PARTS = (
     machine,
     report,
     roster,
+    sources,
     students,
 )
 MESSAGES: dict[str, str] = {key: said for part in PARTS for key, said in part.MESSAGES.items()}
