@@ -56,8 +56,8 @@ SCHEME = "git:"
 _TABLE = re.compile(r"^(?P<table>.+?\.(?:csv|xlsx))(?: +(?P<template>.+))?$", re.IGNORECASE)
 _AT_A_TIME = 8  # remotes; hosts refuse more connections of one user
 _NO_ACCESS = (
-    r"not found|does not exist|not appear to be a git repository|could not read (?:Username|Password)|403|401"
-    r"|Authentication failed|Permission denied|Access denied|no such (?:file|path)|unable to access.*40[134]"
+    r"not found|does not exist|not appear to be a git repository|could not read (?:Username|Password)"
+    r"|Authentication failed|Permission denied|Access denied|no such (?:file|path)|(?:error|code):? 40[134]"
 )
 _KNOWN_PROBLEMS = (
     (re.compile(r"dubious ownership"), "sources.git_owner"),
@@ -262,6 +262,7 @@ def _said(error: GitFailedError) -> str:
     for pattern, key in _KNOWN_PROBLEMS:
         if pattern.search(said):
             return text(key)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "?")
+    # The first line has the cause; what follows it are consequences, and advice.
+    lines = (line.strip() for line in said.splitlines())
+    told = next((line for line in lines if line and not line.startswith(("warning:", "hint:"))), "?")
     return text("sources.git_failed", problem=without_secrets(told)[:_MOST_SAID])

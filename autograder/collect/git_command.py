@@ -33,6 +33,8 @@ _MOST_MEMORY_KB = 4 << 20
 _MOST_SAID_BYTES = 16 << 20
 _FETCH_S = 120.0
 _TAKEN_OVER = r"^(credential\.|http\.|safe\.directory$)"
+_FOR_EVERY_HOST = "http.extraheader"  # a token, as a rule; hosts may be what students wrote into a table
+_OLDEST = (2, 32)  # earlier ones don't know GIT_CONFIG_GLOBAL and GIT_CONFIG_COUNT: nothing below would hold
 _ALLOWED = ("https", "http", "ssh", "git")
 _SETTINGS = {
     "protocol.allow": "never",
@@ -88,6 +90,8 @@ class Git:
         program = shutil.which("git")
         if program is None:
             raise UsageError(text("sources.no_git"), hint=text("sources.no_git_hint"))
+        if _version(program) < _OLDEST:
+            raise UsageError(text("sources.old_git", least=".".join(map(str, _OLDEST))))
         self._program, self._timeout_s = program, timeout_s
         self._environment = _environment(program, local=local)
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -165,6 +169,12 @@ def _head(file: IO[bytes], most_bytes: int) -> bytes:
     return file.read(most_bytes)
 
 
+def _version(program: str) -> tuple[int, ...]:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.search(r"(\d+)\.(\d+)", said)
+    return tuple(map(int, match.groups())) if match else (0, 0)
+
+
 def _environment(program: str, *, local: bool) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     settings = [*_taken_over(program, kept), *_SETTINGS.items()]
@@ -195,7 +205,7 @@ def _taken_over(program: str, environment: dict[str, str]) -> Iterator[tuple[str
     asked = subprocess.run(command, cwd=Path.home().anchor, env=environment, capture_output=True, check=False)
     for entry in asked.stdout.decode(errors="surrogateescape").split("\0"):
         name, _, value = entry.partition("\n")
-        if name:
+        if name and name != _FOR_EVERY_HOST:
             yield name, value
 
 

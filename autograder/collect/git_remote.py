@@ -18,20 +18,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from filelock import FileLock
 
 from autograder.collect.file_names import file_name
-from autograder.collect.git_command import Git, GitFailedError
+from autograder.collect.git_command import MOST_PACK_BYTES, Git, GitFailedError
 from autograder.errors import UsageError
 from autograder.messages import text
 from autograder.submission import MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, is_skipped, too_large
 from autograder.zip_archive import safe_name
 
 _SHALLOW = 64  # commits; where they don't reach back far enough, all are fetched
+_TIP = "refs/heads/tip"
 _MOST_COMMITS = 20_000
+_LEAST_FREE_BYTES = 8 * MOST_PACK_BYTES  # the ledger needs room, too, and other remotes are fetched meanwhile
 _PLAIN = {"100644", "100664", "100755"}
 _LINK, _MODULE = "120000", "160000"
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -118,6 +121,8 @@ class GitRemote:
         return self._git.run(self._folder, *arguments).decode(errors="surrogateescape")
 
     def _fetch(self) -> None:
+        if shutil.disk_usage(self._folder).free < _LEAST_FREE_BYTES:
+            raise UsageError(text("sources.git_no_room"))
         self._run("init", "--quiet", "--bare", "--template=", ".")
         self._run("config", "remote.origin.url", self._address)
         has_all = self._looks_file.exists() and not (self._folder / "shallow").exists()
@@ -126,7 +131,7 @@ class GitRemote:
     def _fetch_commits(self, how_many: str) -> None:
         source = f"refs/heads/{self._branch}" if self._branch else "HEAD"
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--refmap=", how_many)
-        self._run("fetch", *options, "origin", f"+{source}:refs/heads/tip")
+        self._run("fetch", *options, "origin", f"+{source}:{_TIP}")
 
     def _fetch_files(self, wanted: Iterable[str]) -> dict[str, int]:
         """Return the sizes of files by their hashes, after they are all here."""
@@ -147,11 +152,13 @@ class GitRemote:
 
     def _taken(self, place: Place, deadline: datetime | None, received: datetime | None, now: datetime) -> list[Taken]:
         until = min(received or now, now)
-        if self._is_cut_short(place, deadline):
+        looks = self._looks()
+        times = _Times([(look.at, self._led_to(look.commit)) for look in looks], now, self._zone)
+        history = self._history(_TIP)
+        if self._is_cut_short(place, times, looks, min(moment for moment in (deadline, until) if moment)):
             self._fetch_commits("--unshallow")
-        history, looks = self._history("refs/heads/tip"), self._looks()
+            history = self._history(_TIP)
         self._note_look(looks, history[0], now)
-        times = _Times(history, [(look.at, self._led_to(look.commit)) for look in looks], now, self._zone)
         newest = next((one for one in history if times.of(one) <= until), None)
         if newest is None:
             raise UsageError(text("sources.git_nothing_yet", moment=_shown(until, self._zone)))
@@ -160,25 +167,22 @@ class GitRemote:
             in_time = next((one for one in history if times.of(one) <= deadline), None)
             if in_time is not None:
                 made.insert(0, self._read(in_time, place, times))
-        told = times.notes() + self._rewritten(looks, history)
+        told = times.notes(history) + self._rewritten(looks, history)
         # What changed after the deadline may be another assignment's folder.
         made = [one for at, one in enumerate(made) if one.files and (at == 0 or one.files != made[0].files)]
         if not made:
             raise UsageError(text("collect.nothing", name=text("sources.git_repository")))
         return [Taken(one.commit, one.received, one.files, (*one.notes, *told)) for one in made]
 
-    def _is_cut_short(self, place: Place, deadline: datetime | None) -> bool:
-        """Whether the commits that were fetched don't reach back to the last change of the work in time."""
+    def _is_cut_short(self, place: Place, times: _Times, looks: list[_Look], moment: datetime) -> bool:
+        """Whether what was fetched doesn't reach back to the work as it was then, and as it was last seen."""
         shallow = self._folder / "shallow"
         if not shallow.exists():
             return False
-        cut = set(shallow.read_text().split())
-        changes = self._history("refs/heads/tip", place.folder(self._tree("refs/heads/tip")))
-        known = [one for one in changes if one.id not in cut]
-        looked = [look.commit for look in self._looks()[-1:]]
-        return not any(deadline is None or one.at <= deadline for one in known) or not all(
-            self._has("refs/heads/tip", one) for one in looked
-        )
+        cut = set(shallow.read_text().split())  # of these it is not known what they changed
+        changes = [one for one in self._history(_TIP, place.folder(self._tree(_TIP))) if one.id not in cut]
+        seen = all(self._has(_TIP, look.commit) for look in looks[-1:])
+        return not seen or not any(times.of(one) <= moment for one in changes)
 
     def _read(self, commit: Commit, place: Place, times: _Times) -> Taken:
         tree = self._tree(commit.id)
@@ -288,16 +292,13 @@ class _Times:
     """When commits were handed in, as far as that can be known.
 
     Args:
-        history: all of them, the newest first.
         looks: of earlier collections: when, and which commits were there.
         now: this moment.
         zone: by whose clock times are told.
     """
 
-    def __init__(
-        self, history: list[Commit], looks: list[tuple[datetime, frozenset[str]]], now: datetime, zone: tzinfo
-    ) -> None:
-        self._history, self._looks, self._now, self._zone = history, looks, now, zone
+    def __init__(self, looks: list[tuple[datetime, frozenset[str]]], now: datetime, zone: tzinfo) -> None:
+        self._looks, self._now, self._zone = looks, now, zone
 
     def of(self, commit: Commit) -> datetime:
         """Return the commit's date; not before an earlier collection that did not find it, not after now."""
@@ -317,9 +318,9 @@ class _Times:
             return [text("sources.git_future", said=_shown(commit.at, self._zone))]
         return []
 
-    def notes(self) -> tuple[str, ...]:
-        """Return what is to be said of all of them."""
-        for newer, older in zip(self._history, self._history[1:], strict=False):
+    def notes(self, history: list[Commit]) -> tuple[str, ...]:
+        """Return what is to be said of all of them, the newest first."""
+        for newer, older in pairwise(history):
             if older.at - newer.at > _CLOCKS_DIFFER:
                 return (text("sources.git_backwards", commit=newer.id[:10], said=_shown(newer.at, self._zone)),)
         return ()

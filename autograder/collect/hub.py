@@ -72,7 +72,7 @@ class HubSource:
             return Found(student.id, shown, tree.modified, files, (student.id,), notes=notes)
         owner, name = next(iter(strangers.items()))
         candidates = tuple(dict.fromkeys((student.id, *self._accounts.students(user_name(owner)))))
-        doubt = text("sources.owned_by", file=name or shown, owner=user_name(owner))
+        doubt = text("sources.owned_by", file=name or PurePosixPath(shown).name, owner=user_name(owner))
         return Found(student.id, shown, tree.modified, files, (), doubt=doubt, candidates=candidates, notes=notes)
 
     def _strangers(self, tree: Tree, student: Student) -> dict[int, str]:

@@ -5,16 +5,24 @@ from datetime import UTC, datetime
 
 import pytest
 
+from autograder.collect.collecting import Collector
 from autograder.collect.exchange import open_exchange, read_name, read_time
 from autograder.collect.found import Found
+from autograder.collect.store import Store
 from autograder.errors import UsageError
+from autograder.ledger import people
+from autograder.ledger.grades import unclaimed
+from autograder.ledger.models import SubmissionRow
+from autograder.roster import Person
 from tests.collect.test_hub import needs_root, put, users
 from tests.collect.wanted import SHANGHAI, STUDENTS, found_by, short, wanted_in
+from tests.ledger.conftest import NOW
 
 __all__ = ["users"]  # a fixture: users of the machine
 
 NOTEBOOK = "x = 1\n"
 ME = "2026001"
+ME_NOW = people.Author("me", NOW)
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="an exchange has owners")
 
 
@@ -63,6 +71,25 @@ def test_security_what_was_handed_in_in_another_s_name_is_doubtful_and_says_whos
     assert forged.doubt == "handed in as 2026001, but its files belong to jupyter-zhang"
     assert (forged.candidates, forged.texts) == (("2026001", "2026002"), ())
     assert (real.doubt, real.texts) == ("", (ME,))
+
+
+@needs_root
+def test_security_such_a_submission_is_in_the_ledger_and_nobody_s(tmp_path, inbound, ledger):
+    with ledger.writing() as session:
+        people.apply(
+            session, [Person(one.id, one.name, aliases=tuple(one.aliases)) for one in STUDENTS], ME_NOW, SHANGHAI
+        )
+    submit(inbound, ME, FIRST, "x = 1\n", owner=20002)
+    submit(inbound, ME, SECOND, "x = 2\n")
+    collector = Collector(ledger, Store(ledger.folder / "store"), "hw1", ME_NOW)
+    source = open_exchange(f"exchange:{inbound}", wanted_in(tmp_path))
+    forged, real = collector.collect(source, lambda _: None)
+    assert (forged.outcome, forged.students, forged.candidates) == ("doubtful", (), (ME, "2026002"))
+    assert (real.outcome, real.students) == ("new", (ME,))
+    assert [one.outcome for one in collector.collect(source, lambda _: None)] == ["known", "known"]
+    with ledger.reading() as session:
+        assert [row.id for row in unclaimed(session, "hw1")] == [forged.number]
+        assert session.get_one(SubmissionRow, forged.number).notes[0] == forged.problem
 
 
 @needs_root

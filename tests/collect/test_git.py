@@ -9,42 +9,14 @@ import pytest
 
 from autograder.collect import git_command, git_remote
 from autograder.collect.found import Found, Refused
-from autograder.collect.git import open_git
+from autograder.collect.git import _said, open_git
 from autograder.collect.git_command import Git, GitFailedError, GitTimeoutError, is_allowed, is_local
 from autograder.collect.matching import Student
 from autograder.errors import UsageError
+from tests.collect.repositories import CODE, IN_TIME, LATE, commit, git
 from tests.collect.wanted import DUE, STUDENTS, found_by, short, wanted_in
 
-CODE = "def add(a, b):\n    return a + b\n"
 ONE = STUDENTS[:1]
-IN_TIME, LATE = DUE - timedelta(days=1), DUE + timedelta(days=1)
-
-
-def git(folder, *arguments, at=IN_TIME, said=None):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    moment = f"{int(at.timestamp())} +0000"
-    environment = clean | {
-        "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_COMMITTER_DATE": moment,
-        "GIT_AUTHOR_DATE": moment, "GIT_AUTHOR_NAME": "s", "GIT_AUTHOR_EMAIL": "s@example.edu",
-        "GIT_COMMITTER_NAME": "s", "GIT_COMMITTER_EMAIL": "s@example.edu",
-    }  # fmt: skip
-    command = ["git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", *arguments]
-    came = subprocess.run(command, cwd=folder, env=environment, input=said, capture_output=True, check=True)
-    return came.stdout.decode().strip()
-
-
-def commit(folder, files, at=IN_TIME):
-    """Commit files; None removes one. Returns the commit."""
-    if not (folder / ".git").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        git(folder, "init", "--quiet")
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-    git(folder, "add", "--all", "--force")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", "work", at=at)
-    return git(folder, "rev-parse", "HEAD")
 
 
 @pytest.fixture
@@ -133,6 +105,15 @@ def test_as_many_commits_are_fetched_as_are_needed(tmp_path, remotes, monkeypatc
         commit(remotes / "2026001", {"sums.py": f"version = {number}\n"}, LATE)
     found = found_by(f"git:file://{remotes}/{{id}}", wanted_in(tmp_path, ONE))
     assert [one.files["sums.py"] for one in found] == [b"version = 0\n", b"version = 7\n"]
+
+
+def test_a_moment_before_what_was_fetched_is_reached(tmp_path, remotes, monkeypatch):
+    monkeypatch.setattr(git_remote, "_SHALLOW", 2)
+    for number in range(8):
+        commit(remotes / "2026001", {"sums.py": f"version = {number}\n"}, IN_TIME + timedelta(minutes=number))
+    said, moment = f"git:file://{remotes}/{{id}}", IN_TIME + timedelta(minutes=1)
+    (found,) = found_by(said, wanted_in(tmp_path, ONE, received=moment))
+    assert found.files["sums.py"] == b"version = 1\n"
 
 
 def test_a_history_is_not_fetched_as_a_whole(tmp_path, remotes, monkeypatch):
@@ -434,6 +415,35 @@ def test_security_a_value_is_one_part_of_an_address(tmp_path, remotes, name):
     assert "can't stand for {github}" in refused.problem
 
 
+def test_a_full_disk_and_an_old_git_are_said(tmp_path, remotes, address, monkeypatch):
+    commit(remotes / "2026001", {"sums.py": CODE})
+    monkeypatch.setattr(git_remote, "_LEAST_FREE_BYTES", 1 << 80)
+    assert "nearly full" in found_by(address, wanted_in(tmp_path, ONE))[0].problem
+    monkeypatch.setattr(git_command, "_OLDEST", (99, 0))
+    with pytest.raises(UsageError, match=r"99\.0 or newer"):
+        open_git(address, wanted_in(tmp_path, ONE))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="not installed"):
+        open_git(address, wanted_in(tmp_path, ONE))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", "no such repository"),
+        ("git@h: Permission denied (publickey).\nfatal: Could not read", "no such repository"),
+        ("fatal: could not read Username for 'https://h': terminal prompts disabled", "no such repository"),
+        ("fatal: unable to access 'https://h/': The requested URL returned error: 403", "no such repository"),
+        ("fatal: detected dubious ownership in repository at '/srv/a'", "safe.directory"),
+        ("warning: x\nHost key verification failed.\nfatal: Could not read", ": Host key verification failed."),
+        ("fatal: unable to access 'https://me:t0ken@h/4014/': Could not resolve host: h", "'https://h/4014/': Could"),
+        ("", ": ?"),
+    ],
+)
+def test_what_git_says_in_words(said, told):
+    assert told in _said(GitFailedError(said))
+
+
 def test_security_the_environment_of_a_hook_leads_nowhere(tmp_path, remotes, address, monkeypatch):
     commit(remotes / "2026001", {"sums.py": CODE})
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
@@ -446,7 +456,8 @@ def test_credentials_and_proxies_of_the_user_are_taken_over_and_nothing_else(tmp
     home = tmp_path / "home"
     home.mkdir()
     settings = (
-        "[credential]\n\thelper = store\n[http]\n\tproxy = http://p\n[core]\n\tsshCommand = evil\n[alias]\n\tx = y\n"
+        "[credential]\n\thelper = store\n[http]\n\tproxy = http://p\n\textraHeader = t0ken\n"
+        "[core]\n\tsshCommand = evil\n[alias]\n\tx = y\n"
     )
     (home / ".gitconfig").write_text(settings)
     monkeypatch.setenv("HOME", str(home))
@@ -454,6 +465,7 @@ def test_credentials_and_proxies_of_the_user_are_taken_over_and_nothing_else(tmp
     listed = Git(local=True).run(tmp_path, "config", "--list").decode()
     assert {"credential.helper=store", "http.proxy=http://p"} <= set(listed.split())
     assert "evil" not in listed
+    assert "t0ken" not in listed  # it would go to every host, those of students, too
     assert "alias" not in listed
 
 

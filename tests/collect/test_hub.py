@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import threading
-from datetime import timedelta
 
 import pytest
 
@@ -12,11 +11,10 @@ from autograder.collect.found import Found
 from autograder.collect.hub import open_hub
 from autograder.collect.matching import Student
 from autograder.errors import UsageError
-from tests.collect.wanted import DUE, STUDENTS, found_by, short, wanted_in
+from tests.collect.repositories import CODE, IN_TIME, LATE
+from tests.collect.wanted import STUDENTS, found_by, short, wanted_in
 
-CODE = "def add(a, b):\n    return a + b\n"
 ONE = STUDENTS[:1]
-IN_TIME, LATE = DUE - timedelta(days=1), DUE + timedelta(days=1)
 USERS = {20001: "2026001", 20002: "jupyter-zhang", 20003: "wang", 20009: "guest", 20011: "lihua"}
 
 needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")

@@ -3,6 +3,8 @@
 MESSAGES: dict[str, str] = {
     "sources.no_git": "git is not installed here",
     "sources.no_git_hint": "Debian, Ubuntu: apt-get install git",
+    "sources.old_git": "git {least} or newer is needed",
+    "sources.git_no_room": "the disk is nearly full, and nothing more is fetched",
     "sources.git_hint": "For example: git:https://git.example.edu/hw/{{id}}.git, or a table: git:remotes.csv",
     "sources.git_branch": "{branch!r} is no name of a branch",
     "sources.git_table": "{file} has no column of students, or none of remotes",

@@ -3,6 +3,8 @@
 MESSAGES: dict[str, str] = {
     "sources.no_git": "这台机器没有安装 git",
     "sources.no_git_hint": "Debian、Ubuntu 上安装：apt-get install git",
+    "sources.old_git": "需要 git {least} 或更新的版本",
+    "sources.git_no_room": "磁盘快满了，不再下载",
     "sources.git_hint": "例如：git:https://git.example.edu/hw/{{id}}.git，或者一张表：git:remotes.csv",
     "sources.git_branch": "{branch!r} 不是分支名",
     "sources.git_table": "{file} 缺少学号列，或者缺少仓库地址列",
