@@ -162,8 +162,9 @@ class GitRemote:
         newest = next((one for one in history if times.of(one) <= until), None)
         if newest is None:
             raise UsageError(text("sources.git_nothing_yet", moment=_shown(until, self._zone)))
-        made = [self._read(newest, place, times)]
-        if received is None and deadline is not None and made[0].received > deadline:
+        made, unreadable = self._read_newest(newest, place, times)
+        late = made[0].received if made else times.of(newest)
+        if received is None and deadline is not None and late > deadline:
             in_time = next((one for one in history if times.of(one) <= deadline), None)
             if in_time is not None:
                 made.insert(0, self._read(in_time, place, times))
@@ -171,8 +172,17 @@ class GitRemote:
         # What changed after the deadline may be another assignment's folder.
         made = [one for at, one in enumerate(made) if one.files and (at == 0 or one.files != made[0].files)]
         if not made:
-            raise UsageError(text("collect.nothing", name=text("sources.git_repository")))
+            raise unreadable or UsageError(text("collect.nothing", name=text("sources.git_repository")))
+        if unreadable:
+            told = (text("sources.git_newest", commit=newest.id[:10], problem=unreadable.message), *told)
         return [Taken(one.commit, one.received, one.files, (*one.notes, *told)) for one in made]
+
+    def _read_newest(self, newest: Commit, place: Place, times: _Times) -> tuple[list[Taken], UsageError | None]:
+        """Return the newest commit, or what is wrong with it: that costs nobody the work handed in before."""
+        try:
+            return [self._read(newest, place, times)], None
+        except UsageError as error:
+            return [], error
 
     def _is_cut_short(self, place: Place, times: _Times, looks: list[_Look], moment: datetime) -> bool:
         """Whether what was fetched doesn't reach back to the work as it was then, and as it was last seen."""

@@ -502,6 +502,14 @@ def has_ended(number):
     return False
 
 
+def test_what_is_wrong_with_a_late_commit_costs_nobody_the_work_in_time(tmp_path, remotes, address):
+    commit(remotes / "2026001", {"sums.py": CODE}, IN_TIME)
+    late = commit(remotes / "2026001", {"weights.bin": bytes(21 << 20)}, LATE)
+    (found,) = found_by(address, wanted_in(tmp_path, ONE))
+    assert short(found) == (("2026001",), "09-26 15:59", ["sums.py"])
+    assert found.notes[0].startswith(f"the newest commit, {late[:10]}, was not taken: ")
+
+
 def test_security_a_remote_that_never_answers_is_given_up(tmp_path):
     """As a host that takes the connection and says nothing; what git has started ends with it."""
     slow = Git(local=True, timeout_s=0.5)

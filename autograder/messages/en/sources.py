@@ -19,6 +19,7 @@ MESSAGES: dict[str, str] = {
     "sources.git_too_large": "there is more in it than may be handed in",
     "sources.git_failed": "git could not read it: {problem}",
     "sources.git_nothing_yet": "nothing was committed up to {moment}",
+    "sources.git_newest": "the newest commit, {commit}, was not taken: {problem}",
     "sources.git_not_there": "dated {said}, but it was not there yet when collected {moment}: that time counts",
     "sources.git_future": "dated {said}, which is still to come",
     "sources.git_backwards": "the dates of its commits go backwards: {commit} says {said}",

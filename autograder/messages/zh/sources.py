@@ -19,6 +19,7 @@ MESSAGES: dict[str, str] = {
     "sources.git_too_large": "内容超过了允许提交的大小",
     "sources.git_failed": "git 无法读取：{problem}",
     "sources.git_nothing_yet": "到 {moment} 为止还没有提交记录（commit）",
+    "sources.git_newest": "最新的 commit {commit} 没有收：{problem}",
     "sources.git_not_there": "commit 写的时间是 {said}，但 {moment} 收取时还没有它：以后者为准",
     "sources.git_future": "commit 写的时间 {said} 还没有到",
     "sources.git_backwards": "commit 的时间前后颠倒：{commit} 写的是 {said}",
