@@ -166,6 +166,7 @@ def open_git(said: str, wanted: Wanted) -> GitSource:
         asked = [_of_student(template, wanted, number) for number in range(len(wanted.students))]
     else:
         template = found["template"] or _REMOTE_COLUMN
+        _require_gap(template)
         # SECURITY: a table's remotes may be what students wrote into a form: no path of this machine is read for them.
         local = found["template"] is not None and _is_local(template)
         asked = list(_of_table(Path(found["table"]).expanduser(), template, wanted))

@@ -133,11 +133,13 @@ class Git:
         limits = [str(MOST_PACK_BYTES // _BLOCK_BYTES), str(_MOST_MEMORY_KB)]
         shell = [] if os.name == "nt" else ["/bin/sh", "-c", _LIMITED, "sh", *limits]
         command = [*shell, self._program, "--literal-pathspecs", "--no-pager", *arguments]
+        # The folder or nothing: the course may be a repository itself, and its settings are not for students' work.
+        environment = self._environment | {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent)}
         with self._lock:
             if self._stopped:
                 raise GitFailedError("")
             process = subprocess.Popen(
-                command, cwd=folder, env=self._environment, stdin=subprocess.PIPE, stdout=files[0], stderr=files[1],
+                command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=files[0], stderr=files[1],
                 start_new_session=True,  # no terminal that ssh could ask at; and all it starts can be ended with it
             )  # fmt: skip
             self._running.add(process)

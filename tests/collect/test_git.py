@@ -178,6 +178,10 @@ def test_a_table_names_the_remotes(tmp_path):
     ]
     with pytest.raises(UsageError, match="no column"):
         open_git(f"git:{table(tmp_path, 'id,mark')}", wanted_in(tmp_path))
+    with pytest.raises(UsageError, match="the same for every student"):
+        open_git(f"git:{path} https://git.example.edu/hw1.git", wanted_in(tmp_path))
+    with pytest.raises(UsageError, match=r"nowhere\.csv"):
+        open_git("git:nowhere.csv", wanted_in(tmp_path))
 
 
 def test_the_roster_of_github_classroom_and_a_template(tmp_path):
@@ -450,6 +454,14 @@ def test_security_the_environment_of_a_hook_leads_nowhere(tmp_path, remotes, add
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "elsewhere"))
     (found,) = found_by(address, wanted_in(tmp_path, ONE))
     assert isinstance(found, Found)
+
+
+def test_security_the_course_s_own_repository_is_never_taken_for_a_student_s(tmp_path):
+    commit(tmp_path, {"secret.py": CODE})
+    (tmp_path / "ledger").mkdir()
+    with pytest.raises(GitFailedError, match="not a git repository"):
+        Git(local=True).run(tmp_path / "ledger", "log")
+    assert git(tmp_path / "ledger", "log")  # as git does otherwise
 
 
 def test_credentials_and_proxies_of_the_user_are_taken_over_and_nothing_else(tmp_path, monkeypatch):
