@@ -31,7 +31,7 @@ from autograder.collect.hub import ANY_OWNER, changed_later
 from autograder.collect.opening import Wanted
 from autograder.collect.unpack import unpack
 from autograder.errors import UsageError
-from autograder.messages import text
+from autograder.messages import joined, text
 
 SCHEME = "exchange:"
 _OF_NBGRADER = ("timestamp.txt", "submission_secret.txt")
@@ -141,7 +141,7 @@ class ExchangeSource:
             try:
                 yield self._take(name, told, time)
             except UsageError as error:
-                yield Refused(name, name, " ".join(part for part in (error.message, error.hint) if part))
+                yield Refused(name, name, joined(error.message, error.hint), self._texts(told.user))
 
     def _names(self) -> list[str]:
         try:
@@ -159,16 +159,21 @@ class ExchangeSource:
             if other != owner:
                 raise UsageError(text("sources.hard_link", file=file, owner=user_name(other)))
         stamp = tree.files.get(_OF_NBGRADER[0], b"").decode(errors="replace")
-        files = unpack({file: content for file, content in tree.files.items() if file not in _OF_NBGRADER}, name)
+        mine = {file: content for file, content in tree.files.items() if file not in _OF_NBGRADER}
+        cleaned: list[str] = []
+        files = unpack(mine, name, cleaned.append)
         students = self._accounts.students(told.user)
-        notes = (*self._time_notes(time, stamp, tree, students), *tree.notes())
+        notes = (*self._time_notes(time, stamp, tree, students), *tree.notes(), *cleaned)
         shown = f"{told.user} {time.moment.astimezone(self._wanted.zone):%Y-%m-%d %H:%M}"
         if stranger := self._stranger(tree, told.user):
             doubt = text("sources.impersonation", said=told.user, owner=user_name(stranger[0]))
             candidates = tuple(dict.fromkeys((*students, *self._accounts.students(user_name(stranger[0])))))
             return Found(name, shown, time.moment, files, (), doubt=doubt, candidates=candidates, notes=notes)
-        texts = students if len(students) == 1 else (told.user,)
-        return Found(name, shown, time.moment, files, texts, notes=notes)
+        return Found(name, shown, time.moment, files, self._texts(told.user), notes=notes)
+
+    def _texts(self, user: str) -> tuple[str, ...]:
+        students = self._accounts.students(user)
+        return students if len(students) == 1 else (user,)
 
     def _stranger(self, tree: Tree, user: str) -> tuple[int, ...]:
         """Return the number of an owner who is not the user that the name tells."""

@@ -49,7 +49,7 @@ from autograder.collect.template import GAP, NoValueError, filled, no_value, val
 from autograder.collect.unpack import unpack
 from autograder.errors import UsageError
 from autograder.late_policy import utc
-from autograder.messages import text
+from autograder.messages import joined, text
 from autograder.roster import table
 
 SCHEME = "git:"
@@ -64,6 +64,7 @@ _KNOWN_PROBLEMS = (
     (re.compile(r"couldn't find remote ref"), "sources.git_empty"),
     (re.compile(_NO_ACCESS, re.IGNORECASE), "sources.git_no_access"),
 )
+_NOTHING = {"sources.git_empty", "sources.git_no_access"}
 _MOST_SAID = 200  # characters of what git wrote
 _REMOTE_COLUMN = "{remote}"
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -134,16 +135,19 @@ class GitSource:
             return [self._found(one, it) for it in taken]
         except GitFailedError as error:
             remote.forget()
-            return [_refused(one.who, one.remote, _said(error))]
+            problem, is_nothing = _said(error)
+            return [_refused(one, problem, is_nothing=is_nothing)]
         except UsageError as error:
-            return [_refused(one.who, one.remote, " ".join(part for part in (error.message, error.hint) if part))]
+            return [_refused(one, joined(error.message, error.hint))]
 
     def _found(self, one: _Asked, it: Taken) -> Found:
         shown = without_secrets(one.remote)
         key, notes, short = shown, it.notes, _short(shown)
         if self._shared[one.remote] > 1:
             key, notes = f"{shown} ({one.who})", (*notes, text("sources.git_shared"))
-        files = unpack(it.files, short)
+        cleaned: list[str] = []
+        files = unpack(it.files, short, cleaned.append)
+        notes = (*notes, *cleaned)
         return Found(key, f"{short} {it.commit[:10]}", it.received, files, one.texts, one.aliases, notes=notes)
 
     def _latest_deadline(self) -> datetime | None:
@@ -195,7 +199,7 @@ def _of_student(template: str, wanted: Wanted, number: int) -> _Asked | Refused:
     try:
         remote = filled(template, values_of(student, wanted.assignment))
     except NoValueError as error:
-        return _refused(student.id, template, no_value(error))
+        return _refused(_Asked(student.id, student.id, template, (student.id,)), no_value(error), is_nothing=True)
     return _Asked(student.id, student.id, remote, (student.id,))
 
 
@@ -229,23 +233,23 @@ def _of_table(path: Path, template: str, wanted: Wanted) -> Iterator[_Asked | Re
         try:
             yield _Asked(who, student, filled(template, values), texts, aliases)
         except NoValueError as error:
-            yield _refused(who, template, no_value(error))
+            yield _refused(_Asked(who, student, template, texts, aliases), no_value(error), is_nothing=True)
 
 
 def _checked(one: _Asked | Refused, *, local: bool) -> _Asked | Refused:
     if isinstance(one, Refused):
         return one
     if not one.remote:
-        return _refused(one.who, one.remote, text("sources.git_no_remote"))
+        return _refused(one, text("sources.git_no_remote"), is_nothing=True)
     if not is_allowed(one.remote, local=local):
-        return _refused(one.who, one.remote, text("sources.git_not_allowed", remote=without_secrets(one.remote)))
+        return _refused(one, text("sources.git_not_allowed", remote=without_secrets(one.remote)))
     # A path in the working directory, where the instructor typed it, and not in that of git.
     remote = one.remote if not local or "://" in one.remote else str(Path(one.remote).expanduser().absolute())
     return _Asked(one.who, one.student, remote, one.texts, one.aliases)
 
 
-def _refused(who: str, remote: str, problem: str) -> Refused:
-    return Refused(without_secrets(remote), who, problem)
+def _refused(one: _Asked, problem: str, *, is_nothing: bool = False) -> Refused:
+    return Refused(without_secrets(one.remote), one.who, problem, one.texts, one.aliases, is_nothing)
 
 
 def _short(remote: str) -> str:
@@ -253,17 +257,17 @@ def _short(remote: str) -> str:
     return re.split(r"[/:\\]", remote.rstrip("/"))[-1]
 
 
-def _said(error: GitFailedError) -> str:
-    """Return what is wrong with a remote, in words."""
+def _said(error: GitFailedError) -> tuple[str, bool]:
+    """Return what is wrong with a remote, in words, and whether there is just nothing yet."""
     said = error.said
     if isinstance(error, GitTimeoutError):
-        return text("sources.git_timeout")
+        return text("sources.git_timeout"), False
     if isinstance(error, GitTooLargeError):
-        return text("sources.git_too_large")
+        return text("sources.git_too_large"), False
     for pattern, key in _KNOWN_PROBLEMS:
         if pattern.search(said):
-            return text(key)
+            return text(key), key in _NOTHING
     # The first line has the cause; what follows it are consequences, and advice.
     lines = (line.strip() for line in said.splitlines())
     told = next((line for line in lines if line and not line.startswith(("warning:", "hint:"))), "?")
-    return text("sources.git_failed", problem=without_secrets(told)[:_MOST_SAID])
+    return text("sources.git_failed", problem=without_secrets(told)[:_MOST_SAID]), False

@@ -24,12 +24,11 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from autograder.collect.file_names import file_name
 from autograder.collect.git_command import MOST_PACK_BYTES, Git, GitFailedError
 from autograder.errors import UsageError
 from autograder.messages import text
 from autograder.submission import MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, is_skipped, too_large
-from autograder.zip_archive import safe_name
+from autograder.zip_archive import decoded_name, safe_name
 
 _SHALLOW = 64  # commits; where they don't reach back far enough, all are fetched
 _TIP = "refs/heads/tip"
@@ -212,7 +211,7 @@ class GitRemote:
         found: dict[str, _Entry] = {}
         for line in said.split(b"\0"):
             about, tab, name = line.partition(b"\t")
-            path = PurePosixPath(file_name(name))
+            path = PurePosixPath(decoded_name(name))
             if tab and not is_skipped(path.parts):
                 mode, _, hash_ = about.decode().split()
                 found[safe_name(path, Path(text("sources.git_repository")))] = _Entry(mode, hash_)

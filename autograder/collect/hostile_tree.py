@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from autograder.collect.file_names import file_name
 from autograder.errors import UsageError
 from autograder.messages import text
 from autograder.submission import MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, is_skipped, too_large
-from autograder.zip_archive import safe_name
+from autograder.zip_archive import decoded_name, safe_name
 
 # Windows has none of these; opening asks for them there first, and fails with a sentence.
 _FOLDER = sum(getattr(os, name, 0) for name in ("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"))
@@ -31,6 +30,10 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MOST_ENTRIES = 20_000
 _MOST_DEPTH = 32
 _A_LINK = {errno.ELOOP, errno.ENOTDIR, errno.EMLINK}  # what O_NOFOLLOW answers on Linux, and where it is a folder
+
+
+class NoFolderError(UsageError):
+    """There is no such folder."""
 
 
 @dataclass
@@ -90,19 +93,19 @@ def opened(trusted: Path, *parts: str) -> Iterator[int]:
                 way /= part
                 descriptors.append(os.open(part, _FOLDER, dir_fd=descriptors[-1]))
         except OSError as error:
-            raise UsageError(_problem(way, error)) from None
+            raise _problem(way, error) from None
         yield descriptors[-1]
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _problem(way: Path, error: OSError) -> str:
+def _problem(way: Path, error: OSError) -> UsageError:
     if error.errno == errno.ENOENT:
-        return text("sources.no_folder")
+        return NoFolderError(text("sources.no_folder"))
     if error.errno in _A_LINK:
-        return text("sources.a_link", file=way)
-    return text("sources.unreadable", file=way, problem=error.strerror or error)
+        return UsageError(text("sources.a_link", file=way))
+    return UsageError(text("sources.unreadable", file=way, problem=error.strerror or error))
 
 
 def read_tree(descriptor: int, name: str) -> Tree:
@@ -132,7 +135,7 @@ class _Reading:
 
     def folder(self, descriptor: int, way: PurePosixPath, depth: int) -> None:
         for raw in self._names_in(descriptor):
-            path = way / file_name(raw)
+            path = way / decoded_name(raw)
             if is_skipped(path.parts):
                 continue
             try:

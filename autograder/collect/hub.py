@@ -18,14 +18,14 @@ from pathlib import Path, PurePosixPath
 
 from autograder.collect.accounts import Accounts, user_name
 from autograder.collect.found import Found, Refused
-from autograder.collect.hostile_tree import Tree, opened, read_tree
+from autograder.collect.hostile_tree import NoFolderError, Tree, opened, read_tree
 from autograder.collect.matching import Student
 from autograder.collect.opening import Wanted
 from autograder.collect.template import GAP, NoValueError, filled, no_value, values_of
 from autograder.collect.unpack import unpack
 from autograder.errors import UsageError
 from autograder.late_policy import utc
-from autograder.messages import text
+from autograder.messages import joined, text
 
 SCHEME = "hub:"
 ANY_OWNER = "any-owner"
@@ -51,10 +51,12 @@ class HubSource:
             try:
                 yield self._take(student)
             except NoValueError as error:
-                yield Refused(student.id, student.id, no_value(error))
+                yield Refused(student.id, student.id, no_value(error), (student.id,), is_nothing=True)
             except UsageError as error:
-                problem = " ".join(part for part in (error.message, error.hint) if part)
-                yield Refused(student.id, student.id, problem)
+                nothing = isinstance(error, NoFolderError)
+                yield Refused(
+                    student.id, student.id, joined(error.message, error.hint), (student.id,), is_nothing=nothing
+                )
 
     def _take(self, student: Student) -> Found:
         trusted, parts = self._way(student)
@@ -66,8 +68,9 @@ class HubSource:
         for name, owner in tree.linked.items():
             if owner in strangers or (self._any_owner and owner != own):
                 raise UsageError(text("sources.hard_link", file=name, owner=user_name(owner)))
-        files = unpack(tree.files, shown)
-        notes = (*tree.notes(), *self._time_notes(tree, student))
+        cleaned: list[str] = []
+        files = unpack(tree.files, shown, cleaned.append)
+        notes = (*tree.notes(), *cleaned, *self._time_notes(tree, student))
         if not strangers:
             return Found(student.id, shown, tree.modified, files, (student.id,), notes=notes)
         owner, name = next(iter(strangers.items()))

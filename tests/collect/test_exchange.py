@@ -8,11 +8,13 @@ import pytest
 from autograder.collect.collecting import Collector
 from autograder.collect.exchange import open_exchange, read_name, read_time
 from autograder.collect.found import Found
+from autograder.collect.opening import open_named
 from autograder.collect.store import Store
 from autograder.errors import UsageError
 from autograder.ledger import people
 from autograder.ledger.grades import unclaimed
 from autograder.ledger.models import SubmissionRow
+from autograder.ledger.refusals import still_refused
 from autograder.roster import Person
 from tests.collect.test_hub import needs_root, put, users
 from tests.collect.wanted import SHANGHAI, STUDENTS, found_by, short, wanted_in
@@ -90,6 +92,22 @@ def test_security_such_a_submission_is_in_the_ledger_and_nobody_s(tmp_path, inbo
     with ledger.reading() as session:
         assert [row.id for row in unclaimed(session, "hw1")] == [forged.number]
         assert session.get_one(SubmissionRow, forged.number).notes[0] == forged.problem
+
+
+def test_what_was_refused_is_listed_until_something_comes_and_who_has_nothing_is_not(tmp_path, inbound, ledger):
+    with ledger.writing() as session:
+        people.apply(session, [Person(one.id, one.name) for one in STUDENTS], ME_NOW, SHANGHAI)
+    (submit(inbound, ME, FIRST) / "sums.py").unlink()
+    (tmp_path / "home").mkdir()
+    collector = Collector(ledger, Store(ledger.folder / "store"), "hw1", ME_NOW)
+    for said in (f"exchange:{inbound}", f"hub:{tmp_path}/home/{{id}}/hw1"):
+        collector.collect(open_named(said, wanted_in(tmp_path)), lambda _: None)
+    with ledger.reading() as session:
+        assert [one.students for one in still_refused(session)] == [(ME,)]
+    submit(inbound, ME, SECOND)
+    collector.collect(open_named(f"exchange:{inbound}", wanted_in(tmp_path)), lambda _: None)
+    with ledger.reading() as session:
+        assert still_refused(session) == []
 
 
 @needs_root

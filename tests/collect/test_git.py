@@ -41,6 +41,7 @@ def test_every_student_s_newest_commit_is_taken_and_a_missing_remote_is_one_line
     assert first.files["sums.py"] == CODE.encode()
     assert short(second) == ("2026002", "there is no such repository, or you may not read it")
     assert short(third) == ("2026003", "the repository is empty, or has no such branch")
+    assert (second.is_nothing, third.is_nothing) == (True, True)  # who has not begun is not missed in `grade status`
 
 
 @pytest.mark.parametrize(
@@ -445,7 +446,7 @@ def test_a_full_disk_and_an_old_git_are_said(tmp_path, remotes, address, monkeyp
     ],
 )
 def test_what_git_says_in_words(said, told):
-    assert told in _said(GitFailedError(said))
+    assert told in _said(GitFailedError(said))[0]
 
 
 def test_security_the_environment_of_a_hook_leads_nowhere(tmp_path, remotes, address, monkeypatch):
@@ -493,6 +494,7 @@ def test_security_a_repository_that_is_too_large_is_one_line(tmp_path, remotes, 
     monkeypatch.setattr(git_command, "MOST_PACK_BYTES", 1 << 19)
     first, second = found_by(address, wanted_in(tmp_path, STUDENTS[:2]))
     assert short(first) == ("2026001", "there is more in it than may be handed in")
+    assert (first.texts, first.is_nothing) == (("2026001",), False)
     assert isinstance(second, Found)
     left = [one for one in (tmp_path / "ledger" / "git").rglob("*") if one.is_file() and one.stat().st_size > 1 << 18]
     assert left == []
