@@ -88,6 +88,10 @@ class CheckResult(_Model):
     hint: str = Field("", description="one concrete thing to try")
     frames: tuple[str, ...] = Field((), description="the student's own frames, innermost last")
     staff_note: str = Field("", description="for staff only: a full traceback, a hidden check's error text")
+    killed: bool = Field(
+        default=False,
+        description="its box was killed, and not for a limit: by the student's code itself, or by the system",
+    )
     metrics: dict[str, MetricResult] = {}
     duration_s: float = Field(0.0, ge=0)
     stdout_tail: str = Field("", description="the end of what the student's code printed in this check")

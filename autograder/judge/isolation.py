@@ -11,7 +11,7 @@ from typing import NamedTuple
 from autograder.box.backends import NAMESPACES, PROCESS, RESTRICTED, TRUSTED_ONLY
 from autograder.box.grant import NO_GPU, Grant, allowed
 from autograder.box.interpreter import Interpreter
-from autograder.box.nvml import nvml
+from autograder.box.nvml import Gpu, nvml
 from autograder.box.probe import has_gpu, probe
 from autograder.errors import UsageError
 from autograder.judge.trial import Trial, exposed, try_gpu, try_python
@@ -167,10 +167,14 @@ def _may_use_gpu(wanted: Wanted) -> bool:
 
 def first_gpu() -> Grant | None:
     """Return a grant of the first GPU that the user's environment leaves, of none; None where they can't be asked."""
+    found = gpus_here()
+    return None if found is None else Grant(found[:1])
+
+
+def gpus_here() -> tuple[Gpu, ...] | None:
+    """Return the GPUs that the user's environment leaves; None where they can't be asked for."""
     library = nvml()
-    if library is None:
-        return None
-    return Grant(allowed(library.gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))[:1])
+    return None if library is None else allowed(library.gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def _refused(isolation: str, why: str) -> UsageError:

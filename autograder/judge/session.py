@@ -294,6 +294,7 @@ class JudgeSession:
             hint=hint,
             frames=verdict.frames,
             staff_note=verdict.staff_note,
+            killed=verdict.killed,
             metrics=metrics,
             duration_s=time.monotonic() - self._began,
             stdout_tail=advice.printed,

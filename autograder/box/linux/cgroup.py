@@ -174,6 +174,32 @@ def find_places(own: str, mountinfo: str) -> tuple[Place, ...]:
     return tuple(found)
 
 
+class MemoryGroup(NamedTuple):
+    """A group that counts this process's memory, its own or one above it."""
+
+    folder: Path
+    version: int
+
+
+def memory_groups(own: str, mountinfo: str) -> Iterator[MemoryGroup]:
+    """Yield the groups that may limit this process's memory, the innermost first; a limit holds for all below it.
+
+    Args:
+        own: the text of /proc/self/cgroup.
+        mountinfo: the text of /proc/self/mountinfo.
+    """
+    mounted = {controller: mount for mount in _mounts(mountinfo) for controller in mount.controllers}
+    for line in own.splitlines():
+        _, names, path = line.split(":", 2)
+        name = "memory" if "memory" in names.split(",") else names
+        if name not in {"", "memory"} or (mount := mounted.get(name)) is None:
+            continue
+        folder = mount.folder / path.removeprefix(mount.root.rstrip("/")).lstrip("/")
+        for each in (folder, *folder.parents):
+            if each.is_relative_to(mount.folder):
+                yield MemoryGroup(each, 1 if name else 2)
+
+
 class _Mount(NamedTuple):
     folder: Path
     root: str
