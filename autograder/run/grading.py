@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
+
+from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
@@ -21,6 +23,7 @@ from autograder.run.keys import assignment_sha256
 from autograder.run.planning import Work, read_submission, told
 from autograder.run.rescoring import Anew, Rescorer, in_chunks
 from autograder.run.room import Room
+from autograder.run.taking_over import completed, taken_over, with_hashes
 
 Ended = Literal["known", "scored", "graded", "internal", "unreadable"]
 
@@ -142,7 +145,7 @@ class Grader:
                     tell.done(done[-1])
                     continue
                 tell.started(work)
-                running[self.room.start(judges, self.assignment, submission, self.options)] = work
+                running[self.room.start(judges, self.assignment, submission, self._options_for(work))] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
                 self.room.give_back(pending)
@@ -171,8 +174,18 @@ class Grader:
         if problem and not last:
             return Done("internal", work, _result(report), problem)
         with self.ledger.writing() as session:
+            report = self._completed(session, work, with_hashes(report, work.suite))
             record(session, work.row.id, report, self._circumstances(work))
         return Done("internal" if internal else "graded", work, _result(report), problem if internal else "")
+
+    def _options_for(self, work: Work) -> AttemptOptions:
+        return replace(self.options, checks=tuple(sorted(work.checks))) if work.checks else self.options
+
+    def _completed(self, session: Session, work: Work, report: Report) -> Report:
+        """Return the report with the results that were taken over, where not everything was run."""
+        if not work.checks or work.attempt is None:
+            return report
+        return completed(report, taken_over(session, work.attempt.id, work.checks), work.suite)
 
     @cached_property
     def _assignment_sha256(self) -> str:

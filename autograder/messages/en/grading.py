@@ -77,4 +77,5 @@ MESSAGES: dict[str, str] = {
         "Not as many at a time as there are cores: each attempt may take {needed} MB (limits: memory_mb), and {left} MB are free. "
         "The others wait their turn."
     ),
+    "run.part": "only {checks}",
 }

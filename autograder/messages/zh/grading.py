@@ -74,4 +74,5 @@ MESSAGES: dict[str, str] = {
     "standing.column.by_hand": "人工",
     # --- what a run survives
     "run.waits_for_memory": "内存不够让每个核都跑一份：每份作业最多可占 {needed} MB（limits 里的 memory_mb），现在还剩 {left} MB，其余的排队等候。",
+    "run.part": "只运行 {checks}",
 }
