@@ -48,6 +48,7 @@ try:
     from autograder.ledger.history import Entry, history_of
     from autograder.ledger.models import ExtensionRow, Override, Student, SubmissionRow
     from autograder.ledger.records import CheckPoints, checks_of
+    from autograder.ledger.refusals import Refusal, still_refused
     from autograder.ledger.standing import Standing, standing_of
     from autograder.run.grading import Done, Grader, Tell
     from autograder.run.planning import Chosen, Planner, Work
@@ -166,6 +167,11 @@ class Gradebook:
         """Return the submissions that nobody was recognised for."""
         with self.ledger.reading() as session:
             return unclaimed(session, assignment_id)
+
+    def still_refused(self) -> list[Refusal]:
+        """Return what could not be taken and is still missed."""
+        with self.ledger.reading() as session:
+            return still_refused(session)
 
     # --- grading
 

@@ -90,7 +90,7 @@ def _by_evidence(verdict: Verdict, error: StudentRaised, allowed: Allowed | None
     if allowed and (limit := limit_words.reached(error, allowed.limits)):
         said, hint = limit_words.message(limit, allowed.reference), limit_words.hint(limit.kind)
         return replace(verdict, status=limit.status, message=said, hint=hint)
-    if refused := of_refusal(error.refused, error.raised):
+    if refused := of_refusal(error.refused, error.raised, allowed.limits.processes if allowed else 0):
         return replace(verdict, status=Status.FORBIDDEN, **refused._asdict())
     return verdict
 

@@ -15,6 +15,7 @@ from autograder.errors import GradeError
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.models import SubmissionRow
 from autograder.ledger.records import Tried, attempts_at
+from autograder.messages import joined
 from autograder.run.keys import Conditions, Key, conditions_of
 from autograder.run.suite import Suite, suite_of
 from autograder.run.taking_over import known_checks
@@ -145,4 +146,4 @@ def read_submission(store: Store, row: SubmissionRow, assignment: LoadedAssignme
 
 def told(error: GradeError) -> str:
     """Return an error in one line."""
-    return " ".join(filter(None, (error.message, error.hint)))
+    return joined(error.message, error.hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder.messages.zh import (
+    archives,
     authoring,
     checks,
     collect,
@@ -11,12 +12,14 @@ from autograder.messages.zh import (
     grading,
     hand_ins,
     machine,
+    notebook,
     report,
     roster,
     students,
 )
 
 PARTS = (
+    archives,
     authoring,
     checks,
     collect,
@@ -25,6 +28,7 @@ PARTS = (
     grading,
     hand_ins,
     machine,
+    notebook,
     report,
     roster,
     students,
