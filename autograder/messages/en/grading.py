@@ -78,4 +78,7 @@ MESSAGES: dict[str, str] = {
         "The others wait their turn."
     ),
     "run.part": "only {checks}",
+    "run.disk_full": "no room left in {folder}: {free} MB are free",
+    "run.disk_full_hint": "What has been graded is recorded. Make room, and type the same command: it goes on where it was.",
+    "run.not_recorded": "{file} can't be written: {problem}",
 }
