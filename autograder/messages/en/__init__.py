@@ -15,6 +15,7 @@ from autograder.messages.en import (
     notebook,
     report,
     roster,
+    sources,
     students,
 )
 
@@ -31,6 +32,7 @@ PARTS = (
     notebook,
     report,
     roster,
+    sources,
     students,
 )
 MESSAGES: dict[str, str] = {key: said for part in PARTS for key, said in part.MESSAGES.items()}
