@@ -32,6 +32,8 @@ try:
     from sqlalchemy.orm import Session
 
     from autograder.collect.collecting import Collected, Collector, assign, matched_students
+    from autograder.collect.post import Posted, send, sending, would_send
+    from autograder.collect.receipts import Receipt, ReceiptBook
     from autograder.ledger import people, upkeep
     from autograder.ledger.database import FOLDER, Ledger
     from autograder.ledger.grades import (
@@ -168,6 +170,26 @@ class Gradebook:
         """Return the submissions that nobody was recognised for."""
         with self.ledger.reading() as session:
             return unclaimed(session, assignment_id)
+
+    def receipts(self, assignment_id: str) -> list[Receipt]:
+        """Return what students are told about what they handed in."""
+        assignment = self.course.assignment(assignment_id)
+        with self.ledger.reading() as session:
+            return ReceiptBook(self.course, self.store, self.zone).receipts(session, assignment.id)
+
+    def send_receipts(self, assignment_id: str) -> list[Posted]:
+        """Mail the receipts that were not sent before, as many as the quota allows.
+
+        Raises:
+            UsageError: no mail server is named, or it can't be reached.
+        """
+        with sending(self.ledger):
+            receipts = self.receipts(assignment_id)
+            return send(self.ledger, receipts, self.course.spec.mail, self.course.folder, self.author)
+
+    def receipts_due(self, assignment_id: str) -> list[Posted]:
+        """Return what `send_receipts` would do."""
+        return would_send(self.ledger, self.receipts(assignment_id), self.course.spec.mail)
 
     def still_refused(self) -> list[Refusal]:
         """Return what could not be taken and is still missed."""

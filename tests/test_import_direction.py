@@ -39,7 +39,7 @@ LAYERS = (
     ("judge", "ledger", "report"),
     ("score", "box"),
     ("course", "roster", "submission", "datasets", "history", "overview"),
-    ("results", "diagnosis", "messages", "errors", "limits", "late_policy", "yaml_file", "__init__"),
+    ("results", "diagnosis", "messages", "errors", "limits", "late_policy", "mail_settings", "yaml_file", "__init__"),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
 PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submission")
