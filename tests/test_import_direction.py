@@ -33,6 +33,7 @@ LAYERS = (
         "schema",
         "doctor",
         "gradebook",
+        "decisions",
         "pack",
     ),
     ("judge", "ledger", "report"),

@@ -63,7 +63,7 @@ def finals(folder):
 def test_a_class_is_graded_once(course):
     graded = {number: ("graded", score) for number, score in SCORES.items()}
     assert run(course) == graded | {"4": ("unreadable", None)}
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
     assert run(course) == {number: ("known", score) for number, score in SCORES.items()} | {"4": ("unreadable", None)}
     assert counted(course) == 3
 
@@ -247,7 +247,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(course):
     last = grade(course)
     assert last.wait(120) == 1  # the essay can't be graded
     last.communicate()
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
     with open_gradebook(course) as book, book.ledger.reading() as session:
         keys = session.execute(select(Attempt.submission_id, Attempt.key)).all()
         assert len(keys) == len(set(keys)) == 3
@@ -261,7 +261,7 @@ def test_interrupted_it_says_so_and_goes_on_later(course):
     assert running.wait(60) in {130, 1}
     running.communicate()
     assert {ended for ended, _ in run(course).values()} <= {"graded", "known", "unreadable"}
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
 
 
 def test_two_at_once_are_told_of_each_other(course):

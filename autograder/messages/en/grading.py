@@ -67,9 +67,6 @@ MESSAGES: dict[str, str] = {
     "standing.column.handed_in": "handed in",
     "standing.column.late": "late",
     "standing.column.graded": "graded",
-    "standing.column.faults": "our fault",
-    "standing.column.unclaimed": "nobody's",
     "standing.column.median": "median",
     "standing.column.full": "full points",
-    "standing.column.by_hand": "by hand",
 }

@@ -67,9 +67,6 @@ MESSAGES: dict[str, str] = {
     "standing.column.handed_in": "已交",
     "standing.column.late": "迟交",
     "standing.column.graded": "已评",
-    "standing.column.faults": "系统故障",
-    "standing.column.unclaimed": "无归属",
     "standing.column.median": "中位数",
     "standing.column.full": "满分人数",
-    "standing.column.by_hand": "人工",
 }
