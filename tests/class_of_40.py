@@ -175,7 +175,7 @@ HANDED: Mapping[str, tuple[Handed, ...]] = {
     "2026008": (file(unicodedata.normalize("NFD", "Müller Max.py"), corpus("right_numpy.py")),),  # as macOS names files
     # wrong
     "2026009": (file("hw1_2026009.py", wrong("fires_at_zero"), EARLY),),
-    "2026010": (file("lovelaceada_340934_99001_perceptron.py", wrong("activator_ignored"), how="canvas"),),
+    "2026010": (file("lovelaceada_340934_99001_ada.py", wrong("activator_ignored"), how="canvas"),),
     "2026011": (
         Handed(
             "sunyue_340935_99002_",
