@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from autograder.messages import printable, text
+from autograder.report.flowing import Flowing
 from autograder.report.terminal import stdout_console
 
 if TYPE_CHECKING:
     from autograder.ledger.requests import Asked
+
+_INDENTED = (0, 0, 0, 3)
 
 
 class Formed(Protocol):
@@ -68,8 +72,7 @@ def print_requests(found: Sequence[Asked], *, only_open: bool, console: Console 
         if not one.answer:
             line.append(f"  {text('request.open')}", style="not bold yellow")
         out.print(line)
-        out.print(Text(f"   {printable(one.text)}"))
+        out.print(Padding(Flowing(printable(one.text)), _INDENTED))
         if one.answer:
-            out.print(
-                Text("   " + printable(text("request.answer", who=one.answered_by, said=one.answer)), style="green")
-            )
+            answer = printable(text("request.answer", who=one.answered_by, said=one.answer))
+            out.print(Padding(Flowing(answer, style="green"), _INDENTED))

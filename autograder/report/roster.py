@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.messages import text
+from autograder.report.flowing import Flowing
 from autograder.report.terminal import stdout_console
 from autograder.roster import Change
 
@@ -78,7 +79,7 @@ def print_log(log: Sequence[Entry], console: Console | None = None) -> None:
     table = _table()
     for entry in log:
         when = Text(f"{entry.at:%Y-%m-%d %H:%M}", style="dim")
-        table.add_row(when, Text(entry.assignment, style="bold"), Text(entry.said), Text(entry.who, style="dim"))
+        table.add_row(when, Text(entry.assignment, style="bold"), Flowing(entry.said), Text(entry.who, style="dim"))
     made.print(table)
 
 

@@ -38,7 +38,7 @@ def print_standing(standing: Sequence[Standing], console: Console | None = None)
     made.print(table)
     for one in standing:
         if notes := _notes(one):
-            made.print(Text(f"{one.assignment}: ", style="bold").append_text(Text(" · ").join(notes)))
+            made.print(Text(f"{one.assignment}  ", style="bold").append_text(Text(" · ").join(notes)))
 
 
 def _cells(one: Standing) -> list[Text]:

@@ -11,7 +11,7 @@ MESSAGES: dict[str, str] = {
     "roster.not_text": "{file} is no text in UTF-8, GB18030 or UTF-16, and no workbook",
     "roster.not_text_hint": "Save it as CSV (UTF-8) or as .xlsx.",
     "roster.no_header": "{file} has no line that names its columns, at least the student number and the name",
-    "roster.no_header_hint": "Expected: id, name, email, section, extension; the Chinese names of these; or an export of Canvas or Moodle.",
+    "roster.no_header_hint": "Expected: id, name, email, section, group, extension; the Chinese names of these; or an export of Canvas or Moodle.",
     "roster.no_name": "{file}, line {line}: there is a column of student numbers, but none of names",
     "roster.empty": "there is no student in {file}",
     "roster.wrong": "{file} was not taken: {count} of its lines can't be understood",
@@ -74,7 +74,7 @@ MESSAGES: dict[str, str] = {
     "cli.roster.help": "The roster: who takes the course, and by which names an LMS or a mailbox knows them.",
     "cli.roster.import.short": "Take a roster from a file.",
     "cli.roster.import.help": (
-        "Take a roster from FILE, a .csv or .xlsx with the columns id, name, email, section, extension (or the Chinese names "
+        "Take a roster from FILE, a .csv or .xlsx with the columns id, name, email, section, group, extension (or the Chinese names "
         "of these), or an export of Canvas's gradebook or Moodle's grading worksheet.\n\nWhat it would change is shown first. Nobody "
         "is deleted: who is not in it any more is marked as having left."
     ),

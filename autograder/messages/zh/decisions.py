@@ -12,8 +12,8 @@ MESSAGES: dict[str, str] = {
     # --- when work came
     "cli.received.short": "更正提交时间",
     "cli.received.help": (
-        "更正提交的实际时间：复制文件夹时，修改时间会变成复制的时间。NUMBER 是 `grade collect` 显示的编号，可以是多个：4-20 或 "
-        "4,7,9-12。TIME 按课程时区：2026-09-27T20:00。\n\n来源给出的原时间仍保留在账本里。"
+        "更正提交的实际时间：复制文件夹时，修改时间会变成复制的时间。编号是 `grade collect` 显示的编号，可以给多个：4-20 或 "
+        "4,7,9-12。时间按课程时区：2026-09-27T20:00。\n\n来源给出的原时间仍保留在账本里。"
     ),
     "cli.metavar.numbers": "编号",
     "cli.metavar.moment": "时间",
@@ -24,7 +24,7 @@ MESSAGES: dict[str, str] = {
     # --- groups
     "cli.group.short": "哪些学生共同提交",
     "cli.group.help": (
-        "让几名学生共同提交作业 HW：一人提交，全组有效，各人的延期仍各自计算。不给学生则列出分组。\n\n名单里的“小组”列也可以说明分组。"
+        "让几名学生共同提交一个作业：一人提交，全组有效，各人的延期仍各自计算。不给学生则列出分组。\n\n名单里的“小组”列也可以说明分组。"
         "已经收到的提交归属不变，需要时用 `grade assign` 指定。"
     ),
     "cli.group.name": "小组名；每名学生在一个作业里只属于一个小组。",
@@ -42,17 +42,17 @@ MESSAGES: dict[str, str] = {
     # --- regrade requests
     "cli.request.short": "学生的复查申请与答复",
     "cli.request.help": "复查申请：学生对成绩的疑问，以及老师的答复。",
-    "cli.request.add.help": "登记 STUDENT 对作业 HW 的复查申请。",
+    "cli.request.add.help": "登记一名学生对一个作业的复查申请。",
     "cli.request.add.check": "针对这个检查；不给则针对整个作业。",
     "cli.request.add.text": "学生的理由。",
     "cli.request.list.help": "显示申请和答复。",
     "cli.request.list.open": "只显示尚未答复的。",
-    "cli.request.answer.help": "答复编号为 NUMBER 的申请。给出 --points 时同时改分，与 `grade override` 相同。",
+    "cli.request.answer.help": "答复一份申请。给出 --points 时同时改分，与 `grade override` 相同。",
     "cli.request.answer.text": "答复内容；给出 --points 时也作为改分的理由。",
     "cli.request.answer.points": "从现在起的得分。",
     "cli.metavar.request_number": "编号",
     "cli.metavar.any_assignment": "[作业]",
-    "request.added": "已登记为第 {number} 号申请。答复：grade request answer {number} --text …",
+    "request.added": "已登记为第 {number} 号申请。答复命令：grade request answer {number} --text …",
     "request.none": "没有第 {number} 号申请",
     "request.none_hint": "`grade request list` 显示全部申请。",
     "request.nothing": "还没有人申请复查。",
