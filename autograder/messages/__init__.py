@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -41,6 +42,17 @@ def set_language(language: Language) -> None:
     """Make `language` the one that `text` and `str(Text)` answer in."""
     global _language  # noqa: PLW0603 - one command, one language; threading it through every call would say no more
     _language = language
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Answer in another language than the user's while the block runs: what is written may be for others."""
+    before = _language
+    set_language(language)
+    try:
+        yield
+    finally:
+        set_language(before)
 
 
 def language() -> Language:

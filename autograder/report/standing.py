@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.messages import text
-from autograder.report.terminal import shown_points, stdout_console
+from autograder.report.terminal import stdout_console
+from autograder.report.words import shown_points
 
 if TYPE_CHECKING:
     from autograder.ledger.standing import Standing

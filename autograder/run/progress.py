@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.messages import printable, text
-from autograder.report.terminal import shown_points, stdout_console
+from autograder.report.terminal import stdout_console
+from autograder.report.words import shown_points
 from autograder.run.grading import Done, Tell
 from autograder.run.planning import Work
 
