@@ -201,9 +201,12 @@ def _person(values: Mapping[str, str], line: int) -> Person:
 _MOST_ID = 64  # characters, the ledger's column
 
 
+_INVISIBLE = dict.fromkeys([0xFEFF, 0x200B, 0x200E, 0x200F, 0x202A, 0x202C])  # copied along from web pages
+
+
 def _plain_number(said: str) -> str:
     """Undo what spreadsheets and input methods do to numbers: 2026017.0, ２０２６, the quote that keeps zeros."""
-    said = unicodedata.normalize("NFKC", said).strip().lstrip("'").strip()
+    said = unicodedata.normalize("NFKC", said.translate(_INVISIBLE)).strip().lstrip("'").strip()
     return said[:-2] if re.fullmatch(r"\d+\.0", said) else said
 
 

@@ -150,7 +150,7 @@ def test_what_is_handed_in_later_is_graded_and_counts(course):
     [
         ({"students": ("2",)}, {"2"}),
         ({"students": ("Student 3", "1")}, {"1", "3"}),
-        ({"where": "score < 30"}, {"2", "3"}),
+        ({"where": "score < 30"}, {"2", "3", "4"}),
         ({"where": "status = passed"}, {"1"}),
         ({"where": "score < 0"}, set()),
         ({"sample": 1}, None),
@@ -171,6 +171,26 @@ def test_a_decision_survives_a_regrade(course):
     file.write_text(file.read_text() + "\n# another\n")
     run(course)
     assert finals(course)["2"] == 20.0
+
+
+def test_what_cannot_be_graded_is_noted_and_stands_at_nothing(course):
+    run(course)
+    run(course)
+    with open_gradebook(course) as book:
+        (row,) = [row for row in book.export_rows(book.course.assignment("hw1")) if row["id"] == "4"]
+        (standing,) = book.standing()
+        noted = [entry.said for entry in book.log("4") if entry.kind == "unreadable"]
+    assert (row["status"], row["score"], row["final"], row["task 2"]) == ("unreadable", 0.0, 0.0, 0.0)
+    assert "no .py file" in row["problem"]
+    assert (standing.handed_in, standing.graded, standing.unreadable) == (4, 3, 1)
+    assert len(noted) == 1
+
+
+def test_what_the_store_has_lost_is_our_fault_and_no_grade(course):
+    for file in (course / "ledger" / "store").rglob("*.zip"):
+        file.write_bytes(b"")
+    assert {ended for ended, _ in run(course).values()} == {"internal"}
+    assert finals(course) == dict.fromkeys(["1", "2", "3", "4"])
 
 
 # --- our own faults ---------------------------------------------------------------------------------------------------
