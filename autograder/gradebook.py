@@ -48,9 +48,11 @@ try:
     from autograder.ledger.history import Entry, history_of
     from autograder.ledger.models import ExtensionRow, Override, SubmissionRow
     from autograder.ledger.records import CheckPoints, checks_of, record_unreadable
+    from autograder.ledger.refusals import Refusal, still_refused
     from autograder.ledger.standing import Standing, standing_of
     from autograder.run.grading import Done, Grader, Tell
     from autograder.run.planning import Chosen, Planner, Work
+    from autograder.run.room import room_for
 except ModuleNotFoundError as missing:  # a student's install has none of this
     raise UsageError(text("class.missing", package=missing.name), hint=text("class.missing_hint")) from None
 
@@ -164,6 +166,11 @@ class Gradebook:
         with self.ledger.reading() as session:
             return unclaimed(session, assignment_id)
 
+    def still_refused(self) -> list[Refusal]:
+        """Return what could not be taken and is still missed."""
+        with self.ledger.reading() as session:
+            return still_refused(session)
+
     # --- grading
 
     def rules(self) -> list[Rules]:
@@ -238,7 +245,8 @@ class Gradebook:
         why = {work.row.id: work.problem for work in works if work.task == "unreadable" and not work.lost}
         with self.ledger.writing() as session:
             record_unreadable(session, why, socket.gethostname(), people.now())
-        return Grader(self.ledger, self.store, assignment, options, jobs).grade(works, tell)
+        room = room_for(assignment, options, jobs)
+        return Grader(self.ledger, self.store, assignment, options, jobs, room=room).grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.

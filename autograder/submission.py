@@ -28,7 +28,7 @@ MAX_TOTAL_BYTES = 100 << 20
 MAX_FILES = 500
 _MAX_NAME = 100  # characters of a module's
 # macOS keeps a folder's picture in a file called Icon and a carriage return.
-_SKIPPED = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages", "Icon\r"])
+_SKIPPED = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages", "Icon\r", "Thumbs.db"])
 # No name for a file everywhere, or none that a message can hold.
 _NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f:\\\ud800-\udfff]")
 _ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 takes in GBK and GB2312, which Chinese editors on Windows write

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Submitter(NamedTuple):
+    """One of several who handed in together, as a source knows them."""
+
+    texts: tuple[str, ...]
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,12 @@ class Found:
     """Where a student's number or name may stand, the most telling first: names of files and folders, a subject."""
     aliases: tuple[tuple[str, str], ...] = ()
     """Names by which the source itself knows the student: (source, name), as in the roster."""
+    notes: tuple[str, ...] = ()
+    """What was cleaned, and what the source said of it, in words."""
+    submitters: tuple[Submitter, ...] = ()
+    """Where the source names all who handed it in: they, and nobody by the texts and aliases above."""
+    group: str = ""
+    """What the source calls the group, where it may be one: groups in the ledger are known by their names, too."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +44,16 @@ class Refused:
     key: str
     name: str
     problem: str
+    texts: tuple[str, ...] = ()
+    """As of `Found`: it is listed until something readable comes from the same student."""
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 class Source(Protocol):
-    """Where submissions come from."""
+    """Where submissions come from.
+
+    What it has yielded is safe only when the source is asked for what comes after the last: many are recorded together.
+    """
 
     @property
     def label(self) -> str:

@@ -216,11 +216,6 @@ def groups_of(session: Session, assignment: str) -> dict[str, list[str]]:
     return found
 
 
-def group_of(session: Session, assignment: str, number: str) -> list[str]:
-    """Return the numbers of all who hand in with a student, the student included."""
-    return next((members for members in groups_of(session, assignment).values() if number in members), [number])
-
-
 def now() -> datetime:
     """Return this moment."""
     return datetime.now(UTC)

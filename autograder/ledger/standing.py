@@ -28,7 +28,7 @@ class Standing(NamedTuple):
     graded: int
     unreadable: int
     """Students whose work can't be graded: they have 0 points, unless somebody decides otherwise."""
-    refused: int
+    too_late: int
     """Students whose work came after the hard stop."""
     faults: int
     """Submissions whose newest attempt failed by our own fault."""
@@ -57,7 +57,7 @@ def standing_of(session: Session, rules: Rules, found: Sequence[Grade], zone: Zo
         late=sum(grade.settled.days_late > 0 for grade in handed_in if grade.settled),
         graded=sum(grade.attempt is not None for grade in handed_in),
         unreadable=sum(bool(grade.unreadable) for grade in handed_in),
-        refused=sum(grade.settled.refused for grade in handed_in if grade.settled),
+        too_late=sum(grade.settled.refused for grade in handed_in if grade.settled),
         faults=_faults(session, rules.assignment),
         unclaimed=len(unclaimed(session, rules.assignment)),
         requests=len(open_requests(session, rules.assignment)),

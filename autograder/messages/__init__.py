@@ -69,6 +69,14 @@ def text(key: str, /, **values: object) -> str:
     return CATALOGUES[_language][key].format(**values)
 
 
+def joined(*sentences: str | None) -> str:
+    """Return sentences as one line: nothing stands between two where the first ends as Chinese ones do."""
+    line = ""
+    for sentence in filter(None, sentences):
+        line += sentence if not line or line.endswith(("。", "？", "！", "；")) else f" {sentence}"
+    return line
+
+
 def printable(said: str) -> str:
     """Return a text without control characters, line ends apart: escape sequences could repaint the terminal."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in said)

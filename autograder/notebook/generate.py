@@ -133,11 +133,11 @@ def _work(assignment: LoadedAssignment, found: list[Block]) -> Iterator[dict[str
 def _heading(assignment: LoadedAssignment, task: Task) -> dict[str, Any]:
     points = f"{task.points.public + task.points.hidden:g}"
     said = text("notebook.task", id=task.id, title=task.title, points=points)
-    return _markdown(f"{_of_task(assignment, task)}-heading", said)
+    return _markdown(f"{of_task(assignment, task)}-heading", said)
 
 
 def _checks(assignment: LoadedAssignment, task: Task) -> Iterator[dict[str, Any]]:
-    stem = _of_task(assignment, task)
+    stem = of_task(assignment, task)
     if task.points.public:
         source = f'from autograder.notebook import check\n\ncheck("{assignment.id}", "{task.id}")'
         yield _code(f"{stem}-public", source, _metadata(f"{stem}-public", points=task.points.public))
@@ -146,7 +146,8 @@ def _checks(assignment: LoadedAssignment, task: Task) -> Iterator[dict[str, Any]
         yield _code(f"{stem}-hidden", f"# {said}", _metadata(f"{stem}-hidden", points=task.points.hidden))
 
 
-def _of_task(assignment: LoadedAssignment, task: Task) -> str:
+def of_task(assignment: LoadedAssignment, task: Task) -> str:
+    """Return what the names of a task's cells begin with; nbgrader's gradebook joins by them."""
     return f"{assignment.id}-task-{_NOT_IN_AN_ID.sub('-', task.id)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -23,21 +24,29 @@ def report_html(report: Report) -> str:
         report: as its reader may see it: redacted, where that is a student.
     """
     tasks = dict.fromkeys(check.task for check in report.checks)
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            tasks=[(task, [check for check in report.checks if check.task == task]) for task in tasks],
-            where=words.where_text(report),
-            styles=_STYLES,
-            score_style="passed" if report.status is Status.PASSED else "partial" if report.score else "failed",
-            language=language(),
-            text=text,
-            words=words,
-            output=_output,
-            details=_details,
-        )
+    return _rendered(
+        "report.html.j2",
+        report=report,
+        tasks=[(task, [check for check in report.checks if check.task == task]) for task in tasks],
+        where=words.where_text(report),
+        score_style="passed" if report.status is Status.PASSED else "partial" if report.score else "failed",
+    )
+
+
+def checks_html(checks: Sequence[CheckResult], problem: str = "") -> str:
+    """Return what some checks came to as a piece of HTML.
+
+    Args:
+        checks: as their reader may see them.
+        problem: what kept them from running, where something did: they are not shown then.
+    """
+    return _rendered("cell.html.j2", checks=[] if problem else checks, problem=problem)
+
+
+def _rendered(template: str, **values: object) -> str:
+    made = _environment().get_template(template)
+    return made.render(
+        styles=_STYLES, language=language(), text=text, words=words, output=_output, details=_details, **values
     )
 
 

@@ -5,7 +5,7 @@ MESSAGES: dict[str, str] = {
     "standing.note.faults": "{count} failed by our fault",
     "standing.note.unclaimed": "{count} nobody's",
     "standing.note.unreadable": "{count} can't be graded",
-    "standing.note.refused": "{count} too late",
+    "standing.note.too_late": "{count} too late",
     "standing.note.requests": "{count} asked for a second look",
     "standing.note.by_hand": "{count} decided by hand",
     "ledger.log.unreadable": "{name} can't be graded: {problem}",

@@ -14,4 +14,6 @@ MESSAGES: dict[str, str] = {
     "notebook.which_hint": "Write its id: %grade check hw2",
     "notebook.cell_not_saved": "this cell is not in the saved notebook yet",
     "notebook.cell_not_saved_hint": "Save the notebook, then run the cell again.",
+    "notebook.not_ours": "This cell belongs to no task of the assignment, and earns nothing.",
+    "notebook.internal": "The notebook could not be graded, which is our fault; it has no grade yet. {problem}",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder.messages.zh import (
+    archives,
     authoring,
     checks,
     collect,
@@ -19,6 +20,7 @@ from autograder.messages.zh import (
 )
 
 PARTS = (
+    archives,
     authoring,
     checks,
     collect,

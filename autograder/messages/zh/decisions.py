@@ -5,7 +5,7 @@ MESSAGES: dict[str, str] = {
     "standing.note.faults": "系统故障 {count}",
     "standing.note.unclaimed": "无归属 {count}",
     "standing.note.unreadable": "无法评分 {count}",
-    "standing.note.refused": "逾期不收 {count}",
+    "standing.note.too_late": "逾期不收 {count}",
     "standing.note.requests": "待答复的复查申请 {count}",
     "standing.note.by_hand": "人工改分 {count}",
     "ledger.log.unreadable": "{name} 无法评分：{problem}",

@@ -14,4 +14,6 @@ MESSAGES: dict[str, str] = {
     "notebook.which_hint": "请写上作业编号：%grade check hw2",
     "notebook.cell_not_saved": "已保存的 notebook 里还没有这个单元格",
     "notebook.cell_not_saved_hint": "请先保存 notebook，再运行这个单元格。",
+    "notebook.not_ours": "这个单元格不属于本次作业的任何一道题，不计分。",
+    "notebook.internal": "这个 notebook 没能评分，是评分系统的问题；它还没有成绩。{problem}",
 }
