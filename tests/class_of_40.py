@@ -49,7 +49,7 @@ CLASS = """\
 2026009   | 刘洋         | A | id       | failed     | 80    | 0    | 0     | 80
 2026010   | Ada Lovelace | A | alias    | failed     | 95    | 0    | 0     | 95
 2026011   | 孙悦         | A | alias    | failed     | 97    | 0    | 0     | 97
-2026012   | 周杰         | A | id       | failed     | 33    | 0    | 0     | 33
+2026012   | 周杰         | A | id       | failed     | 53    | 0    | 0     | 53
 2026013   | 王伟         | A |          | failed     | 79    | 0    | 0     | 79
 2026014   | 王伟         | A | id       | failed     | 86    | 0    | 0     | 86
 2026015   | 吴磊         | A | id       | failed     | 46    | 0    | 0     | 46
@@ -183,7 +183,7 @@ HANDED: Mapping[str, tuple[Handed, ...]] = {
             how="canvas",
         ),
     ),
-    "2026012": (file("2026012.py", wrong("used_up_map")),),
+    "2026012": (file("2026012.py", wrong("update_before_predict")),),
     # two of one name: by the name alone it is nobody's
     "2026013": (file("王伟.py", wrong("shared_weights")),),
     "2026014": (file("2026014_王伟.py", wrong("rate_ignored")),),
@@ -227,7 +227,7 @@ HANDED: Mapping[str, tuple[Handed, ...]] = {
     "2026040": (file("2026040_谢安.py", wrong("fixed_weights")),),
     "2026099": (file("2026099.py", RIGHT),),
     # not of this class at all
-    "2025999": (file("2025999_转学.py", wrong("update_before_predict")),),
+    "2025999": (file("2025999_转学.py", wrong("lists_times_numbers")),),
     "": (file("note from the tutor.txt", "记得改截止时间".encode()),),
 }
 

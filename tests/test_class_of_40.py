@@ -73,7 +73,8 @@ class Course:
         return {one["name"]: one for one in said.document}
 
     def status(self) -> dict[str, dict]:
-        return {one["assignment"]: one for one in self.type("status", "--json").document}
+        standing = self.type("status", "--json").document
+        return {one["assignment"]: one | {"refused": [each["name"] for each in one["refused"]]} for one in standing}
 
     def export(self, assignment: str = "hw1") -> dict[str, dict[str, str]]:
         """Export as CSV, and return its rows by the student."""
@@ -303,7 +304,7 @@ def test_the_same_bytes_are_two_submissions_and_kept_once(course, assigned):
 NOTHING = {
     "assignment": "hw1", "due": "2026-10-24 23:59", "students": 40, "handed_in": 36, "late": 7, "graded": 0,
     "unreadable": 0, "too_late": 1, "faults": 0, "unclaimed": 6, "requests": 0, "median": 0.0, "max_points": 100.0,
-    "full": 0, "by_hand": 0,
+    "full": 0, "by_hand": 0, "refused": ["2026038.rar"],
 }  # fmt: skip
 
 
@@ -362,7 +363,7 @@ def test_every_number_of_the_export(graded):
 TASKS = {
     "2026001": [5, 10, 37, 8, 18, 22],
     "2026003": [5, 10, 37, 0, 18, 22],
-    "2026012": [5, 10, 0, 0, 14, 4],
+    "2026012": [5, 10, 16, 0, 18, 4],
     "2026033": [5, 10, 37, 0, 18, 22],  # the fork bomb is in one function, and costs that one
     "2026029": [0, 0, 0, 0, 0, 0],
     "2026021": [None] * 6,
