@@ -118,19 +118,19 @@ class Gradebook:
         assignment = self.course.assignment(assignment_id)
         if not self.students():
             raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
-        source = open_named(said, self._wanted(assignment.id))
         at = self.moment(received) if received else None
+        source = open_named(said, self._wanted(assignment.id, at))
         found = Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
         return self._with_lateness(found, assignment.id)
 
-    def _wanted(self, assignment_id: str) -> Wanted:
+    def _wanted(self, assignment_id: str, at: datetime | None) -> Wanted:
         due = self.course.spec.due(assignment_id)
         with self.ledger.reading() as session:
             known, extended = matched_students(session), extensions(session)
         deadlines = {
             one.id: deadline_of(due, given_to(one.id, assignment_id, extended)) for one in known if due is not None
         }
-        return Wanted(self.course, assignment_id, self.zone, known, deadlines, self.ledger.folder)
+        return Wanted(self.course, assignment_id, self.zone, known, deadlines, self.ledger.folder, at)
 
     def _with_lateness(self, found: Sequence[Collected], assignment_id: str) -> list[Collected]:
         due, policy = self.course.spec.due(assignment_id), self.course.spec.late_policy(assignment_id)

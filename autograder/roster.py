@@ -45,6 +45,8 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "canvas": ("canvasid",),
     "login": ("sisloginid", "login", "username", "用户名"),
     "moodle": ("identifier",),
+    "github": ("githubusername", "github"),
+    "hub": ("hub", "jupyterhub"),
 }
 _CANVAS_MARKS = {"sisuserid", "sisloginid"}
 _MOODLE_PARTICIPANT = re.compile(r"^\D*(\d+)$")  # "Participant 12345", in the site's language
@@ -97,11 +99,15 @@ def read(path: Path) -> tuple[Person, ...]:
     Raises:
         UsageError: it can't be read, lacks a column, or a row is wrong; the message names the line.
     """
-    return people(_rows(path), path)
+    return people(table(path), path)
 
 
-def _rows(path: Path) -> list[list[str]]:
-    """Return the cells of a file as text."""
+def table(path: Path) -> list[list[str]]:
+    """Return the cells of a .csv or .xlsx as text.
+
+    Raises:
+        UsageError: it can't be read.
+    """
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(text("roster.too_large", file=path))
@@ -227,6 +233,9 @@ def _aliases(values: Mapping[str, str], email: str) -> Iterable[tuple[str, str]]
         yield "canvas", canvas
     if login := values.get("login"):
         yield "login", login
+    for account in ("github", "hub"):
+        if name := values.get(account):
+            yield account, name
     if participant := _MOODLE_PARTICIPANT.match(values.get("moodle", "")):
         yield "moodle", participant.group(1)
 
@@ -268,7 +277,7 @@ def read_groups(path: Path) -> dict[str, list[str]]:
     Raises:
         UsageError: it can't be read, or lacks a column.
     """
-    rows = _rows(path)
+    rows = table(path)
     header = next((at for at, row in enumerate(rows) if {"id", "group"} <= _columns(row).keys()), None)
     if header is None:
         raise UsageError(text("group.no_header", file=path), hint=text("group.no_header_hint"))

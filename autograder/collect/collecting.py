@@ -1,8 +1,9 @@
 """From a source into the ledger: keep the files, find out whose they are, record both.
 
-A hundred at a time: files are written as they come; then all of them are made safe; then they are recorded, in one
-transaction. So the ledger never names files that the store has not, whenever it ends, and what was told as collected is
-on the disk. What a crash leaves in the store and not in the ledger is taken the next time.
+A hundred at a time, where the source is `Repeatable`, else one by one: files are written as they come; then all of them
+are made safe; then they are recorded, in one transaction. So the ledger never names files that the store has not,
+whenever it ends, and what was told as collected is on the disk. What a crash leaves in the store and not in the ledger
+is taken the next time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from autograder.collect.found import Found, Refused, Source
+from autograder.collect.found import Found, Refused, Repeatable, Source
 from autograder.collect.known import Known, KnownSubmissions, returned
 from autograder.collect.matching import Matcher, Student
 from autograder.collect.store import NotWrittenError, Store, not_written
@@ -110,10 +111,10 @@ class Collector:
         refused: list[dict[str, object]] = []
         try:
             for found in source:
-                if isinstance(found, Refused):
+                if isinstance(found, Refused) and not found.is_nothing:
                     refused.append(self._refused(found, matcher))
                 self._take(found, matcher)
-                if self._is_enough():
+                if not isinstance(source, Repeatable) or self._is_enough():
                     made += self._record(source.label, tell)
         except NotWrittenError:
             self._store.forget()
@@ -217,7 +218,9 @@ class Collector:
             session.add(_recognition(how, students, self._author, known.row.id))
 
     def _whose(self, found: Found, matcher: Matcher) -> _Whose:
-        """Return whose it is, and why that is doubtful where what was packed says so."""
+        """Return whose it is, and why that is doubtful where the source or what was packed says so."""
+        if found.doubt:
+            return _Whose((), candidates=found.candidates, problem=found.doubt)
         packed = manifests_in(found.files)
         told = tuple(dict.fromkeys(manifest.id for manifest in packed))
         others = [one.assignment for one in packed if one.assignment != self._assignment]
@@ -277,7 +280,7 @@ def _known_already(known: Known, taken: _Taken, whose: _Whose, students: Sequenc
 def _collected(row: SubmissionRow, taken: _Taken, whose: _Whose, students: Sequence[str], *, again: bool) -> Collected:
     notes = taken.found.notes
     if not students:
-        outcome: Outcome = "doubtful" if whose.candidates else "unmatched"
+        outcome: Outcome = "doubtful" if whose.candidates or whose.problem else "unmatched"
         problem, candidates = whose.problem, whose.candidates
         return Collected(
             outcome, row.name, row.id, received=row.received, problem=problem, candidates=candidates, notes=notes

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from autograder.collect import reading
-from autograder.collect.found import Found, Refused
+from autograder.collect.found import Found, Refused, Repeatable
 from autograder.collect.layouts import Group, grouped
 from autograder.collect.reader_process import MOST_ENTRIES
 from autograder.collect.unpack import ARCHIVES, TARS, unpack
@@ -26,7 +26,7 @@ _MOST_CLASS_BYTES = 32 << 30  # what 300 students may hand in, with room to spar
 _SAMPLE_BYTES = 8  # of a file, that its format is told by
 
 
-class _Files(ABC):
+class _Files(Repeatable, ABC):
     """Files of many students, by their paths."""
 
     label: str
@@ -60,7 +60,7 @@ class _Files(ABC):
         finally:
             self.close()
 
-    def close(self) -> None:  # noqa: B027 - a folder has nothing to close
+    def close(self) -> None:
         """Close what is open."""
 
     def _each(self) -> Iterator[Found | Refused]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
+
+from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
@@ -21,6 +23,8 @@ from autograder.run.keys import assignment_sha256
 from autograder.run.planning import Work, read_submission, told
 from autograder.run.rescoring import Anew, Rescorer, in_chunks
 from autograder.run.room import Room
+from autograder.run.space import recording, require_space
+from autograder.run.taking_over import completed, taken_over, with_hashes
 
 Ended = Literal["known", "scored", "graded", "internal", "unreadable"]
 
@@ -101,6 +105,7 @@ class Grader:
         done += scored
         to_run.extend(others)
         if to_run:
+            require_space(self.ledger.folder)
             with open_judges(self.jobs, warm=self.warm) as judges:
                 ended, faults = self._run_all(judges, to_run, self.jobs, tell)
                 done += ended
@@ -116,7 +121,7 @@ class Grader:
         to_run: list[Work] = []
         rescorer = Rescorer(self.assignment)
         for chunk in in_chunks([Anew(number, self._circumstances(work, number)) for number, work in asked.items()]):
-            with self.ledger.writing() as session:
+            with recording(self.ledger) as session:
                 made = rescorer.record(session, chunk)
             for number, _ in chunk:
                 if number in made:
@@ -143,7 +148,7 @@ class Grader:
                     tell.done(done[-1])
                     continue
                 tell.started(work)
-                running[self.room.start(judges, self.assignment, submission, self.options)] = work
+                running[self.room.start(judges, self.assignment, submission, self._options_for(work))] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
                 self.room.give_back(pending)
@@ -166,14 +171,27 @@ class Grader:
         try:
             report = result()
         except (GradeError, OSError) as error:
+            require_space(self.ledger.folder)
             return Done("internal", work, problem=str(error))
+        # Before anything is said of it: without room on the disk a student's code fails, and so do we.
+        require_space(self.ledger.folder)
         internal = report.status is Status.INTERNAL
         problem = next((check.message for check in report.checks if _is_doubtful(check)), "")
         if problem and not last:
             return Done("internal", work, _result(report), problem)
-        with self.ledger.writing() as session:
+        with recording(self.ledger) as session:
+            report = self._completed(session, work, with_hashes(report, work.suite))
             record(session, work.row.id, report, self._circumstances(work))
         return Done("internal" if internal else "graded", work, _result(report), problem if internal else "")
+
+    def _options_for(self, work: Work) -> AttemptOptions:
+        return replace(self.options, checks=tuple(sorted(work.checks))) if work.checks else self.options
+
+    def _completed(self, session: Session, work: Work, report: Report) -> Report:
+        """Return the report with the results that were taken over, where not everything was run."""
+        if not work.checks or work.attempt is None:
+            return report
+        return completed(report, taken_over(session, work.attempt.id, work.checks), work.suite)
 
     @cached_property
     def _assignment_sha256(self) -> str:

@@ -125,7 +125,7 @@ def print_plan(works: Sequence[Work], console: Console | None = None) -> None:
             ", ".join(work.students),
             work.row.name,
             text(f"run.task.{work.task}"),
-            work.problem,
+            work.problem or _part(work),
         )
         table.add_row(*(Text(printable(cell)) for cell in cells))
     made.print(table)
@@ -133,6 +133,10 @@ def print_plan(works: Sequence[Work], console: Console | None = None) -> None:
     made.print(
         " · ".join(f"{text(f'run.task.{task}')} {count}" for task, count in counts.items()) or text("run.nothing")
     )
+
+
+def _part(work: Work) -> str:
+    return text("run.part", checks=", ".join(sorted(work.checks))) if work.checks else ""
 
 
 def print_done(done: Sequence[Done], console: Console | None = None) -> None:
@@ -161,7 +165,8 @@ def as_document(works: Sequence[Work], done: Sequence[Done] = ()) -> dict[str, o
 
 
 def _planned(work: Work) -> dict[str, object]:
-    return {"submission": work.row.id, "students": list(work.students), "name": work.row.name, "task": work.task}
+    return {"submission": work.row.id, "students": list(work.students), "name": work.row.name,
+            "task": work.task, "checks": sorted(work.checks)}  # fmt: skip
 
 
 def _ended(done: Done) -> dict[str, object]:

@@ -178,6 +178,23 @@ def test_a_source_that_breaks_off_leaves_what_it_gave(class_folder):
     assert len(told) == len(held(class_folder)[0]) == 3
 
 
+def test_what_a_source_has_yielded_is_recorded_when_it_is_asked_for_the_next(class_folder):
+    """One that notes how far it has come relies on it: what nobody has recorded would be lost."""
+    seen = []
+
+    class Noting:
+        label = "imap:somewhere"
+
+        def __iter__(self):
+            for number, found in enumerate(FolderSource(class_folder / "in")):
+                yield found
+                seen.append((number + 1, len(held(class_folder)[0])))
+
+    with Ledger(class_folder / "ledger") as ledger:
+        Collector(ledger, Store(class_folder / "ledger/store"), "hw1", ME).collect(Noting(), lambda _: None)
+    assert seen == [(number, number) for number in range(1, COUNT + 1)]
+
+
 # --- a full disk ------------------------------------------------------------------------------------------------------
 
 

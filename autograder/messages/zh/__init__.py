@@ -16,6 +16,7 @@ from autograder.messages.zh import (
     notebook,
     report,
     roster,
+    sources,
     students,
 )
 
@@ -33,6 +34,7 @@ PARTS = (
     notebook,
     report,
     roster,
+    sources,
     students,
 )
 MESSAGES: dict[str, str] = {key: said for part in PARTS for key, said in part.MESSAGES.items()}
