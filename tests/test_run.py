@@ -226,7 +226,7 @@ def test_a_changed_comment_runs_nothing(course, monkeypatch):
     change(course, HIDDEN_FILE, "import pytest\n", "# Checks.\nimport pytest\n")
     monkeypatch.setattr(grading, "open_judges", no_judges)
     assert {ended for ended, _ in run(course).values()} == {"scored", "unreadable"}
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
 
 
 def test_after_a_changed_check_and_another_threshold_everything_is_run(course):
