@@ -68,12 +68,14 @@ class Planner:
         assignment: what is checked.
         options: how attempts are made.
         isolation: of the boxes.
+        versions: that numbers hang on, where they are made; None: they are made here.
     """
 
     store: Store
     assignment: LoadedAssignment
     options: AttemptOptions
     isolation: str
+    versions: Mapping[str, str] | None = None
 
     def plan(
         self, session: Session, rows: Mapping[int, tuple[SubmissionRow, tuple[str, ...]]], *, again: bool = False
@@ -119,7 +121,7 @@ class Planner:
 
     @cached_property
     def _conditions(self) -> Conditions:
-        return conditions_of(self.assignment, self.options, self.isolation)
+        return conditions_of(self.assignment, self.options, self.isolation, self.versions)
 
     def _work(self, row: SubmissionRow, students: tuple[str, ...], known: Sequence[Tried], *, again: bool) -> Work:
         key = self._conditions.key(row.sha256)
