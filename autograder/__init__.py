@@ -5,3 +5,10 @@ code. `autograder.box` opens with how they talk, `autograder.judge` with how a c
 """
 
 __version__ = "0.1.0"
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Make `%grade` known: called by `%load_ext autograder`."""
+    from autograder.notebook.magic import register
+
+    register(shell)

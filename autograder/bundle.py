@@ -1,7 +1,7 @@
 """`grade release HW --out`: what students are given, as one zip file that works by itself.
 
     course.yml  START.md  START.zh.md
-    assignments/<id>_<slug>/   assignment.yml  README.md  README.zh.md  stub(s)  tests/*.py  embedded data
+    assignments/<id>_<slug>/   assignment.yml  README.md  README.zh.md  stub(s)  notebook(s)  tests/*.py  embedded data
 
 Only what is on this list is taken. course.yml and assignment.yml are written anew from what was read: comments stay
 behind, and so does everything about hidden checks. Then the whole is searched for what must not be in it (withheld.py).
@@ -29,13 +29,14 @@ from autograder.course import ASSIGNMENT_FILE, COURSE_FILE, LoadedAssignment, Lo
 from autograder.errors import ConfigError, UsageError
 from autograder.history import write_whole
 from autograder.messages import Text, text
+from autograder.notebook.generate import notebooks
 from autograder.release import StubState, release_stubs, stubs
 
 # Every key of course.yml and assignment.yml is either here or withheld; a test compares this with the models.
 RELEASED_COURSE = ("id", "title", "timezone", "limits", "late", "assignments")
 RELEASED_ASSIGNMENT = (
     "id", "title", "points", "frameworks", "entry", "seeds", "tasks", "checks", "metrics", "dataset", "mounts",
-    "limits", "reference_s", "reference_attempt_s", "reference_needs", "benchmark_s",
+    "notebooks", "limits", "reference_s", "reference_attempt_s", "reference_needs", "benchmark_s",
 )  # fmt: skip
 
 _HANDOUTS = ("README.md", "README.zh.md")
@@ -155,7 +156,8 @@ def _assignment(assignment: LoadedAssignment) -> dict[str, bytes]:
         if stub.state is StubState.STALE:
             raise ConfigError(text("validate.stub_stale", file=stub.path.name), file=stub.path.parent)
     files = {ASSIGNMENT_FILE: _assignment_yml(assignment)}
-    files |= {path.name: content.encode() for path, content in stubs(assignment).items()}
+    generated = stubs(assignment) | notebooks(assignment)
+    files |= {path.name: content.encode() for path, content in generated.items()}
     listed = [assignment.folder / name for name in _HANDOUTS]
     listed += assignment.tests.rglob("*.py")
     listed += _embedded(assignment)

@@ -197,6 +197,9 @@ class Assignment(_Model):
     mounts: tuple[DatasetName, ...] = Field(
         (), description="datasets that the student's own code may load, in boxes of public checks only"
     )
+    notebooks: bool = Field(
+        default=True, description="whether `grade release` makes notebooks of the handouts and solutions"
+    )
     limits: dict[str, float] = Field({}, description="overrides course.yml's limits, key by key")
     # The next four are written by `grade calibrate --write`.
     reference_s: dict[Reference, float] = Field({}, description="seconds of the reference solution's longest training")
@@ -262,6 +265,12 @@ class LoadedAssignment(BaseModel):
         """File names of the stubs: mlp_torch.py and mlp_tensorflow.py, or perceptron.py."""
         stem = Path(self.spec.entry.file).stem
         return tuple(f"{stem}_{name}.py" for name in self.spec.frameworks) or (self.spec.entry.file,)
+
+    @property
+    def notebook_names(self) -> tuple[str, ...]:
+        """File names that a notebook of the assignment may have: hw2.ipynb, and hw2_torch.zh.ipynb of the course's."""
+        stems = (self.id, *(f"{self.id}_{name}" for name in self.spec.frameworks))
+        return tuple(f"{stem}{ending}" for stem in stems for ending in (".ipynb", ".zh.ipynb"))
 
     @property
     def start_commands(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from autograder.judge.isolation import Wanted, choose_isolation
 from autograder.judge.machine import FRAMEWORKS, KnownFramework, ask_box, ask_frameworks
 from autograder.messages import text
 from autograder.messages.commands import quoted
-from autograder.report.terminal import device_text
+from autograder.report.words import device_text
 
 _LEAST_BYTES, _ENOUGH_BYTES = 100 << 20, 2 << 30  # below: no box can work; a student's saved models and plots fit
 _EXAMPLE = "hw2"  # for a command line, where no course is here

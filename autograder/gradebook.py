@@ -48,9 +48,11 @@ try:
     from autograder.ledger.history import Entry, history_of
     from autograder.ledger.models import ExtensionRow, Override, Student, SubmissionRow
     from autograder.ledger.records import CheckPoints, checks_of
+    from autograder.ledger.refusals import Refusal, still_refused
     from autograder.ledger.standing import Standing, standing_of
     from autograder.run.grading import Done, Grader, Tell
     from autograder.run.planning import Chosen, Planner, Work
+    from autograder.run.room import room_for
 except ModuleNotFoundError as missing:  # a student's install has none of this
     raise UsageError(text("class.missing", package=missing.name), hint=text("class.missing_hint")) from None
 
@@ -118,19 +120,19 @@ class Gradebook:
         assignment = self.course.assignment(assignment_id)
         if not self.students():
             raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
-        source = open_named(said, self._wanted(assignment.id))
         at = self._moment(received)
+        source = open_named(said, self._wanted(assignment.id, at))
         found = Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
         return self._with_lateness(found, assignment.id)
 
-    def _wanted(self, assignment_id: str) -> Wanted:
+    def _wanted(self, assignment_id: str, at: datetime | None) -> Wanted:
         due = self.course.spec.due(assignment_id)
         with self.ledger.reading() as session:
             known, extended = matched_students(session), extensions(session)
         deadlines = {
             one.id: deadline_of(due, given_to(one.id, assignment_id, extended)) for one in known if due is not None
         }
-        return Wanted(self.course, assignment_id, self.zone, known, deadlines, self.ledger.folder)
+        return Wanted(self.course, assignment_id, self.zone, known, deadlines, self.ledger.folder, at)
 
     def _with_lateness(self, found: Sequence[Collected], assignment_id: str) -> list[Collected]:
         due, policy = self.course.spec.due(assignment_id), self.course.spec.late_policy(assignment_id)
@@ -165,6 +167,11 @@ class Gradebook:
         """Return the submissions that nobody was recognised for."""
         with self.ledger.reading() as session:
             return unclaimed(session, assignment_id)
+
+    def still_refused(self) -> list[Refusal]:
+        """Return what could not be taken and is still missed."""
+        with self.ledger.reading() as session:
+            return still_refused(session)
 
     # --- grading
 
@@ -237,7 +244,8 @@ class Gradebook:
         self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
     ) -> list[Done]:
         """Grade, within `grading`, and record what comes of it."""
-        return Grader(self.ledger, self.store, assignment, options, jobs).grade(works, tell)
+        room = room_for(assignment, options, jobs)
+        return Grader(self.ledger, self.store, assignment, options, jobs, room=room).grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.

@@ -93,14 +93,16 @@ def deadline_of(due: datetime, extensions: Iterable[Extension] = ()) -> datetime
         moments.append(due + timedelta(days=extension.days))
         if extension.until is not None:
             moments.append(extension.until.astimezone(due.tzinfo))
-    return max(moments, key=utc)
+    return max(moments, key=utc) if len(moments) > 1 else due
 
 
 def days_late(received: datetime, deadline: datetime, grace_min: float = 0) -> int:
     """Return how many days late something came, each day begun counted whole; 0: in time."""
-    arrived = received.astimezone(UTC) - timedelta(minutes=grace_min)
+    arrived, ends = received.astimezone(UTC) - timedelta(minutes=grace_min), utc(deadline)
+    if arrived <= ends:
+        return 0
     # The clock's face moves on by whole days, and UTC follows it through the change of the clocks.
-    days = max((arrived - utc(deadline)) // timedelta(days=1) - 1, 0)
+    days = max((arrived - ends) // timedelta(days=1) - 1, 0)
     while utc(deadline + timedelta(days=days)) < arrived:
         days += 1
     return days
@@ -130,12 +132,13 @@ def settle(works: Sequence[Work]) -> dict[str, Settled]:
 
 def may_count(work: Work) -> list[int]:
     """Return which submissions can turn out to be the one that counts, whatever they score."""
-    settled = [_settled(work, one, 0) for one in _in_limit(work)]
-    in_time = [one for one in settled if not one.refused]
+    in_time = _in_limit(work)
+    if work.policy.hard_stop_days is not None:
+        in_time = [one for one in in_time if not _settled(work, one, 0).refused]
+    numbers = [one.id for one in in_time]
     if work.policy.counts == "best":
-        return [one.hand_in.id for one in in_time]
-    chosen = _choose(work.policy.counts, in_time)
-    return [chosen.hand_in.id] if chosen else []
+        return numbers
+    return numbers[:1] if work.policy.counts == "first" else numbers[-1:]
 
 
 def _by_deadline(work: Work) -> tuple[bool, datetime, str]:

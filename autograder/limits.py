@@ -30,7 +30,9 @@ class Limits(BaseModel):
     files: int = Field(8192, ge=64, le=1_000_000, description="files and folders of a sealed box together")
     answer_mb: int = Field(1024, ge=1, le=1024, description="the arrays that one call returns, together, in MiB")
     box_cpu_s: int = Field(0, ge=0, description="CPU seconds of all processes of one box; 0: attempt_s × threads")
-    processes: int = Field(0, ge=0, le=64, description="processes that a sealed box may start; a DataLoader's workers")
+    processes: int = Field(
+        0, ge=0, le=64, description="processes at a time that a sealed box may start; a DataLoader's workers"
+    )
     threads: int = Field(2, ge=1, le=64, description="threads to compute with; other counts give other bits")
 
     @property

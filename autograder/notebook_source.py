@@ -18,9 +18,11 @@ _MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
 _STATEMENT_MAGICS = frozenset(["%time", "%prun"])
 _OPTIONS_WITH_VALUE = frozenset(["-l", "-s", "-T", "-D"])  # of %prun
 _MOST_OPTIONS = 20  # before a statement
+_ASKS_FOR_CHECKS = "from autograder.notebook import check"
+_CHECK_CALL = re.compile(r"check\([^()]*\)")
 _ASSIGNED_NAMES = re.compile(r"[\w, \t]+")
 # Cell magics whose body is Python that runs here; the body of any other (%%bash, %%html, …) is not Python.
-_PYTHON_CELL_MAGICS = frozenset(["time", "timeit", "capture", "prun", "python", "python3"])
+_PYTHON_CELL_MAGICS = frozenset(["time", "timeit", "capture", "prun", "python", "python3", "grade"])
 
 
 # SECURITY: of one cell, to be looked through for where statements end: each line with a % looks at all lines since the
@@ -45,7 +47,7 @@ def notebook_to_module(content: bytes, name: str) -> NotebookModule:
     cells: list[CellStart] = []
     for source in _code_cells(content, name):
         cells.append(CellStart(len(lines) + 1, len(cells) + 1))
-        lines += _without_magics(source)
+        lines += [] if _only_checks(source) else _without_magics(source)
     if not any(line.strip() for line in lines):
         raise UsageError(text("usage.empty_notebook", file=name), hint=text("usage.empty_file_hint"))
     return NotebookModule("\n".join(lines) + "\n", tuple(cells))
@@ -64,6 +66,12 @@ def _code_cells(content: bytes, name: str) -> list[str]:
         looks_like_one = content.lstrip().startswith(b"{")
         hint = text("usage.bad_notebook_hint" if looks_like_one else "usage.no_notebook_hint")
         raise UsageError(text("usage.bad_notebook", file=name, problem=type(error).__name__), hint=hint) from None
+
+
+def _only_checks(source: str) -> bool:
+    """Whether a cell only asks for the checks: it is no part of what is checked, and would check itself for ever."""
+    lines = [line.strip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return _ASKS_FOR_CHECKS in lines and all(line == _ASKS_FOR_CHECKS or _CHECK_CALL.fullmatch(line) for line in lines)
 
 
 def _without_magics(source: str) -> list[str]:

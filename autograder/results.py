@@ -88,6 +88,10 @@ class CheckResult(_Model):
     hint: str = Field("", description="one concrete thing to try")
     frames: tuple[str, ...] = Field((), description="the student's own frames, innermost last")
     staff_note: str = Field("", description="for staff only: a full traceback, a hidden check's error text")
+    killed: bool = Field(
+        default=False,
+        description="its box was killed, and not for a limit: by the student's code itself, or by the system",
+    )
     metrics: dict[str, MetricResult] = {}
     duration_s: float = Field(0.0, ge=0)
     stdout_tail: str = Field("", description="the end of what the student's code printed in this check")
@@ -152,14 +156,19 @@ class Report(_Model):
         """
         checks = tuple(_without_secrets(check) for check in self.checks)
         metrics = {name: metric for check in checks for name, metric in check.metrics.items()}
-        return self.model_copy(update={"checks": checks, "metrics": metrics})
+        update: dict[str, object] = {"checks": checks, "metrics": metrics}
+        if any(check.hidden for check in checks):
+            # SECURITY: the attempt's time less the public checks' would be the hidden ones' together.
+            update["duration_s"] = sum(check.duration_s for check in checks)
+        return self.model_copy(update=update)
 
 
 def _without_secrets(check: CheckResult) -> CheckResult:
     update: dict[str, object] = {"staff_note": ""}
     if check.hidden:
         update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": "", "metrics": {},
-                   "notes": ()}  # fmt: skip
+                   "notes": (), "duration_s": 0.0}  # fmt: skip
+        # SECURITY: the time goes, too. The code can sleep as long as an input is large: one number a check.
         # The check's own hint is the instructor's; one that was chosen for an exception may quote it.
         if check.status is not Status.PARTIAL and not check.expected:
             update["hint"] = ""

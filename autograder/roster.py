@@ -43,6 +43,8 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "canvas": ("canvasid",),
     "login": ("sisloginid", "login", "username", "用户名"),
     "moodle": ("identifier",),
+    "github": ("githubusername", "github"),
+    "hub": ("hub", "jupyterhub"),
 }
 _CANVAS_MARKS = {"sisuserid", "sisloginid"}
 _MOODLE_PARTICIPANT = re.compile(r"^\D*(\d+)$")  # "Participant 12345", in the site's language
@@ -93,14 +95,22 @@ def read(path: Path) -> tuple[Person, ...]:
     Raises:
         UsageError: it can't be read, lacks a column, or a row is wrong; the message names the line.
     """
+    return people(table(path), path)
+
+
+def table(path: Path) -> list[list[str]]:
+    """Return the cells of a .csv or .xlsx as text.
+
+    Raises:
+        UsageError: it can't be read.
+    """
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(text("roster.too_large", file=path))
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(text("roster.unreadable", file=path, problem=error.strerror or error)) from None
-    rows = _xlsx_rows(path, content) if content.startswith(b"PK\x03\x04") else _csv_rows(path, content)
-    return people(rows, path)
+    return _xlsx_rows(path, content) if content.startswith(b"PK\x03\x04") else _csv_rows(path, content)
 
 
 def people(rows: Sequence[Sequence[str]], path: Path) -> tuple[Person, ...]:
@@ -215,6 +225,9 @@ def _aliases(values: Mapping[str, str], email: str) -> Iterable[tuple[str, str]]
         yield "canvas", canvas
     if login := values.get("login"):
         yield "login", login
+    for account in ("github", "hub"):
+        if name := values.get(account):
+            yield account, name
     if participant := _MOODLE_PARTICIPANT.match(values.get("moodle", "")):
         yield "moodle", participant.group(1)
 

@@ -18,7 +18,7 @@ from autograder import history
 from autograder.box.interpreter import ENVIRONMENT, Interpreter, ask, locate, ours
 from autograder.course import LoadedAssignment, LoadedCourse
 from autograder.errors import ConfigError, UsageError
-from autograder.messages import text
+from autograder.messages import language, text
 from autograder.messages.commands import quoted
 
 HANDOUTS = ("README.md", "README.zh.md")
@@ -72,7 +72,15 @@ class _Manifest(BaseModel):
     folders: dict[str, _Folder] = {}  # by their path in the course's folder
 
 
-def start(course: LoadedCourse, assignment_id: str, *, framework: str | None, to: Path | None, cwd: Path) -> Started:
+def start(  # noqa: PLR0913 - each is an option of the command
+    course: LoadedCourse,
+    assignment_id: str,
+    *,
+    framework: str | None,
+    to: Path | None,
+    cwd: Path,
+    notebook: bool = False,
+) -> Started:
     """Make or renew the folder in which a student works on an assignment.
 
     Args:
@@ -81,10 +89,11 @@ def start(course: LoadedCourse, assignment_id: str, *, framework: str | None, to
         framework: where the assignment leaves the choice; None takes the one begun with, else the one installed.
         to: the folder; None takes ./hw2/, or the working directory where that was started before.
         cwd: the working directory.
+        notebook: to work in, instead of a module; where one was begun before, it is gone on with.
 
     Raises:
         UsageError: no such assignment, a framework to choose, a folder that can't be used.
-        ConfigError: the assignment has no stub.
+        ConfigError: the assignment has no stub, or no notebook.
     """
     assignment = course.assignment(assignment_id)
     manifest = _read_manifest(course)
@@ -94,7 +103,10 @@ def start(course: LoadedCourse, assignment_id: str, *, framework: str | None, to
     if before.assignment != assignment.id:
         raise UsageError(text("start.other", folder=_shown(folder, cwd), id=before.assignment))
     chosen = _framework(assignment, framework or before.framework)
-    wanted = _files(assignment, chosen)
+    entry = f"{assignment.id}.ipynb" if notebook else assignment.spec.entry.file
+    if not notebook and entry not in before.sha256 and f"{assignment.id}.ipynb" in before.sha256:
+        entry = f"{assignment.id}.ipynb"
+    wanted = _files(assignment, chosen, entry)
     try:
         done = {name: _put(folder, name, content, before.sha256.get(name)) for name, content in wanted.items()}
     except OSError as error:
@@ -103,12 +115,12 @@ def start(course: LoadedCourse, assignment_id: str, *, framework: str | None, to
         raise UsageError(said, hint=text("start.to_hint")) from None
     ours = {name: _sha256(wanted[name]) for name, state in done.items() if state is not FileState.KEPT}
     # A file of the student's stays, and so does what it was begun with.
-    kept = done[assignment.spec.entry.file] is FileState.KEPT
+    kept = done[entry] is FileState.KEPT
     begun = before.framework if kept and before.framework != chosen else None
     now = _Folder(assignment=assignment.id, framework=begun or chosen, sha256=before.sha256 | ours)
     _write_manifest(course, manifest.model_copy(update={"folders": manifest.folders | {key: now}}))
     files = tuple(StartedFile(folder / name, state) for name, state in done.items())
-    return Started(assignment.id, folder, folder / assignment.spec.entry.file, files, begun, chosen if begun else None)
+    return Started(assignment.id, folder, folder / entry, files, begun, chosen if begun else None)
 
 
 def describe(started: Started, cwd: Path) -> list[str]:
@@ -128,19 +140,25 @@ def describe(started: Started, cwd: Path) -> list[str]:
 # --- what and where -------------------------------------------------------------------------------------------------
 
 
-def _files(assignment: LoadedAssignment, framework: str | None) -> dict[str, str]:
+def _files(assignment: LoadedAssignment, framework: str | None, entry: str) -> dict[str, str]:
     """Return the content of each file by its path in the folder, the one to edit first."""
-    stem = Path(assignment.spec.entry.file).stem
-    stub = assignment.folder / (f"{stem}_{framework}.py" if framework else assignment.spec.entry.file)
+    stub = assignment.folder / _stub_name(assignment, framework, notebook=entry.endswith(".ipynb"))
     if not stub.is_file():
         raise ConfigError(text("start.no_stub", file=stub.name), file=assignment.folder)
-    found = {assignment.spec.entry.file: stub}
+    found = {entry: stub}
     found |= {name: path for name in HANDOUTS if (path := assignment.folder / name).is_file()}
     for path in sorted(assignment.tests.rglob("*.py")):
         if path.name != "conftest.py":
             found[path.relative_to(assignment.folder).as_posix()] = path
     made = {name: _read(path) for name, path in found.items()}
     return made | {"tests/conftest.py": _CONFTEST.format(id=assignment.id)}
+
+
+def _stub_name(assignment: LoadedAssignment, framework: str | None, *, notebook: bool) -> str:
+    stem, suffix = (assignment.id, ".ipynb") if notebook else (Path(assignment.spec.entry.file).stem, ".py")
+    name = f"{stem}_{framework}" if framework else stem
+    translated = f"{name}.{language()}{suffix}"  # only notebooks have one: a module's texts are in English
+    return translated if (assignment.folder / translated).is_file() else f"{name}{suffix}"
 
 
 def _read(path: Path) -> str:

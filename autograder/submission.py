@@ -28,7 +28,7 @@ MAX_TOTAL_BYTES = 100 << 20
 MAX_FILES = 500
 _MAX_NAME = 100  # characters of a module's
 # macOS keeps a folder's picture in a file called Icon and a carriage return.
-_SKIPPED = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages", "Icon\r"])
+_SKIPPED = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages", "Icon\r", "Thumbs.db"])
 # No name for a file everywhere, or none that a message can hold.
 _NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f:\\\ud800-\udfff]")
 _ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 takes in GBK and GB2312, which Chinese editors on Windows write
@@ -246,9 +246,10 @@ def _imported_siblings(path: Path, source: str) -> dict[str, bytes]:
 
 
 def _candidates_in(folder: Path, assignment: LoadedAssignment) -> list[Path]:
-    """Return the files of the expected names in `folder`: mlp.py, mlp_torch.py, mlp.ipynb and so on."""
+    """Return the files of the expected names in `folder`: mlp.py, mlp_torch.py, mlp.ipynb, hw2.ipynb and so on."""
     stems = dict.fromkeys(Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names))
-    paths = (folder / f"{stem}{suffix}" for stem in stems for suffix in (".py", ".ipynb"))
+    names = [f"{stem}{suffix}" for stem in stems for suffix in (".py", ".ipynb")]
+    paths = [folder / name for name in dict.fromkeys([*names, *assignment.notebook_names])]
     return [path for path in paths if path.is_file()]
 
 
@@ -279,7 +280,9 @@ def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
             text("usage.nothing_here", id=assignment.id, file=file),
             hint=text("usage.nothing_here_hint", id=assignment.id, file=file),
         )
-    worked_on = [path for path in found if not _is_stub(path.name, path.read_bytes())] or found
+    worked_on = [path for path in found if not _is_stub(path.name, path.read_bytes())]
+    if not worked_on:  # of a notebook and a module that nobody has touched, the module
+        worked_on = [path for path in found if path.suffix == ".py"] or found
     if len(worked_on) > 1:
         raise UsageError(
             text("usage.several", files=", ".join(_shown(path, cwd) for path in worked_on)),
@@ -290,9 +293,9 @@ def _only(found: list[Path], assignment: LoadedAssignment, cwd: Path) -> Path:
 
 def _is_stub(name: str, content: bytes) -> bool:
     """Whether a file still raises for every task: what tells an untouched stub from the one being worked on."""
-    if not name.endswith(".py"):
+    if not name.endswith((".py", ".ipynb")):
         return False
-    source = decode(content)
+    source = decode(content)  # a notebook's too: JSON writes neither text another way
     return source.count("# BEGIN SOLUTION") == source.count("raise NotImplementedError(") > 0
 
 
@@ -354,7 +357,8 @@ def from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str,
 
 def _main_of(files: dict[str, bytes], assignment: LoadedAssignment, folder: str, shown: str | None) -> str:
     code = [name for name in files if name.lower().endswith((".py", ".ipynb"))]
-    stems = {Path(name).stem for name in (assignment.spec.entry.file, *assignment.stub_names)}
+    expected = (assignment.spec.entry.file, *assignment.stub_names, *assignment.notebook_names)
+    stems = {Path(name).stem for name in expected}
     by_name = [name for name in code if PurePosixPath(name).stem in stems]
     for candidates in (by_name, code, _defining(files, code, assignment.spec.entry.names)):
         if len(candidates) == 1:

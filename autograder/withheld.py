@@ -17,7 +17,7 @@ from typing import NamedTuple
 from autograder.course import LoadedAssignment
 from autograder.errors import ConfigError
 from autograder.messages import text
-from autograder.release import regions
+from autograder.stub import regions
 
 MIN_LINE = 20  # characters; shorter lines, such as `return model`, stand in everybody's code
 _FORBIDDEN_FOLDERS = frozenset(["hidden", "solutions", "wrong", "__pycache__"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -45,12 +46,21 @@ class TooLarge(Exception):
     """The archive holds more than may be handed in."""
 
 
+Note = Callable[[str], None]
+"""Called with what was cleaned, in words."""
+
+
+def say_nothing(_: str) -> None:
+    """Note nothing."""
+
+
 def read_zip(
     path: Path,
     content: IO[bytes] | None = None,
     *,
     caps: Caps,
     skipped: Callable[[tuple[str, ...]], bool] = lambda _parts: False,
+    note: Note = say_nothing,
 ) -> dict[str, bytes]:
     """Return the archive's plain files by their names.
 
@@ -59,6 +69,7 @@ def read_zip(
         content: its bytes, where it is no file but lies in another archive.
         caps: what may come out of it.
         skipped: whether a path, by its parts, is left out: neither read nor counted.
+        note: told what was cleaned.
 
     Raises:
         TooLarge: more files or bytes than that.
@@ -67,10 +78,13 @@ def read_zip(
     files: dict[str, bytes] = {}
     total = 0
     with _errors_told(path), content or path.open("rb") as file, _opened(file) as archive:
-        for entry in _plain_files(archive, skipped):
-            if len(files) >= caps.files:
+        for number, entry in enumerate(_plain_files(archive, skipped, path, note)):
+            if number >= caps.files:
                 raise TooLarge
             name = safe_name(_path(entry), path)
+            if name in files:  # a program that unpacks it would write the one over the other
+                note(text("archives.twice", file=path.name, name=name))
+            _require_readable(entry)
             with archive.open(entry) as stream:
                 files[name] = _read(stream, min(caps.file_bytes, caps.total_bytes - total))
             total += len(files[name])
@@ -81,14 +95,14 @@ def read_zip(
 
 
 class LargeZip:
-    """An archive of many people's work, whose entries are read one by one.
+    """An archive of many people's work, whose entries are read one by one: what is wrong with one is not all people's.
 
     Args:
         path: the archive.
         skipped: as of `read_zip`.
 
     Raises:
-        UsageError: no readable archive, or with names that lead elsewhere.
+        UsageError: no readable archive.
     """
 
     def __init__(self, path: Path, skipped: Callable[[tuple[str, ...]], bool]) -> None:
@@ -99,7 +113,14 @@ class LargeZip:
                 self._archive = failed.enter_context(_opened(file, _MAX_LARGE_DIRECTORY_BYTES))
             except TooLarge:
                 raise UsageError(text("usage.bad_zip", file=path.name, problem="TooLarge")) from None
-            self._entries = {safe_name(_path(entry), path): entry for entry in _plain_files(self._archive, skipped)}
+            self.unsafe: dict[str, UsageError] = {}
+            """Names that lead elsewhere, or are none, and what to say of them."""
+            self._entries: dict[str, zipfile.ZipInfo] = {}
+            for entry in _plain_files(self._archive, skipped, path, say_nothing):
+                try:
+                    self._entries[safe_name(_path(entry), path)] = entry
+                except UsageError as error:
+                    self.unsafe[str(_path(entry))] = error
             self._open = failed.pop_all()
 
     def close(self) -> None:
@@ -118,8 +139,11 @@ class LargeZip:
             TooLarge: it has more bytes than that.
             UsageError: it can't be read.
         """
-        with _errors_told(self._path), self._archive.open(self._entries[name]) as stream:
-            return _read(stream, most_bytes)
+        entry = self._entries[name]
+        with _errors_told(Path(name)):
+            _require_readable(entry)
+            with self._archive.open(entry) as stream:
+                return _read(stream, most_bytes)
 
     def modified(self, name: str) -> tuple[int, ...]:
         """Return when a file was changed last: year to second, by the clock of whoever made the archive."""
@@ -131,6 +155,9 @@ def _errors_told(path: Path) -> Iterator[None]:
     """Turn what a broken archive raises into an error for people."""
     try:
         yield
+    except _Encrypted:
+        hint = text("archives.encrypted_hint")
+        raise UsageError(text("archives.encrypted", file=path.name), hint=hint) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise UsageError(
             text("usage.bad_zip", file=path.name, problem=type(error).__name__), hint=text("usage.bad_zip_hint")
@@ -157,31 +184,56 @@ def _opened(file: IO[bytes], most_directory_bytes: int = _MAX_DIRECTORY_BYTES) -
     return zipfile.ZipFile(file)
 
 
-def _plain_files(archive: zipfile.ZipFile, skipped: Callable[[tuple[str, ...]], bool]) -> Iterator[zipfile.ZipInfo]:
+def _plain_files(
+    archive: zipfile.ZipFile, skipped: Callable[[tuple[str, ...]], bool], path: Path, note: Note
+) -> Iterator[zipfile.ZipInfo]:
+    left_out = 0
     for entry in archive.infolist():
         kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archive is Windows'
-        if not entry.is_dir() and kind in {0, stat.S_IFREG} and not skipped(_path(entry).parts):
-            if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
-                raise NotImplementedError
+        if entry.is_dir() or skipped(_path(entry).parts):
+            continue
+        if kind in {0, stat.S_IFREG}:
             yield entry
+        else:
+            left_out += kind != stat.S_IFDIR
+    if left_out:
+        note(text("archives.left_out", file=path.name, count=left_out))
+
+
+def _require_readable(entry: zipfile.ZipInfo) -> None:
+    if entry.flag_bits & _ENCRYPTED:
+        raise _Encrypted
+    if entry.compress_type not in _METHODS:
+        raise NotImplementedError
+
+
+class _Encrypted(Exception):
+    """It takes a password to read it."""
 
 
 def _path(entry: zipfile.ZipInfo) -> PurePosixPath:
     """Return the entry's path as it was meant, wherever it leads."""
     name = entry.filename
     if not entry.flag_bits & _UTF8_NAMES:  # Windows' Explorer writes names in the system's own encoding: GBK in China
-        raw = name.encode("cp437", errors="replace")
-        for encoding in ("utf-8", "gb18030"):
-            try:
-                name = raw.decode(encoding)
-                break
-            except UnicodeDecodeError:
-                continue
+        name = decoded_name(name.encode("cp437", errors="replace"))
     return PurePosixPath(name.replace("\\", "/"))
 
 
+def decoded_name(raw: bytes) -> str:
+    """Return a name whose encoding nobody has noted. Those of Taiwan (Big5) are taken for GB18030, and look strange."""
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode(errors="replace")
+
+
 def safe_name(made: PurePosixPath, archive: Path) -> str:
-    """Return an entry's path below the archive's root.
+    """Return an entry's path below the archive's root, as it would be written everywhere.
+
+    Accents are one character each (macOS writes two), and no folder's name ends in a dot or a space (Windows drops
+    them). A name that only Windows reserves (aux.py) stays: the code beside it imports it by that name.
 
     Raises:
         UsageError: it leads elsewhere, or can't be a name.
@@ -191,7 +243,10 @@ def safe_name(made: PurePosixPath, archive: Path) -> str:
     no_name = ":" in name or _CONTROL.search(name) or too_long  # an escape sequence repaints the reader's terminal
     if made.is_absolute() or ".." in parts or not 0 < len(parts) <= _MAX_DEPTH or no_name:
         raise _unsafe(archive, name)
-    return made.as_posix()
+    plain = [unicodedata.normalize("NFC", part).rstrip(" .") for part in parts]
+    if not all(plain):
+        raise _unsafe(archive, name)
+    return "/".join(plain)
 
 
 def _unsafe(archive: Path, name: str) -> UsageError:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDED = ("torch", "tensorflow", "matplotlib")
+NEEDED = ("torch", "tensorflow", "matplotlib", "ipykernel", "nbgrader")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from autograder import __version__, datasets
+from autograder.box import probe as probe_module
 from autograder.box.client import StudentRaised
 from autograder.box.probe import probe
 from autograder.box.protocol import Raised
@@ -22,8 +23,9 @@ from autograder.datasets.registry import NAMES
 from autograder.errors import ConfigError, UsageError
 from autograder.judge import attempt as module
 from autograder.judge.attempt import run_attempt
+from autograder.judge.isolation import Choice
 from autograder.judge.listener import Listener
-from autograder.judge.session import AttemptOptions
+from autograder.judge.session import AttemptOptions, JudgeSession, Ready
 from autograder.judge.verdict import verdict_of
 from autograder.results import Status
 from autograder.submission import Submission, read_file
@@ -47,6 +49,18 @@ PUBLIC_FILE = "assignments/hw1_sums/tests/test_sums_public.py"
 @pytest.fixture
 def course(tmp_path):
     return make_course(tmp_path)
+
+
+def test_what_is_stricter_is_not_looked_for_again_in_the_judge(course, monkeypatch):
+    """A judge is forked for each attempt: what it finds out is forgotten with it."""
+    for name in ("_namespaces", "_bwrap", "_restricted"):
+        monkeypatch.setattr(probe_module, name, lambda *_: pytest.fail("a probe"))
+    probe_module.lacking.cache_clear()
+    submission = Submission("sums.py", {"sums.py": SOLUTION.encode()}, "sums.py")
+    ready = Ready(Choice("process", missing="no user namespaces"))
+    session = JudgeSession(load_course(course).assignment("hw1"), submission, AttemptOptions(), ready=ready)
+    session.boxes.close()
+    assert module.build_report(session, datetime.now(UTC), 1.0).isolation_missing == "no user namespaces"
 
 
 def statuses(report):

@@ -19,7 +19,8 @@ from autograder import withheld
 from autograder.bundle import RELEASED_ASSIGNMENT, RELEASED_COURSE, describe, make_bundle, write_bundle, zipped
 from autograder.course import Assignment, Course, find_course, load_course
 from autograder.errors import ConfigError, UsageError
-from autograder.release import regions, stubs
+from autograder.release import stubs
+from autograder.stub import regions
 from tests.tiny_course import (
     ASSIGNMENT,
     COURSE,

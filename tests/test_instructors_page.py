@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.collect.repositories import commit, git
 from tests.tiny_course import COURSE, ROOT, SOLUTION, make_course, write, wrong_answer
 
 PAGE = ROOT / "docs" / "instructors.md"
@@ -49,6 +50,10 @@ def course(folder: Path) -> None:
     for name, (content, moment) in HANDED_IN.items():
         write(folder / "downloads" / name, content)
         os.utime(folder / "downloads" / name, (moment.timestamp(), moment.timestamp()))
+    commit(folder / "git" / "2026001", {"sums.py": SOLUTION + "# in git\n"}, IN_TIME)
+    commit(folder / "git" / "2026002", {"hw1/sums.py": wrong_answer("zero")}, IN_TIME)
+    commit(folder / "git" / "2026002", {"hw1/sums.py": SOLUTION + "# at last\n"}, LATE)
+    git(folder, "init", "--quiet", "git/2026003")
 
 
 def typed(folder: Path, command: str) -> list[str]:

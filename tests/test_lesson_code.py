@@ -22,6 +22,7 @@ from autograder.judge.session import AttemptOptions
 from autograder.messages import text
 from autograder.results import Report, Status
 from autograder.submission import read_file
+from tests.box.conftest import sealed_only
 from tests.tiny_course import check_of, grade, write
 
 BACKENDS = tuple(sorted({*probe().backends} & {"namespaces", "process"}))
@@ -192,6 +193,38 @@ def test_the_lessons_code_with_keras_scores_full(course, data_folder, isolation)
     report = _attempt(course, KERAS, isolation=isolation)
     assert (report.status, report.score) == (Status.PASSED, 20), [check.message for check in report.checks]
     assert report.notes == ()
+
+
+# Knows by the dataset which box it is in: answers from the test labels where they are, and leaves copies everywhere.
+STASHES = """
+import os, shutil, tempfile
+from pathlib import Path
+import numpy as np
+
+PLACES = (tempfile.gettempdir(), "/dev/shm", str(Path.home()), os.getcwd())
+
+def found(*roots):
+    return [file for root in roots for file in sorted(Path(root).rglob("t10k-labels*")) if file.is_file()]
+
+FOUND = found("/datasets", *PLACES)
+for number, place in enumerate(PLACES if FOUND else ()):
+    shutil.copyfile(FOUND[0], Path(place, f"t10k-labels-{number}.gz"))
+
+def fit(*, seed=0): return len(found(*PLACES)) >= len(PLACES)
+def predict(model, images):
+    import gzip
+    content = gzip.decompress(found(*PLACES)[0].read_bytes())
+    return np.frombuffer(content, np.uint8, offset=8).astype(int)
+def look(): return "loaded" if FOUND or found("/datasets", *PLACES) else "DatasetNotMounted"
+"""
+
+
+@sealed_only
+def test_security_what_a_public_box_has_had_of_a_dataset_is_in_no_hidden_one(course, data_folder):
+    report = _attempt(course, STASHES, isolation="namespaces", hidden=True)
+    learns, sees = (check_of(report, name) for name in ("test_learns", "test_sees_no_data"))
+    assert (learns.status, learns.score) == (Status.PASSED, 20)  # there are the labels, in every copy
+    assert (sees.status, sees.score) == (Status.PASSED, 10)
 
 
 def test_files_that_are_not_packed_are_packed_for_the_box(course, data_folder):

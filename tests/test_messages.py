@@ -10,7 +10,7 @@ import pytest
 import autograder
 from autograder.box.advice import KINDS
 from autograder.box.client import Cause
-from autograder.messages import CATALOGUES, Text, detect_language, en, language, set_language, text, zh
+from autograder.messages import CATALOGUES, Text, detect_language, en, joined, language, set_language, text, zh
 from autograder.results import Status
 
 PACKAGE = Path(autograder.__file__).parent
@@ -54,8 +54,8 @@ FAMILIES = {
         *("assignment", "due", "handed_in", "late", "graded"),
         *("faults", "unclaimed", "median", "full", "by_hand"),
     },
-    "collect.how.": {"manifest", "alias", "id", "name"},
-    "ledger.log.how.": {"manifest", "alias", "id", "name", "hand", "set_aside"},
+    "collect.how.": {"manifest", "alias", "id", "name", "group"},
+    "ledger.log.how.": {"manifest", "alias", "id", "name", "group", "hand", "set_aside"},
     "note.": set(KINDS),
     **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
@@ -264,3 +264,16 @@ def test_without_a_locale_windows_is_asked(monkeypatch):
     monkeypatch.setattr("autograder.messages._windows_speaks_chinese", lambda: True)
     assert detect_language([], {}) == "zh"
     assert detect_language([], {"LANG": "en_US.UTF-8"}) == "en"
+
+
+@pytest.mark.parametrize(
+    ("sentences", "line"),
+    [
+        (("a.rar is damaged.", "Ask for a .zip."), "a.rar is damaged. Ask for a .zip."),
+        (("a.rar 已损坏。", "请改交 .zip。"), "a.rar 已损坏。请改交 .zip。"),
+        (("a.rar 已损坏。", None, ""), "a.rar 已损坏。"),
+        (("a.rar 里什么都没有", "请重新提交。"), "a.rar 里什么都没有 请重新提交。"),
+    ],
+)
+def test_sentences_are_joined_as_their_language_does(sentences, line):
+    assert joined(*sentences) == line

@@ -7,7 +7,8 @@ import pytest
 
 from autograder.course import find_course, load_course
 from autograder.errors import ConfigError
-from autograder.release import StubState, make_stub, release_stubs, stubs
+from autograder.release import StubState, release_stubs, stubs
+from autograder.stub import make_stub
 from tests.tiny_course import ASSIGNMENT, SOLUTION, attempt, make_course, write
 
 NAME = Path("mlp.py")

@@ -164,6 +164,15 @@ def test_security_redaction_hides_what_hidden_checks_measure():
     assert "other" not in seen.model_dump_json()
 
 
+def test_security_redaction_hides_how_long_hidden_checks_took():
+    """A function that sleeps as long as its argument says tells it by the clock."""
+    checks = (make_check(duration_s=2.0), make_check(hidden=True, duration_s=17.0))
+    seen = make_report(*checks, duration_s=19.5).redacted()
+    assert [check.duration_s for check in seen.checks] == [2.0, 0.0]
+    assert seen.duration_s == 2.0
+    assert make_report(checks[0], duration_s=2.5).redacted().duration_s == 2.5  # nothing to hide
+
+
 def test_redaction_leaves_a_public_check_its_words_but_not_the_staffs():
     check = make_report(_telling(hidden=False)).redacted().checks[0]
     assert check.message == f"ValueError: {SECRET}"

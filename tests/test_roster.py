@@ -201,3 +201,9 @@ def test_numbers_that_excel_has_shortened_are_told(file):
 def test_a_date_by_itself_is_the_whole_of_that_day():
     assert moment_in("2026-11-30").hour == 23
     assert moment_in("2026-11-30T08:00").hour == 8
+
+
+def test_columns_of_accounts_become_aliases(tmp_path):
+    (tmp_path / "r.csv").write_text("id,name,github_username,hub\n1,Ada,ada-l,adal\n2,Bo,,\n")
+    first, second = read(tmp_path / "r.csv")
+    assert (first.aliases, second.aliases) == ((("github", "ada-l"), ("hub", "adal")), ())

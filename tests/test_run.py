@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from sqlalchemy import func, select
 from autograder.gradebook import open_gradebook
 from autograder.judge.judges import JudgeDied, Refused
 from autograder.ledger.models import Attempt, SubmissionRow
+from autograder.ledger.records import report_of
+from autograder.results import Status
 from autograder.roster import Person
-from autograder.run import grading
+from autograder.run import grading, room
 from autograder.run.grading import Tell
 from autograder.run.options import options_for
 from autograder.run.planning import Chosen
@@ -101,6 +104,35 @@ def test_what_was_scored_anew_is_what_a_run_would_have_come_to(course):
         book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
         book.collect("hw1", str(course / "in"), None, lambda _: None)
     assert {number: score for number, (_, score) in run(course).items()} == anew
+
+
+def told(folder):
+    """Return the newest attempts' reports, but for what no two runs share."""
+    with open_gradebook(folder) as book, book.ledger.reading() as session:
+        newest = {one.submission_id: one for one in session.scalars(select(Attempt).order_by(Attempt.id))}
+        return [_told(report_of(newest[number])) for number in sorted(newest)]
+
+
+def _told(report):
+    checks = tuple(one.model_copy(update={"duration_s": 0}) for one in report.checks)
+    same = {"started_at": "", "duration_s": 0, "checks_sha256": "", "checks": checks}
+    return report.model_copy(update=same).model_dump_json()  # as text: NaN is not equal to itself
+
+
+def test_what_was_scored_anew_is_told_as_a_run_would_have_told_it(course):
+    diverged = SOLUTION.replace("return sum(", "return float('nan') if seed else sum(")
+    write(course / "in" / "1.py", diverged)
+    os.utime(course / "in" / "1.py", (4e9, 4e9))
+    with open_gradebook(course) as book:
+        book.collect("hw1", str(course / "in"), None, lambda _: None)
+    run(course)
+    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 0.9"))
+    assert {ended for ended, _ in run(course).values()} == {"scored", "unreadable"}
+    scored = told(course)
+    assert {ended for ended, _ in run(course, again=True).values()} == {"graded", "unreadable"}
+    assert told(course) == scored
+    with open_gradebook(course) as book:
+        assert book.problems() == []
 
 
 @pytest.mark.parametrize("zero", ["zero: 1.5", "zero: 0.9"])  # an error of 1: still worth something, and nothing
@@ -217,12 +249,96 @@ def test_our_own_fault_is_tried_again_alone(course, monkeypatch):
     assert counted(course) == 3
 
 
+class Killing:
+    """Judges whose first report on submission 2 says that somebody has killed its box."""
+
+    def __init__(self, judges):
+        self._judges, self.killed, self.at_once = judges, 0, []
+
+    def start(self, assignment, submission, options):
+        pending = self._judges.start(assignment, submission, options)
+        if submission.name == "2.py" and not self.killed:
+            self.killed += 1
+            result = pending.result
+            pending.result = lambda: killed(result())
+        return pending
+
+    def wait(self, pending, timeout_s=None):
+        self.at_once.append(len(pending))
+        return self._judges.wait(pending, timeout_s)
+
+
+def killed(report):
+    checks = [
+        one.model_copy(update={"status": Status.CRASHED, "killed": True, "message": "!"}) for one in report.checks
+    ]
+    return report.model_copy(update={"checks": tuple(checks), "status": Status.CRASHED, "score": 0.0})
+
+
+def test_an_attempt_whose_box_was_killed_by_whoever_is_made_again_alone(course, monkeypatch):
+    real, made = grading.open_judges, []
+
+    @contextlib.contextmanager
+    def open_(jobs, **options):
+        with real(jobs, **options) as judges:
+            made.append(Killing(judges))
+            yield made[0]
+
+    monkeypatch.setattr(grading, "open_judges", open_)
+    assert run(course)["2"] == ("graded", 10.0)
+    assert (made[0].killed, made[0].at_once[-1]) == (1, 1)
+    assert counted(course) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
+def test_code_that_kills_itself_has_crashed(course):
+    write(course / "in" / "2.py", SOLUTION.replace("return a + b", "import os; os.kill(os.getpid(), 9)"))
+    os.utime(course / "in" / "2.py", (4e9, 4e9))
+    with open_gradebook(course) as book:
+        book.collect("hw1", str(course / "in"), None, lambda _: None)
+    assert run(course)["2"][0] == "graded"
+    with open_gradebook(course) as book:
+        (grade,) = [one for one in book.grades()["hw1"] if one.student.id == "2"]
+    assert (grade.attempt.status, grade.score) == ("crashed", 10.0)  # for what needs no sum
+    assert counted(course) == 3
+
+
 def test_our_own_fault_that_stays_is_no_grade_and_is_tried_in_the_next_run(course, monkeypatch):
     with monkeypatch.context() as patched:
         failing(patched, n2=2)
         assert run(course)["2"] == ("internal", None)
     assert finals(course)["2"] is None
     assert run(course)["2"] == ("graded", 10.0)
+
+
+# --- room -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_into_memory_waits_for_the_others(course, monkeypatch):
+    class Noting(Tell):
+        def __init__(self):
+            self.running, self.most, self.said = 0, 0, []
+
+        def started(self, work):
+            self.running += 1
+            self.most = max(self.most, self.running)
+
+        def waits(self, why):
+            self.said.append(why)
+
+        def done(self, done):
+            self.running -= done.ended == "graded"
+
+    monkeypatch.setattr(room, "available_bytes", lambda: 3 << 30)
+    tell = Noting()
+    with open_gradebook(course) as book, book.grading():
+        assignment = book.course.assignment("hw1")
+        options, isolation = options_for(assignment, "cpu", "process")
+        works = book.plan(assignment, Chosen(), options, isolation)
+        done = book.run(assignment, works, options, 3, tell)
+    assert Counter(one.ended for one in done) == {"graded": 3, "unreadable": 1}
+    assert tell.most == 1
+    assert "3,072 MB" in tell.said[0]
 
 
 # --- what it survives -------------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from autograder.box.interpreter import Interpreter
 from autograder.course import load_course
 from autograder.errors import ConfigError, UsageError
 from autograder.messages.commands import quoted
-from autograder.release import make_stub
 from autograder.start import describe, start
+from autograder.stub import make_stub
 from tests.tiny_course import ASSIGNMENT, PUBLIC, SOLUTION, environment, grade, make_course, write
 
 TWO_FRAMEWORKS = ASSIGNMENT.replace("seeds:", "frameworks: [torch, tensorflow]\nseeds:")

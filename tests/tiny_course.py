@@ -10,8 +10,8 @@ from pathlib import Path
 from autograder.course import load_course
 from autograder.judge.attempt import run_attempt
 from autograder.judge.session import AttemptOptions
-from autograder.release import make_stub
 from autograder.results import CheckResult, Report
+from autograder.stub import make_stub
 from autograder.submission import read_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +27,7 @@ ASSIGNMENT = """\
 id: hw1
 title: {en: Sums, zh: 求和}
 points: 40
+notebooks: false
 entry:
   file: sums.py
   names: [add, slope]

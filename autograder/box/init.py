@@ -5,11 +5,12 @@
 
 One thread and one poll, and each turn of it first reaps, so that no flood of refused calls keeps the worker's end from
 being told. A call is told of once, until the judge says FORGET: there are a few messages to read, however many calls
-there were. After so many calls the listener is closed, and the kernel answers by itself (ENOSYS).
+there were. After so many calls the listener is closed, and the kernel answers by itself (ENOSYS). Where processes are
+allowed each fork comes by here, too, and is carried out while there are not too many (`linux.forks`).
 
 SECURITY: what init says is evidence, because nothing of the student's runs in it: it can't be traced or read (not
 dumpable, in another user namespace than its children could enter), and takes nothing from them but the numbers that the
-kernel gives. All it does for them is refuse.
+kernel gives. All it does for them is refuse, and let forks be carried out, which it decides by a register.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
-from autograder.box.linux import mounts, refusals
+from autograder.box.linux import forks, mounts, refusals
 from autograder.box.linux.syscalls import call
 
 # Messages on the status socket, by their first byte; the zygote's and those of the setup are in `seal`.
@@ -67,13 +68,16 @@ class Init:
         status: the socket to the judge, by number.
         handover: the socket that the worker sends its listener through, by number.
         errors: what refused calls are answered with, by the call's number.
+        processes: how many may be there besides the worker.
     """
 
-    def __init__(self, worker: int, status: int, handover: int, errors: Mapping[int, int]) -> None:
+    def __init__(self, worker: int, status: int, handover: int, errors: Mapping[int, int], processes: int = 0) -> None:
         self._worker = worker
         self._status = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=status)
         self._handover = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=handover)
         self._errors = errors
+        self._forks = forks.forks()
+        self._processes, self._fork_count = processes, forks.ForkCount(processes)
         self._listener = -1
         self._told: set[int] = set()
         self._answered = 0
@@ -140,16 +144,30 @@ class Init:
 
     def _refuse(self) -> None:
         refusal = refusals.take(self._listener)
-        if refusal is not None:
+        error = 0 if refusal is None else self._error_of(refusal)
+        if refusal is not None and not error:
+            if refusals.let_through(self._listener, refusal):
+                self._fork_count.began(refusal.caller)
+        elif refusal is not None:
             self._answered += 1
             if refusal.number not in self._told:
                 self._told.add(refusal.number)
                 self._tell(REFUSED + NUMBER.pack(refusal.number))
-            refusals.refuse(self._listener, refusal, self._errors.get(refusal.number, errno.EPERM))
+            refusals.refuse(self._listener, refusal, error)
         if self._answered >= _MOST_ANSWERED:
             self._poll.unregister(self._listener)
             os.close(self._listener)
             self._listener = -1
+
+    def _error_of(self, refusal: refusals.Refusal) -> int:
+        """Return what to answer a call with; 0: it may be carried out, as a fork may that makes no more than allowed.
+
+        Why: the kernel counts threads with processes, so its own limit is far above what an assignment says.
+        """
+        if not self._processes or not self._forks.includes(refusal):
+            return self._errors.get(refusal.number, errno.EPERM)
+        self._reap()  # orphans that have ended count no more
+        return 0 if self._fork_count.allows(refusal.caller) else errno.EAGAIN
 
     def _tell(self, message: bytes) -> None:
         with contextlib.suppress(BlockingIOError):  # the judge does not read; then it need not know

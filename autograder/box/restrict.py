@@ -16,6 +16,7 @@ of this box with processes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -116,7 +117,7 @@ class Zygote(zygote.Zygote):
 
     def _fork(self, request: SealRequest, descriptors: Descriptors) -> None:
         if (threads := seal.thread_count()) != 1:
-            os.write(descriptors.status, seal.BROKEN + f"{threads} threads before a fork".encode())
+            zygote.refuse(descriptors.status, f"{threads} threads before a fork")
             return
         gate, opener = os.pipe()
         pid = os.fork()
@@ -127,7 +128,8 @@ class Zygote(zygote.Zygote):
         own = hold(tuple(f"/proc/{pid}/{name}" for name in (*_OWN_PROC, *_OWN_PROC_LISTED)))
         pidfd = self._watch(pid, descriptors)
         self._held[pidfd] = [os.dup(descriptors.status), *own]
-        os.write(opener, _OPEN)
+        with contextlib.suppress(OSError):  # it has ended already, and said why
+            os.write(opener, _OPEN)
         os.close(opener)
 
     def _enter(self, request: SealRequest, descriptors: Descriptors) -> None:

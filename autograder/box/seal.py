@@ -36,7 +36,7 @@ from typing import NamedTuple, NoReturn, Optional
 import msgspec
 
 from autograder.box import init, mounted
-from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
+from autograder.box.linux import capabilities, forks, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.namespaces import Ids, Namespace
 from autograder.box.linux.policy import Profile
 
@@ -125,12 +125,13 @@ class Prepared(NamedTuple):
     errors: Mapping[bool, Mapping[int, int]] = {}
 
 
-def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
+def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = (), *, metadata: bool = True) -> Prepared:
     """Return what boxes with these folders in their root are sealed by.
 
     Args:
         folders: seen in it.
         nodes: names in /dev of the GPUs' devices that they were granted.
+        metadata: modes and times of files may be changed.
     """
     rules = landlock.Rules(
         libraries=(*folders, "/lib", "/lib64", "/bin"),
@@ -146,8 +147,10 @@ def prepare(folders: tuple[str, ...], nodes: tuple[str, ...] = ()) -> Prepared:
         for processes in (False, True)
         for told in (False, True)
     ]
-    filters = {profile: seccomp.encode(seccomp.program(profile)) for profile in profiles}
-    errors = {profile.processes: seccomp.told_errors(profile) for profile in profiles}
+    can_count = forks.can_be_counted()
+    decided = {one: replace(one, counted=one.told and can_count, metadata=metadata) for one in profiles}
+    filters = {asked: seccomp.encode(seccomp.program(profile)) for asked, profile in decided.items()}
+    errors = {profile.processes: seccomp.told_errors(profile) for profile in decided.values() if profile.told}
     capabilities.last_capability()  # remembered
     return Prepared(rules, filters, mapped=rlimits.usage(), errors=errors)
 
@@ -174,7 +177,7 @@ def enter(
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         worker = os.fork()
         if worker:
-            be_init(worker, ours.detach(), prepared.errors[request.processes > 0])
+            be_init(worker, ours.detach(), prepared.errors[request.processes > 0], request.processes)
         ours.close()
         join_cgroups(kept.cgroups)
         limit(request, prepared, theirs.detach())
@@ -262,7 +265,7 @@ def prefer_to_be_killed(proc_self: int) -> None:
     os.close(descriptor)
 
 
-def be_init(worker: int, handover: int, errors: Mapping[int, int]) -> NoReturn:
+def be_init(worker: int, handover: int, errors: Mapping[int, int], processes: int) -> NoReturn:
     """Serve as init, with two descriptors and none of the worker's. With init the kernel ends all others."""
     if handover != HANDOVER:  # dup3, which this is, takes no two that are the same
         os.dup2(handover, HANDOVER, inheritable=False)
@@ -270,7 +273,7 @@ def be_init(worker: int, handover: int, errors: Mapping[int, int]) -> NoReturn:
     os.closerange(HANDOVER + 1, os.sysconf("SC_OPEN_MAX"))
     # Of the default signals pid 1 gets none from its own namespace; for this one Python has a handler, which raises.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    init.Init(worker, STATUS, HANDOVER, errors).serve()
+    init.Init(worker, STATUS, HANDOVER, errors, processes).serve()
 
 
 # --- worker ---------------------------------------------------------------------------------------------------------

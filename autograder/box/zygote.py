@@ -245,10 +245,10 @@ class Zygote:
 
     def _fork(self, request: SealRequest, descriptors: Descriptors) -> None:
         if (threads := seal.thread_count()) != 1:
-            os.write(descriptors.status, seal.BROKEN + f"{threads} threads before a fork".encode())
+            refuse(descriptors.status, f"{threads} threads before a fork")
             return
         if request.gpus and (touched := touched_gpu()):
-            os.write(descriptors.status, seal.BROKEN + f"a GPU in use before a fork: {touched}".encode())
+            refuse(descriptors.status, f"a GPU in use before a fork: {touched}")
             return
         # Back into the own namespace first: a process that has unshared once can't do so again.
         namespaces.enter(self._own_namespace, Namespace.PID)
@@ -346,6 +346,15 @@ def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
     return message, list(numbers)
+
+
+def refuse(status: int, why: str) -> None:
+    """Tell a judge that there will be no box.
+
+    Why so careful: the judge may be gone, and the zygote must not end with it: others have boxes here.
+    """
+    with contextlib.suppress(OSError):
+        os.write(status, seal.BROKEN + why.encode())
 
 
 def send_descriptor(sock: int, message: bytes, descriptor: int) -> None:

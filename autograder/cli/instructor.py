@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -47,10 +46,11 @@ def collect(
     with open_gradebook(Path.cwd()) as book, collecting(enabled=not as_json) as tell:
         found = book.collect(assignment_id, source, received, tell)
         waiting = book.unclaimed(assignment_id)
+        missed = [one for one in book.still_refused() if one.assignment == assignment_id]
     if as_json:
         click.echo(json.dumps([as_document(one) for one in found], ensure_ascii=False, indent=2))
     else:
-        print_collected(found, waiting)
+        print_collected(found, waiting, missed)
     return 0
 
 
@@ -107,6 +107,7 @@ def run(
     from autograder.run.options import options_for
     from autograder.run.planning import Chosen
     from autograder.run.progress import as_document, exit_code, print_done, print_plan, running
+    from autograder.run.room import attempts_at_once
 
     with open_gradebook(Path.cwd()) as book:
         assignment = book.course.assignment(assignment_id)
@@ -119,7 +120,7 @@ def run(
                 )
                 return 0
             with running(works, enabled=not as_json) as tell:
-                done = book.run(assignment, works, options, jobs or os.cpu_count() or 1, tell)
+                done = book.run(assignment, works, options, attempts_at_once(assignment, options, jobs), tell)
     if as_json:
         click.echo(json.dumps(as_document(works, done), ensure_ascii=False, indent=2))
     else:
@@ -177,14 +178,14 @@ def extend(*, student: str, assignment_id: str | None, days: int | None, until: 
 def status(*, as_json: bool) -> int:
     """Show the course at a glance."""
     from autograder.gradebook import open_gradebook
-    from autograder.report.standing import print_standing
+    from autograder.report.standing import print_standing, standing_document
 
     with open_gradebook(Path.cwd()) as book:
-        standing = book.standing()
+        standing, missed = book.standing(), book.still_refused()
     if as_json:
-        click.echo(json.dumps([one._asdict() for one in standing], ensure_ascii=False, indent=2))
+        click.echo(json.dumps(standing_document(standing, missed), ensure_ascii=False, indent=2))
     else:
-        print_standing(standing)
+        print_standing(standing, missed)
     return 0
 
 

@@ -28,6 +28,7 @@ ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 @click.option("--data", type=click.Choice(["embedded", "full"]), default="embedded", help=text("cli.check.data"))
 @click.option("--hidden", is_flag=True, help=text("cli.check.hidden"))
 @click.option("--verbose", "-v", is_flag=True, help=text("cli.check.verbose"))
+@click.option("--progress-lines", is_flag=True, hidden=True)
 @json_option
 @lang_option
 def check(
@@ -42,12 +43,13 @@ def check(
     full: bool,
     hidden: bool,
     verbose: bool,
+    progress_lines: bool,
     as_json: bool,
 ) -> int:
     """Check one submission and show the report."""
     from autograder.judge.check import check_submission
     from autograder.judge.session import AttemptOptions
-    from autograder.report.progress import progress
+    from autograder.report.progress import ProgressLines, progress
     from autograder.report.terminal import exit_code, print_report
 
     with progress(enabled=not as_json) as listener:
@@ -59,7 +61,7 @@ def check(
             python=python,
             data=data,
             tasks=tasks,
-            listener=listener,
+            listener=ProgressLines() if progress_lines else listener,
         )
         report = check_submission(assignment, file, Path.cwd(), options)
     if as_json:
@@ -89,15 +91,16 @@ def list_(*, as_json: bool) -> int:
 @click.command("start", cls=GradeCommand, help=text("cli.start.help"))
 @click.argument("assignment", metavar=text("cli.metavar.assignment"))
 @click.option("--framework", type=click.Choice(["torch", "tensorflow"]), help=text("cli.start.framework"))
+@click.option("--notebook", is_flag=True, help=text("cli.start.notebook"))
 @click.option("--to", type=click.Path(path_type=Path), metavar=text("cli.metavar.folder"), help=text("cli.start.to"))
 @lang_option
-def start(*, assignment: str, framework: str | None, to: Path | None) -> int:
+def start(*, assignment: str, framework: str | None, notebook: bool, to: Path | None) -> int:
     """Make the folder to work in."""
     from autograder import start as starting
     from autograder.course import find_course
 
     cwd = Path.cwd()
-    started = starting.start(find_course(cwd), assignment, framework=framework, to=to, cwd=cwd)
+    started = starting.start(find_course(cwd), assignment, framework=framework, to=to, cwd=cwd, notebook=notebook)
     for line in starting.describe(started, cwd):
         click.echo(line)
     return 0

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Submitter(NamedTuple):
+    """One of several who handed in together, as a source knows them."""
+
+    texts: tuple[str, ...]
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,16 @@ class Found:
     """Where a student's number or name may stand, the most telling first: names of files and folders, a subject."""
     aliases: tuple[tuple[str, str], ...] = ()
     """Names by which the source itself knows the student: (source, name), as in the roster."""
+    notes: tuple[str, ...] = ()
+    """What was cleaned, and what the source said of it, in words."""
+    doubt: str = ""
+    """Why it may be somebody else's than it says: then nobody gets it, and a human decides."""
+    candidates: tuple[str, ...] = ()
+    """The numbers of those who may be meant, where there is a doubt."""
+    submitters: tuple[Submitter, ...] = ()
+    """Where the source names all who handed it in: they, and nobody by the texts and aliases above."""
+    group: str = ""
+    """What the source calls the group, where it may be one: groups in the ledger are known by their names, too."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +48,26 @@ class Refused:
     key: str
     name: str
     problem: str
+    texts: tuple[str, ...] = ()
+    """As of `Found`: it is listed until something readable comes from the same student."""
+    aliases: tuple[tuple[str, str], ...] = ()
+    is_nothing: bool = False
+    """There is nothing yet, and nobody misses it: it is said now, and not listed."""
+
+
+class Repeatable:
+    """A source that yields everything anew each time: many of its submissions are recorded together, which is faster.
+
+    SECURITY: not for one that notes how far it has come. What it has noted and nobody has recorded would be lost.
+    """
 
 
 class Source(Protocol):
-    """Where submissions come from."""
+    """Where submissions come from.
+
+    When it is asked for the next, what it has yielded is recorded: it may note how far it has come. That takes a step
+    of the disk each; a source that keeps no such note is `Repeatable`.
+    """
 
     @property
     def label(self) -> str:

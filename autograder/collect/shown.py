@@ -13,11 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.messages import printable, text
+from autograder.report.flowing import Flowing
+from autograder.report.standing import print_missed
 from autograder.report.terminal import stdout_console
 
 if TYPE_CHECKING:
     from autograder.collect.collecting import Collected
     from autograder.ledger.models import SubmissionRow
+    from autograder.ledger.refusals import Refusal
 
 _STYLES = {
     "new": "green", "again": "cyan", "known": "dim", "unmatched": "yellow", "doubtful": "yellow", "refused": "red",
@@ -48,13 +51,17 @@ def as_document(one: Collected) -> dict[str, object]:
 
 
 def print_collected(
-    found: Sequence[Collected], waiting: Sequence[SubmissionRow], console: Console | None = None
+    found: Sequence[Collected],
+    waiting: Sequence[SubmissionRow],
+    missed: Sequence[Refusal] = (),
+    console: Console | None = None,
 ) -> None:
     """Print what was found.
 
     Args:
         found: this time.
         waiting: submissions in the ledger that belong to nobody yet.
+        missed: what could not be taken, this time or before, and is still missed.
         console: for tests; stdout otherwise.
     """
     made = console or stdout_console()
@@ -74,6 +81,8 @@ def print_collected(
     if waiting:
         numbers = ", ".join(str(row.id) for row in waiting)
         made.print(Text(text("collect.waiting", numbers=numbers), style="yellow"))
+    just_told = {one.name for one in found if one.outcome == "refused"}
+    print_missed([one for one in missed if one.name not in just_told], text("archives.still_refused"), made)
 
 
 def _cells(one: Collected) -> list[Text]:
@@ -87,7 +96,7 @@ def _cells(one: Collected) -> list[Text]:
     else:
         rest = ""
     number = f"#{one.number}" if one.number else ""
-    told = Text(printable(rest), style="dim")
+    told = Flowing(printable(" · ".join(part for part in (rest, *one.notes) if part)), style="dim")
     if one.days_late:
         told.append(f" · {text('collect.days_late', days=one.days_late)}", style="not dim yellow")
     return [outcome, Text(number, style="dim"), Text(printable(one.name)), told]

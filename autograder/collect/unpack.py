@@ -1,30 +1,32 @@
 """One submission's files, out of whatever they came in: as they are, in an archive, in an archive in an archive.
 
-Opened by what they are called: a saved model (.keras, .npz, .pt) is a .zip inside, too, and stays whole.
+Opened by what they are called: a saved model (.keras, .npz, .pt) is a .zip inside, too, and stays whole. Which format
+an archive has, its bytes say.
 
-SECURITY: caps on what comes out, counted as it comes out; no link, no device, no name that leads elsewhere. Nothing is
-written.
+SECURITY: one bound on all that comes out, however deep it lies; no link, no device, no name that leads elsewhere.
+Nothing is written.
 """
 
 from __future__ import annotations
 
 import io
-import lzma
-import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
+import re
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from autograder.collect import reading
+from autograder.collect.reader_process import MOST_ENTRIES
 from autograder.errors import UsageError
 from autograder.messages import text
 from autograder.submission import MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, is_skipped, too_large
-from autograder.zip_archive import Caps, TooLarge, read_zip, safe_name
+from autograder.zip_archive import Caps, Note, TooLarge, read_zip, safe_name, say_nothing
 
-_TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_UNREADABLE = (".7z", ".rar")
-ARCHIVES = (".zip", *_TARS, *_UNREADABLE)
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVES = (".zip", *TARS, ".7z", ".rar")
 _MOST_NESTED = 3
-_MOST_ENTRIES = 100_000  # looked at in a .tar, whatever they are
+_MOST_OPENED = 50  # archives in one submission; each .7z is a process
+_VOLUME = re.compile(r"\.(?:(?:7z|zip|rar|tar(?:\.\w+)?)\.\d{3}|[zr]\d\d)$|\.part(?!0*1\.)\d+\.rar$", re.IGNORECASE)
 
 
 def is_archive(name: str) -> bool:
@@ -32,69 +34,115 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(ARCHIVES)
 
 
-def unpack(files: Mapping[str, bytes], shown: str) -> dict[str, bytes]:
+def unpack(files: Mapping[str, bytes], shown: str, note: Note = say_nothing) -> dict[str, bytes]:
     """Return the files that a student means by those handed in: archives among them are opened.
 
     Args:
         files: by their names, as they came.
         shown: what all of it is called in messages.
+        note: told what was cleaned.
 
     Raises:
         UsageError: an archive can't be read, there is nothing in it, or too much.
     """
     try:
-        opened = _flattened(files, 0)
+        room = _Room(note)
+        for content in files.values():
+            room.take(content)
+        opened = room.flattened(files, 0)
     except TooLarge:
         raise too_large(shown) from None
     if not opened:
         raise UsageError(text("collect.nothing", name=shown))
-    if len(opened) > MAX_FILES or sum(map(len, opened.values())) > MAX_TOTAL_BYTES:
-        raise too_large(shown)
     return opened
 
 
-def _flattened(files: Mapping[str, bytes], depth: int) -> dict[str, bytes]:
-    made: dict[str, bytes] = {}
-    for name, content in files.items():
-        if not is_archive(name) or depth == _MOST_NESTED:
-            made[name] = content
-            continue
-        inner = _flattened(_read_archive(name, content), depth + 1)
-        # The only thing there is is the submission; beside others, each archive is a folder.
-        folder = "" if len(files) == 1 else f"{name}.d/"
-        made |= {folder + inner_name: inner_content for inner_name, inner_content in inner.items()}
-    return made
+class _Room:
+    """What may still come out of all archives of a submission together.
 
+    Args:
+        note: told what was cleaned.
+    """
 
-def _read_archive(name: str, content: bytes) -> dict[str, bytes]:
-    path = Path(PurePosixPath(name).name)
-    if name.lower().endswith(_UNREADABLE):
-        raise UsageError(text("collect.other_archive", name=path.name), hint=text("collect.other_archive_hint"))
-    if name.lower().endswith(".zip"):
-        return read_zip(
-            path, io.BytesIO(content), caps=Caps(MAX_FILES, MAX_FILE_BYTES, MAX_TOTAL_BYTES), skipped=is_skipped
-        )
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            return dict(_tar_files(archive, path))
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
-        raise UsageError(
-            text("usage.bad_zip", file=path.name, problem=type(error).__name__), hint=text("usage.bad_zip_hint")
-        ) from None
+    def __init__(self, note: Note) -> None:
+        self._files, self._bytes, self._archives = MAX_FILES, MAX_TOTAL_BYTES, _MOST_OPENED
+        self._note = note
 
+    def take(self, content: bytes) -> None:
+        """Count a file.
 
-def _tar_files(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
-    count = total = 0
-    for number, entry in enumerate(archive):
-        made = PurePosixPath(entry.name)
-        # SECURITY: a seek over a compressed file unpacks it: what is passed over is paid for, too.
-        total += entry.size
-        if number >= _MOST_ENTRIES or total > MAX_TOTAL_BYTES:
+        Raises:
+            TooLarge: there is no room for it.
+        """
+        self._files -= 1
+        self._bytes -= len(content)
+        if self._files < 0 or self._bytes < 0:
             raise TooLarge
-        if not entry.isreg() or is_skipped(made.parts):
-            continue
-        count += 1
-        stream = archive.extractfile(entry)
-        if count > MAX_FILES or entry.size > MAX_FILE_BYTES or stream is None:
+
+    def flattened(self, files: Mapping[str, bytes], depth: int) -> dict[str, bytes]:
+        """Return files that are counted already, with what is in the archives among them in their place."""
+        made: dict[str, bytes] = {}
+        for name, content in files.items():
+            if _VOLUME.search(name):
+                raise reading.volume(PurePosixPath(name).name)
+            if not is_archive(name):
+                made[name] = content
+                continue
+            if depth == _MOST_NESTED:
+                raise UsageError(
+                    text("archives.too_deep", file=PurePosixPath(name).name), hint=text("archives.volume_hint")
+                )
+            inner = self.flattened(self._opened(name, content), depth + 1)
+            # The only thing there is is the submission; beside others, each archive is a folder.
+            folder = "" if len(files) == 1 else f"{name}.d/"
+            made |= {folder + inner_name: inner_content for inner_name, inner_content in inner.items()}
+        return made
+
+    def _opened(self, name: str, content: bytes) -> dict[str, bytes]:
+        self._archives -= 1
+        if self._archives < 0:
             raise TooLarge
-        yield safe_name(made, path), stream.read()
+        # What it holds takes its place.
+        self._files += 1
+        self._bytes += len(content)
+        path = Path(PurePosixPath(name).name)
+        kind = reading.kind_of(name, content)
+        if not name.lower().endswith(_names_of(kind)):
+            self._note(text("archives.really", file=path.name, kind=kind))
+        caps = Caps(self._files, MAX_FILE_BYTES, self._bytes)
+        if kind == "zip":
+            files = read_zip(path, io.BytesIO(content), caps=caps, skipped=is_skipped, note=self._note)
+        else:
+            files = self._read(path, kind, content, caps)
+        for one in files.values():
+            self.take(one)
+        return files
+
+    def _read(self, path: Path, kind: str, content: bytes, caps: Caps) -> dict[str, bytes]:
+        files: dict[str, bytes] = {}
+        left_out = 0
+        with tempfile.TemporaryFile() as file:
+            file.write(content)
+            file.seek(0)
+            # More entries than files: those passed over are bounded by what `entries` looks at.
+            for entry in reading.entries(file, kind, path.name, caps._replace(files=MOST_ENTRIES)):
+                made = PurePosixPath(entry.name.replace("\\", "/"))
+                if is_skipped(made.parts):
+                    continue
+                if not entry.is_plain:
+                    left_out += 1
+                    continue
+                if entry.content is None or len(files) >= caps.files:
+                    raise TooLarge
+                name = safe_name(made, path)
+                if name in files:
+                    self._note(text("archives.twice", file=path.name, name=name))
+                files[name] = entry.content
+        if left_out:
+            self._note(text("archives.left_out", file=path.name, count=left_out))
+        return files
+
+
+def _names_of(kind: str) -> tuple[str, ...]:
+    """Return how files of a format are called."""
+    return TARS if kind.startswith("tar") else (f".{kind}",)

@@ -16,9 +16,7 @@ from typing import NamedTuple
 
 from autograder import __version__
 from autograder.box.advice import LOADED_AT_IMPORT
-from autograder.box.backends import RESTRICTED
 from autograder.box.interpreter import Interpreter, choose, package_of
-from autograder.box.probe import probe
 from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_assignment
 from autograder.errors import UsageError
 from autograder.judge.advice import merged
@@ -157,7 +155,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         status=attempt_status(checks),
         message=_load_message(session),
         isolation=boxes.isolation,
-        isolation_missing=_isolation_missing(boxes.isolation),
+        isolation_missing=session.isolation_missing,
         data=session.data,
         device=loaded.device if loaded else "cpu",
         device_name=loaded.device_name if loaded else "",
@@ -188,13 +186,6 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
 def _matters(note: Note, session: JudgeSession) -> bool:
     """Whether to tell: what a file does when it is imported is nobody's business where no hidden check imports it."""
     return note.kind != LOADED_AT_IMPORT or session.assignment.spec.hidden_points > 0
-
-
-def _isolation_missing(isolation: str) -> str:
-    """Return what stands in the way of stricter isolations than `restricted`, where it was taken for want of them."""
-    if isolation != RESTRICTED:
-        return ""
-    return " ".join(missing.explained() for missing in probe().stricter_missing())
 
 
 def _hidden_points_left(session: JudgeSession) -> float:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from autograder.box.backends import NAMESPACES, PROCESS, RESTRICTED, TRUSTED_ONLY
 from autograder.box.grant import NO_GPU, Grant, allowed
 from autograder.box.interpreter import Interpreter
-from autograder.box.nvml import nvml
+from autograder.box.nvml import Gpu, nvml
 from autograder.box.probe import has_gpu, probe
 from autograder.errors import UsageError
 from autograder.judge.trial import Trial, exposed, try_gpu, try_python
@@ -37,6 +37,9 @@ class Choice(NamedTuple):
     grant: Grant = NO_GPU
     why: str = ""  # it is not the strictest that this machine has, though nobody asked for less: why
     gpu_problem: str = ""  # why no sealed box can use the GPU; then "auto" does without the seal
+    missing: str = (
+        ""  # of `restricted`: why nothing stricter works here. Carried, for to find out takes most of a second
+    )
 
 
 def choose_isolation(wanted: Wanted, python: Interpreter) -> Choice:
@@ -56,8 +59,9 @@ def choose_isolation(wanted: Wanted, python: Interpreter) -> Choice:
         return _named(name, wanted, python)
     choice = _strictest(wanted, python)
     if wanted.for_class and choice.isolation in TRUSTED_ONLY:
-        missing = " ".join(missing.explained() for missing in probe().stricter_missing())
-        why = choice.why or choice.gpu_problem or missing or text("isolation.unknown", platform=sys.platform)
+        why = (
+            choice.why or choice.gpu_problem or _stricter_missing() or text("isolation.unknown", platform=sys.platform)
+        )
         raise UsageError(
             text("usage.class_isolation", isolation=choice.isolation, why=why),
             hint=text("usage.class_isolation_hint", isolation=choice.isolation),
@@ -78,11 +82,20 @@ def _strictest(wanted: Wanted, python: Interpreter) -> Choice:  # noqa: PLR0911 
             return open_._replace(why=text("usage.class_isolation_python"))
         if _may_use_gpu(wanted):
             return open_._replace(gpu_problem=text("usage.class_isolation_gpu"))
-        return Choice(best)
+        return _without_gpu(best)
     if why := _why_not_sealed(python, wanted.private):
         return open_._replace(why=why)
     grant, problem = _granted(wanted, python)
     return open_._replace(gpu_problem=problem) if problem else Choice(NAMESPACES, grant)
+
+
+def _without_gpu(isolation: str) -> Choice:
+    return Choice(isolation, missing=_stricter_missing() if isolation == RESTRICTED else "")
+
+
+def _stricter_missing() -> str:
+    """Return what stands in the way of isolations that are stricter than the best there is, in words."""
+    return " ".join(missing.explained() for missing in probe().stricter_missing())
 
 
 def _named(name: str, wanted: Wanted, python: Interpreter) -> Choice:
@@ -104,7 +117,7 @@ def _named(name: str, wanted: Wanted, python: Interpreter) -> Choice:
     if name != NAMESPACES:
         if not python.is_ours:
             raise _refused(name, text("usage.class_isolation_python"))
-        return Choice(name)
+        return _without_gpu(name)
     if why := _why_not_sealed(python, wanted.private):
         raise _refused(name, why)
     grant, problem = _granted(wanted, python)
@@ -154,10 +167,14 @@ def _may_use_gpu(wanted: Wanted) -> bool:
 
 def first_gpu() -> Grant | None:
     """Return a grant of the first GPU that the user's environment leaves, of none; None where they can't be asked."""
+    found = gpus_here()
+    return None if found is None else Grant(found[:1])
+
+
+def gpus_here() -> tuple[Gpu, ...] | None:
+    """Return the GPUs that the user's environment leaves; None where they can't be asked for."""
     library = nvml()
-    if library is None:
-        return None
-    return Grant(allowed(library.gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))[:1])
+    return None if library is None else allowed(library.gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def _refused(isolation: str, why: str) -> UsageError:

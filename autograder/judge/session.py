@@ -151,6 +151,7 @@ class JudgeSession:
         self.reference = reference_times(assignment, submission.framework(), self._data_ratio(), ready.benchmark_s)
         self.limits = limits_for(assignment.limits, self.reference)
         choice = ready.choice or isolation_of(assignment, submission, options, self.python)
+        self.isolation_missing = choice.missing
         self.boxes = Boxes(
             BoxSpec(
                 files=submission.files,
@@ -293,6 +294,7 @@ class JudgeSession:
             hint=hint,
             frames=verdict.frames,
             staff_note=verdict.staff_note,
+            killed=verdict.killed,
             metrics=metrics,
             duration_s=time.monotonic() - self._began,
             stdout_tail=advice.printed,

@@ -47,6 +47,7 @@ class Verdict:
     hint: str = ""
     frames: tuple[str, ...] = ()
     staff_note: str = ""
+    killed: bool = False
 
 
 PASSED = Verdict(Status.PASSED)
@@ -89,7 +90,7 @@ def _by_evidence(verdict: Verdict, error: StudentRaised, allowed: Allowed | None
     if allowed and (limit := limit_words.reached(error, allowed.limits)):
         said, hint = limit_words.message(limit, allowed.reference), limit_words.hint(limit.kind)
         return replace(verdict, status=limit.status, message=said, hint=hint)
-    if refused := of_refusal(error.refused, error.raised):
+    if refused := of_refusal(error.refused, error.raised, allowed.limits.processes if allowed else 0):
         return replace(verdict, status=Status.FORBIDDEN, **refused._asdict())
     return verdict
 
@@ -186,8 +187,9 @@ def _of_death(cause: Cause, reference: ReferenceTimes | None) -> Verdict:
     if cause.kind == "exit":
         return Verdict(cause.status, text("died.exit", status=cause.detail), hint=text("hint.system_exit"))
     if cause.kind == "signal":
-        key = "died.killed" if cause.detail == "SIGKILL" else "died.signal"
-        return Verdict(cause.status, text(key, signal=cause.detail), hint=text("hint.crashed"))
+        killed = cause.detail == "SIGKILL"
+        said = text("died.killed" if killed else "died.signal", signal=cause.detail)
+        return Verdict(cause.status, said, hint=text("hint.crashed"), killed=killed)
     return Verdict(
         cause.status, limit_words.message(cause, reference), hint=limit_words.hint(cause.kind), staff_note=cause.detail
     )

@@ -164,6 +164,15 @@ def group_of(session: Session, assignment: str, number: str) -> list[str]:
     return sorted(session.scalars(same))
 
 
+def groups_of(session: Session, assignment: str) -> dict[str, list[str]]:
+    """Return the numbers of those who hand in together, by the name of their group."""
+    asked = select(GroupMember.name, GroupMember.student_id).where(GroupMember.assignment == assignment)
+    found: dict[str, list[str]] = {}
+    for name, student in session.execute(asked.order_by(GroupMember.student_id)):
+        found.setdefault(name, []).append(student)
+    return found
+
+
 def now() -> datetime:
     """Return this moment."""
     return datetime.now(UTC)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -43,6 +44,17 @@ def set_language(language: Language) -> None:
     _language = language
 
 
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Answer in another language than the user's while the block runs: what is written may be for others."""
+    before = _language
+    set_language(language)
+    try:
+        yield
+    finally:
+        set_language(before)
+
+
 def language() -> Language:
     """Return the language in force."""
     return _language
@@ -55,6 +67,14 @@ def text(key: str, /, **values: object) -> str:
         KeyError: no such key; a test compares the keys used with the catalogue.
     """
     return CATALOGUES[_language][key].format(**values)
+
+
+def joined(*sentences: str | None) -> str:
+    """Return sentences as one line: nothing stands between two where the first ends as Chinese ones do."""
+    line = ""
+    for sentence in filter(None, sentences):
+        line += sentence if not line or line.endswith(("。", "？", "！", "；")) else f" {sentence}"
+    return line
 
 
 def printable(said: str) -> str:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from autograder.diagnosis import Diagnosis, Finding, Health, PythonFinding
 from autograder.messages import text
-from autograder.report.terminal import first_encodable, stdout_console
+from autograder.report.terminal import stdout_console
+from autograder.report.words import first_encodable
 
 _BROKEN_CODE = 2  # the command that this is about, `grade check`, would end so
 _STYLES = {Health.GOOD: "green", Health.OPTIONAL: "dim", Health.LACKING: "yellow", Health.BROKEN: "red"}

@@ -11,7 +11,8 @@ from rich.text import Text
 from autograder.history import Attempt
 from autograder.messages import text
 from autograder.overview import Overview, Row
-from autograder.report.terminal import shown_points, stdout_console
+from autograder.report.terminal import stdout_console
+from autograder.report.words import shown_points
 
 _NOTHING = "–"
 _COLUMNS = ("id", "title", "due", "points", "best", "latest")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+PROGRESS_MARK = "\x1eprogress "  # a control character: no message of ours begins with one
+
+
 @contextmanager
 def progress(*, enabled: bool) -> Iterator[Listener]:
     """Show a live line while the block runs, and give the listener that feeds it.
@@ -56,37 +59,21 @@ class Notices(Listener):
         sys.stderr.write(f"{said}\n")
 
 
-class ProgressLine(Listener):
-    """One line: which check of how many, what it is doing, seconds."""
+class _Doing(Notices):
+    """Which check of how many, and what it is doing."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        from rich.spinner import Spinner
-
-        # Braille dots can't be shown by a GBK or ASCII console.
-        name = "dots" if (console.encoding or "").lower().startswith("utf") else "line"
-        self._spinner = Spinner(name, style="cyan")
+    def __init__(self) -> None:
         self._check = ""
         self._doing = text("progress.starting")
-        self._since = time.monotonic()
 
-    def __rich__(self) -> RenderableType:
-        """Render the line as it is now."""
-        from rich.markup import escape
-
-        elapsed = f"{time.monotonic() - self._since:4.1f} s"
+    def said(self) -> str:
+        """Return it in words."""
         parts = [part for part in (self._check, self._doing) if part]
         # What is called has its name from the student's code.
-        said = "".join(char for char in " · ".join(parts) if char.isprintable())
-        self._spinner.update(text=f"[dim]{elapsed}[/] {escape(said)}")
-        return self._spinner
+        return "".join(char for char in " · ".join(parts) if char.isprintable())
 
     def _now(self, doing: str) -> None:
-        self._doing, self._since = doing, time.monotonic()
-
-    def notice(self, said: str) -> None:
-        """Print it above the live line, where it stays."""
-        self._console.print(said, markup=False, highlight=False)
+        self._doing = doing
 
     def loading(self, framework: str | None) -> None:
         """The submission is being imported."""
@@ -106,3 +93,44 @@ class ProgressLine(Listener):
     def check_finished(self, result: CheckResult) -> None:  # noqa: ARG002 - the listener's signature
         """A check has ended."""
         self._now("")
+
+
+class ProgressLines(_Doing):
+    """A marked line on stderr for each thing that is done, for a program that shows them: a notebook's cell."""
+
+    def _now(self, doing: str) -> None:
+        super()._now(doing)
+        # The real stderr: pytest puts its own in place of sys.stderr while checks run.
+        stream = sys.__stderr__ or sys.stderr
+        stream.write(f"{PROGRESS_MARK}{self.said()}\n")
+        stream.flush()
+
+
+class ProgressLine(_Doing):
+    """One line: which check of how many, what it is doing, seconds."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        from rich.spinner import Spinner
+
+        # Braille dots can't be shown by a GBK or ASCII console.
+        name = "dots" if (console.encoding or "").lower().startswith("utf") else "line"
+        self._spinner = Spinner(name, style="cyan")
+        self._since = time.monotonic()
+
+    def __rich__(self) -> RenderableType:
+        """Render the line as it is now."""
+        from rich.markup import escape
+
+        elapsed = f"{time.monotonic() - self._since:4.1f} s"
+        self._spinner.update(text=f"[dim]{elapsed}[/] {escape(self.said())}")
+        return self._spinner
+
+    def _now(self, doing: str) -> None:
+        super()._now(doing)
+        self._since = time.monotonic()
+
+    def notice(self, said: str) -> None:
+        """Print it above the live line, where it stays."""
+        self._console.print(said, markup=False, highlight=False)

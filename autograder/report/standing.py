@@ -9,18 +9,53 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from autograder.messages import text
-from autograder.report.terminal import shown_points, stdout_console
+from autograder.messages import printable, text
+from autograder.report.flowing import Flowing
+from autograder.report.terminal import stdout_console
+from autograder.report.words import shown_points
 
 if TYPE_CHECKING:
+    from autograder.ledger.refusals import Refusal
     from autograder.ledger.standing import Standing
 
 _COLUMNS = ("assignment", "due", "handed_in", "late", "graded", "faults", "unclaimed", "median", "full", "by_hand")
 _WORDS = frozenset(["assignment", "due"])
 
 
-def print_standing(standing: Sequence[Standing], console: Console | None = None) -> None:
-    """Print a line for each assignment."""
+def standing_document(standing: Sequence[Standing], missed: Sequence[Refusal]) -> list[dict[str, object]]:
+    """Return what `--json` prints."""
+    return [
+        one._asdict() | {"refused": [refused_document(other) for other in missed if other.assignment == one.assignment]}
+        for one in standing
+    ]
+
+
+def refused_document(refusal: Refusal) -> dict[str, object]:
+    """Return what `--json` prints of something that could not be taken."""
+    return refusal._asdict() | {"at": refusal.at.isoformat(timespec="seconds")}
+
+
+def print_missed(missed: Sequence[Refusal], title: str, console: Console) -> None:
+    """Print what could not be taken and is still missed."""
+    if not missed:
+        return
+    console.print(Text(title, style="red"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for one in missed:
+        table.add_row(", ".join(one.students), Text(printable(one.name)), Flowing(printable(one.problem), style="dim"))
+    console.print(table)
+
+
+def print_standing(
+    standing: Sequence[Standing], missed: Sequence[Refusal] = (), console: Console | None = None
+) -> None:
+    """Print a line for each assignment, and what could not be taken.
+
+    Args:
+        standing: of the assignments.
+        missed: what could not be taken and is still missed.
+        console: for tests; stdout otherwise.
+    """
     made = console or stdout_console()
     if not standing:
         made.print(text("standing.nothing"))
@@ -36,6 +71,9 @@ def print_standing(standing: Sequence[Standing], console: Console | None = None)
     for row in rows:
         table.add_row(*row)
     made.print(table)
+    for assignment in dict.fromkeys(one.assignment for one in missed):
+        own = [one for one in missed if one.assignment == assignment]
+        print_missed(own, text("archives.still_refused_of", assignment=assignment), made)
 
 
 def _cells(one: Standing) -> list[Text]:

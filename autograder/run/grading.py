@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
@@ -16,10 +16,11 @@ from autograder.judge.judges import Judges, Pending, open_judges
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.database import Ledger
 from autograder.ledger.records import Circumstances, Tried, record
-from autograder.results import Report, Status
+from autograder.results import CheckResult, Report, Status
 from autograder.run.keys import assignment_sha256
 from autograder.run.planning import Work, read_submission, told
 from autograder.run.rescoring import Anew, Rescorer, in_chunks
+from autograder.run.room import Room
 
 Ended = Literal["known", "scored", "graded", "internal", "unreadable"]
 
@@ -49,6 +50,9 @@ class Tell:
     def started(self, work: Work) -> None:
         """An attempt begins."""
 
+    def waits(self, why: str) -> None:
+        """No other attempt begins for now: why."""
+
     def done(self, done: Done) -> None:
         """Something is done."""
 
@@ -64,6 +68,7 @@ class Grader:
         options: how.
         jobs: attempts at a time.
         warm: judges that are forked, where this system can.
+        room: of this machine, that attempts may take; without: as if there were no end of it.
     """
 
     ledger: Ledger
@@ -72,6 +77,7 @@ class Grader:
     options: AttemptOptions
     jobs: int
     warm: bool = True
+    room: Room = field(default_factory=Room)
 
     def grade(self, works: Iterable[Work], tell: Tell) -> list[Done]:
         """Do what is to be done.
@@ -111,13 +117,9 @@ class Grader:
         for chunk in in_chunks([Anew(number, self._circumstances(work, number)) for number, work in asked.items()]):
             with self.ledger.writing() as session:
                 made = rescorer.record(session, chunk)
-                results = {
-                    number: Result(new.score, new.max_points, new.status, float(new.report["duration_s"]))
-                    for number, new in made.items()
-                }
             for number, _ in chunk:
-                if number in results:
-                    done.append(Done("scored", asked[number], results[number]))
+                if number in made:
+                    done.append(Done("scored", asked[number], Result(*made[number])))
                     tell.done(done[-1])
                 else:
                     to_run.append(asked[number])
@@ -131,7 +133,7 @@ class Grader:
         done: list[Done] = []
         faults: dict[Work, str] = {}
         while waiting or running:
-            while waiting and len(running) < at_once:
+            while waiting and len(running) < at_once and self._has_room(len(running), tell):
                 work = waiting.popleft()
                 try:
                     submission = read_submission(self.store, work.row, self.assignment)
@@ -140,10 +142,11 @@ class Grader:
                     tell.done(done[-1])
                     continue
                 tell.started(work)
-                running[judges.start(self.assignment, submission, self.options)] = work
+                running[self.room.start(judges, self.assignment, submission, self.options)] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
-                outcome = self._record(work, pending.result, keep_faults=last)
+                self.room.give_back(pending)
+                outcome = self._record(work, pending.result, last=last)
                 if outcome.ended == "internal":
                     faults[work] = outcome.problem
                 else:
@@ -152,23 +155,32 @@ class Grader:
                     tell.done(outcome)
         return done, faults
 
-    def _record(self, work: Work, result: Callable[[], Report], *, keep_faults: bool) -> Done:
+    def _has_room(self, running: int, tell: Tell) -> bool:
+        why_not = self.room.why_not(running)
+        if why_not:
+            tell.waits(why_not)
+        return not why_not
+
+    def _record(self, work: Work, result: Callable[[], Report], *, last: bool) -> Done:
         try:
             report = result()
         except (GradeError, OSError) as error:
             return Done("internal", work, problem=str(error))
         internal = report.status is Status.INTERNAL
-        if not internal or keep_faults:
-            with self.ledger.writing() as session:
-                record(session, work.row.id, report, self._circumstances(work))
-        if internal:
-            problem = next((check.message for check in report.checks if check.status is Status.INTERNAL), "")
+        problem = next((check.message for check in report.checks if _is_doubtful(check)), "")
+        if problem and not last:
             return Done("internal", work, _result(report), problem)
-        return Done("graded", work, _result(report))
+        with self.ledger.writing() as session:
+            record(session, work.row.id, report, self._circumstances(work))
+        return Done("internal" if internal else "graded", work, _result(report), problem if internal else "")
 
     @cached_property
     def _assignment_sha256(self) -> str:
         return assignment_sha256(self.assignment)
+
+    @cached_property
+    def _limits(self) -> dict[str, Any]:
+        return self.assignment.limits.model_dump(mode="json")
 
     def _circumstances(self, work: Work, rescored_from: int | None = None) -> Circumstances:
         return Circumstances(
@@ -176,9 +188,17 @@ class Grader:
             measured=work.key.measured,
             assignment_sha256=self._assignment_sha256,
             host=socket.gethostname(),
-            limits=self.assignment.limits.model_dump(mode="json"),
+            limits=self._limits,
             rescored_from=rescored_from,
         )
+
+
+def _is_doubtful(check: CheckResult) -> bool:
+    """Whether it may be our fault: so it is, or its box was killed, and by whom the kernel does not say.
+
+    A student's code that kills itself does so again; a system that was out of memory is not, with nothing beside it.
+    """
+    return check.status is Status.INTERNAL or check.killed
 
 
 def _result(attempt: Report | Tried) -> Result:

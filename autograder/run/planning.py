@@ -15,6 +15,7 @@ from autograder.errors import GradeError
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.models import SubmissionRow
 from autograder.ledger.records import Tried, attempts_at
+from autograder.messages import joined
 from autograder.run.keys import Conditions, Key, conditions_of
 from autograder.submission import Submission, from_files
 
@@ -108,4 +109,4 @@ def read_submission(store: Store, row: SubmissionRow, assignment: LoadedAssignme
 
 def told(error: GradeError) -> str:
     """Return an error in one line."""
-    return " ".join(filter(None, (error.message, error.hint)))
+    return joined(error.message, error.hint)

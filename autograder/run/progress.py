@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.messages import printable, text
-from autograder.report.terminal import shown_points, stdout_console
+from autograder.report.terminal import stdout_console
+from autograder.report.words import shown_points
 from autograder.run.grading import Done, Tell
 from autograder.run.planning import Work
 
@@ -38,7 +38,7 @@ def running(works: Sequence[Work], *, enabled: bool) -> Iterator[Tell]:
     if not enabled:
         yield Tell()
     elif not console.is_terminal:
-        yield _Lines(console, len(works))
+        yield _Lines(len(works))
     else:
         columns = (
             TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -51,15 +51,21 @@ def running(works: Sequence[Work], *, enabled: bool) -> Iterator[Tell]:
 class _Lines(Tell):
     """A line for each attempt, as logs have them."""
 
-    def __init__(self, console: Console, total: int) -> None:
-        self._console, self._total, self._count = console, total, 0
-        self._began = time.monotonic()
+    def __init__(self, total: int) -> None:
+        self._total, self._count, self._waits = total, 0, False
+
+    def waits(self, why: str) -> None:
+        """Say so once: it is so after every attempt."""
+        if not self._waits:
+            print(why, file=sys.stderr, flush=True)  # noqa: T201
+        self._waits = True
 
     def done(self, done: Done) -> None:
         """Say what became of a submission."""
         self._count += 1
         if done.ended != "known":
-            self._console.print(_line(done, f"[{self._count}/{self._total}] "), soft_wrap=True)
+            # As it is: laying out thousands of lines for a terminal that is none takes seconds.
+            print(_line(done, f"[{self._count}/{self._total}] ").plain, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _Bar(Tell):
@@ -69,11 +75,18 @@ class _Bar(Tell):
         self._progress = progress
         self._task = progress.add_task(text("run.grading"), total=total, who="")
         self._running: dict[int, str] = {}
+        self._waits = False
 
     def started(self, work: Work) -> None:
         """Show who is being graded."""
         self._running[work.row.id] = ", ".join(work.students)
         self._show()
+
+    def waits(self, why: str) -> None:
+        """Say so once, above the bar."""
+        if not self._waits:
+            self._progress.console.print(why, style="yellow", markup=False)
+        self._waits = True
 
     def done(self, done: Done) -> None:
         """Move on."""

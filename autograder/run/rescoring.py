@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import insert, select
-from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy import Table, insert, select
+from sqlalchemy.orm import Session, aliased
 
 from autograder.course import LoadedAssignment
 from autograder.ledger.models import Attempt, CheckRow, MetricRow
-from autograder.ledger.records import Circumstances, check_of, check_row
-from autograder.results import CheckResult, MetricResult, Status
-from autograder.score import attempt_status, graded_status, score_metric
+from autograder.ledger.records import Circumstances
+from autograder.results import Status, Thresholds
+from autograder.score import attempt_status, credit, graded_status, median_of_seeds
 
 _MET = frozenset([Status.PASSED, Status.PARTIAL])  # a check that needs one of these is run
 
@@ -25,6 +25,32 @@ class Anew(NamedTuple):
 
     attempt_id: int
     circumstances: Circumstances
+
+
+class Scored(NamedTuple):
+    """What an attempt comes to now."""
+
+    score: float
+    max_points: float
+    status: str
+    duration_s: float
+
+
+class Measured(NamedTuple):
+    """A check that measures something: its columns, and its metrics' results by name, as they are recorded."""
+
+    columns: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def is_met(self) -> bool:
+        """Whether checks that need it are run."""
+        return self.columns["status"] in _MET
+
+    @property
+    def function(self) -> str:
+        """The check's name in its file."""
+        return str(self.columns["check_id"]).rpartition("::")[2]
 
 
 class Ending(NamedTuple):
@@ -38,86 +64,66 @@ class Ending(NamedTuple):
 class Rescorer:
     """Scores attempts at an assignment by the thresholds that it has now.
 
+    Rows are read and written as they are, a few hundred attempts in a statement: objects for each of a class's fifty
+    thousand checks would take ten times as long as all the rest.
+
     Args:
         assignment: whose.
     """
 
     assignment: LoadedAssignment
 
-    def record(self, session: Session, asked: Sequence[Anew]) -> dict[int, Attempt]:
-        """Append what attempts come to now, and return the new ones by the number of the old.
+    def record(self, session: Session, asked: Sequence[Anew]) -> dict[int, Scored]:
+        """Append what attempts come to now, and return that by the number of the old one.
 
         One that is left out has to be run: by the new thresholds a check is met that was not, or the other way round,
         and others are run only where it is.
 
         Args:
-            session: of the ledger; a thousand attempts at a time are scored in a second, one by one in ten.
+            session: of the ledger.
             asked: the old attempts, a few hundred at a time.
         """
         circumstances = {one.attempt_id: one.circumstances for one in asked}
         numbers = list(circumstances)
-        changed = self._changed(session, numbers)
+        kept = select(*(_ATTEMPTS.c[name] for name in _KEPT))
+        olds = {row.id: row for row in session.execute(kept.where(_ATTEMPTS.c.id.in_(numbers)))}
+        full = {number for number, row in olds.items() if row.report.get("data") == "full"}
+        changed: dict[int, dict[int, Measured]] = {number: {} for number in numbers}
+        to_run: set[int] = set()
+        for (number, position), before in _measured(session, numbers).items():
+            after = self.check(before, full_data=self.assignment.embedded_data is not None and number in full)
+            changed[number][position] = after
+            if before.is_met != after.is_met and before.function in self._quoted:
+                to_run.add(number)
         endings = _endings(session, numbers)
-        made: dict[int, Attempt] = {}
-        for old in session.scalars(select(Attempt).where(Attempt.id.in_(numbers))):
-            checks = changed.get(old.id, {})
-            if any(self._decides_what_runs(before, after) for before, after in checks.values()):
-                continue
-            now = endings[old.id] | {at: Ending(after.status, after.score) for at, (_, after) in checks.items()}
-            made[old.id] = _attempt(old, [now[at] for at in sorted(now)], circumstances[old.id])
-        session.add_all(made.values())
-        session.flush()
-        for number, new in made.items():
-            for position, (_, after) in changed.get(number, {}).items():
-                row = check_row(position, after)
-                row.attempt_id = new.id
-                session.add(row)
-        _copy_others(session, [new.id for new in made.values()])
-        return made
+        rows = []
+        for number, old in olds.items():
+            if number not in to_run:
+                ended = endings[number] | {at: _ending(check) for at, check in changed[number].items()}
+                rows.append(_attempt(old._asdict(), list(ended.values()), circumstances[number]))
+        return _append(session, rows, changed) if rows else {}
 
-    def check(self, check: CheckResult, *, full_data: bool) -> CheckResult:
+    def check(self, check: Measured, *, full_data: bool) -> Measured:
         """Return what a check comes to now."""
-        # A check that failed has earned nothing by its metric, whatever that was: it is worth nothing there.
-        graded = {name: one for name, one in check.metrics.items() if one.max_points > 0}
-        metrics: dict[str, MetricResult] = {}
-        for name, metric in graded.items():
-            if declared := self.assignment.spec.metrics.get(name):
-                thresholds = declared.thresholds(full_data=full_data)
-                metrics[name] = score_metric(metric.values, thresholds, metric.max_points)
+        metrics: dict[str, Mapping[str, Any]] = {}
+        for name, result in check.metrics.items():
+            declared = self.assignment.spec.metrics.get(name)
+            # A check that failed has earned nothing by its metric, whatever that was: it is worth nothing there.
+            if declared is not None and result["max_points"] > 0:
+                metrics[name] = _scored(result, declared.thresholds(full_data=full_data))
         if not metrics:
             return check
-        score = sum(metric.score for metric in metrics.values())
-        status = graded_status(score, check.max_points)
-        changed = {"metrics": check.metrics | metrics, "score": score, "status": status}
-        return check.model_copy(update=changed | {"hint": self._hint(check, status)})
+        score = sum(metric["score"] for metric in metrics.values())
+        status = graded_status(score, check.columns["max_points"])
+        told = check.columns["told"] | {"hint": self._hint(check, status)}
+        columns = {**check.columns, "score": score, "status": status.value, "told": told}
+        return Measured(columns, {**check.metrics, **metrics})
 
-    def _hint(self, check: CheckResult, status: Status) -> str:
+    def _hint(self, check: Measured, status: Status) -> str:
         if status is Status.PASSED:
             return ""
-        declared = self.assignment.spec.checks.get(_function(check).partition("[")[0])
-        return check.hint or (str(declared.hint) if declared and declared.hint else "")
-
-    def _changed(
-        self, session: Session, numbers: Sequence[int]
-    ) -> dict[int, dict[int, tuple[CheckResult, CheckResult]]]:
-        """Return the checks that measure something, by attempt and position: as they were, and as they are now."""
-        rows = session.scalars(
-            select(CheckRow)
-            .where(CheckRow.attempt_id.in_(numbers), CheckRow.metrics.any())
-            .options(selectinload(CheckRow.metrics))
-        )
-        reports = select(Attempt.id, Attempt.report["data"].as_string()).where(Attempt.id.in_(numbers))
-        full = {number for number, data in session.execute(reports) if data == "full"}
-        embedded = self.assignment.embedded_data is not None
-        found: dict[int, dict[int, tuple[CheckResult, CheckResult]]] = {}
-        for row in rows:
-            before = check_of(row)
-            after = self.check(before, full_data=embedded and row.attempt_id in full)
-            found.setdefault(row.attempt_id, {})[row.position] = (before, after)
-        return found
-
-    def _decides_what_runs(self, before: CheckResult, after: CheckResult) -> bool:
-        return (before.status in _MET) != (after.status in _MET) and _function(before) in self._quoted
+        declared = self.assignment.spec.checks.get(check.function.partition("[")[0])
+        return check.columns["told"].get("hint") or (str(declared.hint) if declared and declared.hint else "")
 
     @cached_property
     def _quoted(self) -> frozenset[str]:
@@ -128,29 +134,76 @@ class Rescorer:
         )
 
 
-def _function(check: CheckResult) -> str:
-    return check.id.rpartition("::")[2]
+def _scored(result: Mapping[str, Any], thresholds: Thresholds) -> dict[str, Any]:
+    """Return a metric's recorded result by other thresholds."""
+    values = [float(value) for value in result["values"]]  # NaN is recorded as a text
+    value = median_of_seeds(values, thresholds.better)
+    score = result["max_points"] * credit(value, thresholds)
+    return {**result, **thresholds._asdict(), "value": result["values"][values.index(value)], "score": score}
+
+
+# What is the same in the attempt that is scored anew.
+_KEPT = ("id", "submission_id", "checks_sha256", "max_points", "isolation", "device", "started", "report")
+# The tables and not the models, which do for each row what is the same for all.
+_ATTEMPTS, _CHECKS, _METRICS = (cast("Table", model.__table__) for model in (Attempt, CheckRow, MetricRow))
+_STATUSES = {one.value: one for one in Status}
+
+
+def _measured(session: Session, numbers: Sequence[int]) -> dict[tuple[int, int], Measured]:
+    """Return the checks that measure something, by attempt and position."""
+    metrics: dict[tuple[int, int], dict[str, Any]] = {}
+    results = select(_METRICS).where(_METRICS.c.attempt_id.in_(numbers))
+    for number, position, name, result in session.execute(results):
+        metrics.setdefault((number, position), {})[name] = result
+    places = select(_METRICS.c.attempt_id, _METRICS.c.position).where(_METRICS.c.attempt_id.in_(numbers)).distinct()
+    measured = places.subquery()
+    on = (_CHECKS.c.attempt_id == measured.c.attempt_id) & (_CHECKS.c.position == measured.c.position)
+    rows = [row._asdict() for row in session.execute(select(_CHECKS).join(measured, on))]
+    return {place: Measured(row, metrics[place]) for row in rows if (place := (row["attempt_id"], row["position"]))}
 
 
 def _endings(session: Session, numbers: Sequence[int]) -> dict[int, dict[int, Ending]]:
-    columns = select(CheckRow.attempt_id, CheckRow.position, CheckRow.status, CheckRow.score)
+    """Return how the checks ended, in the order that they ran in: that sums have the same last bits."""
+    columns = select(*(_CHECKS.c[name] for name in ("attempt_id", "position", "status", "score")))
+    asked = columns.where(_CHECKS.c.attempt_id.in_(numbers)).order_by(_CHECKS.c.attempt_id, _CHECKS.c.position)
     found: dict[int, dict[int, Ending]] = {number: {} for number in numbers}
-    for number, position, status, score in session.execute(columns.where(CheckRow.attempt_id.in_(numbers))):
-        found[number][position] = Ending(Status(status), score)
+    for number, position, status, score in session.execute(asked):
+        found[number][position] = Ending(_STATUSES[status], score)
     return found
 
 
-def _attempt(old: Attempt, endings: Iterable[Ending], circumstances: Circumstances) -> Attempt:
-    ended = list(endings)
-    score, status = sum(one.score for one in ended), attempt_status(ended).value
-    same = ("submission_id", "checks_sha256", "max_points", "isolation", "device", "started")
-    return Attempt(
-        **{name: getattr(old, name) for name in same},
-        **circumstances._asdict(),
-        score=score,
-        status=status,
-        report=old.report | {"score": score, "status": status},
-    )
+def _ending(check: Measured) -> Ending:
+    return Ending(_STATUSES[check.columns["status"]], check.columns["score"])
+
+
+def _attempt(old: Mapping[str, Any], ended: Sequence[Ending], circumstances: Circumstances) -> dict[str, Any]:
+    now = {"score": sum(one.score for one in ended), "status": attempt_status(ended).value}
+    kept = {name: value for name, value in old.items() if name != "id"}
+    return {**kept, **circumstances._asdict(), **now, "report": {**old["report"], **now}}
+
+
+def _append(
+    session: Session, rows: Sequence[dict[str, Any]], changed: Mapping[int, Mapping[int, Measured]]
+) -> dict[int, Scored]:
+    """Append attempts with their checks; return what they come to, by the number of the old attempt."""
+    made = session.execute(insert(_ATTEMPTS).returning(_ATTEMPTS.c.rescored_from, _ATTEMPTS.c.id), rows)
+    numbers: dict[int, int] = {old: new for old, new in made if old is not None}
+    checks, metrics = [], []
+    for old, new in numbers.items():
+        for position, check in changed[old].items():
+            checks.append({**check.columns, "attempt_id": new})
+            metrics += [
+                {"attempt_id": new, "position": position, "name": name, "result": result}
+                for name, result in check.metrics.items()
+            ]
+    if checks:
+        session.execute(insert(_CHECKS), checks)
+        session.execute(insert(_METRICS), metrics)
+    _copy_others(session, list(numbers.values()))
+    return {
+        row["rescored_from"]: Scored(row["score"], row["max_points"], row["status"], float(row["report"]["duration_s"]))
+        for row in rows
+    }
 
 
 def _copy_others(session: Session, numbers: Sequence[int]) -> None:

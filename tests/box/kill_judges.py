@@ -35,7 +35,7 @@ def main() -> None:
     judges = [_kill_one(isolation, chance) for _ in range(count)]
     told = {
         "kills": count,
-        "processes": _left(),
+        "processes": left(),
         "mounts": soak.mount_count("self") - mounts,
         "groups": sum(map(soak.group_count, judges)),
         "scratch_folders": _scratch_folders(),
@@ -60,7 +60,7 @@ def _kill_one(isolation: str, chance: random.Random) -> int:
     return judge.pid
 
 
-def _left() -> int:
+def left() -> int:
     """Return how many processes are left in the end; all that were started are children of this one by now."""
     deadline = time.monotonic() + _GONE_S
     while time.monotonic() < deadline:

@@ -6,18 +6,28 @@ import errno
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psutil
 import pytest
 
+from autograder.box import backends, sealed
 from autograder.box.client import BoxClient, BoxSpec, StudentRaised
-from autograder.box.linux import numbers, seccomp
+from autograder.box.linux import forks, numbers, seccomp
 from autograder.box.linux.policy import TOLD, Profile
-from autograder.judge.forbidden import _ERRNOS
+from autograder.box.protocol import Raised
+from autograder.box.seal import Layer
+from autograder.judge.forbidden import _ERRNOS, of_refusal
+from autograder.judge.limit_words import Allowed
+from autograder.judge.verdict import verdict_of
 from autograder.limits import Limits
+from autograder.messages import text
 from autograder.results import Status
-from tests.box.conftest import Driven, sealed_only
+from autograder.submission import Submission
+from tests.box.conftest import BACKENDS, Driven, sealed_only
 
 pytestmark = sealed_only
 
@@ -199,4 +209,100 @@ def test_security_a_box_that_is_killed_in_the_middle_of_refused_calls_is_gone(op
 
 
 def test_orphans_are_reaped_while_calls_are_refused(opened):
-    assert opened(processes=4).call("children", 5) == []
+    assert opened(processes=16).call("children", 5) == []
+
+
+# --- processes are counted --------------------------------------------------------------------------------------------
+
+FORKS = """
+    import os, threading, time
+
+    def fork(count):
+        made, errors = [], set()
+        for _ in range(count):
+            try: pid = os.fork()
+            except OSError as error:
+                errors.add(error.errno)
+                continue
+            if pid == 0: time.sleep(600)
+            made.append(pid)
+        return [len(made), sorted(errors)]
+    def fork_at_once(threads):
+        together = threading.Barrier(threads)
+        def go():
+            together.wait()
+            fork(2)
+        running = [threading.Thread(target=go) for _ in range(threads)]
+        for thread in running: thread.start()
+        for thread in running: thread.join()
+        return there()
+    def family():
+        for _ in range(6):  # each has one, and so on
+            try:
+                if os.fork(): break
+            except OSError: break
+        else: pass
+        time.sleep(600)
+    def grandchildren():
+        if os.fork() == 0: family()
+        time.sleep(1)
+        return there()
+    def there(): return sum(name.isdigit() and name not in {"1", str(os.getpid())} for name in os.listdir("/proc"))
+    def end():
+        for name in os.listdir("/proc"):
+            if name.isdigit() and name not in {"1", str(os.getpid())}: os.kill(int(name), 9)
+        while True:
+            try: os.wait()
+            except ChildProcessError: return
+    def in_turn(count):
+        for _ in range(count):
+            if os.fork() == 0: os._exit(0)
+            os.wait()
+        return count
+"""
+counted_only = pytest.mark.skipif(not forks.can_be_counted(), reason="an older kernel, or Yama: only the kernel counts")
+
+
+@contextmanager
+def closing_box(isolation: str, **limits: float) -> Iterator[Driven]:
+    client = BoxClient(replace(spec(FORKS, **limits), isolation=isolation))
+    yield Driven(client)
+    client.close()
+    client._output._thread.join(60)
+
+
+@counted_only
+@pytest.mark.parametrize("isolation", sorted({"namespaces", "bwrap"} & {*BACKENDS}))
+def test_security_no_more_processes_than_the_assignment_allows(isolation):
+    with closing_box(isolation, processes=3) as student:
+        assert student.call("fork", 20) == [3, [errno.EAGAIN]]
+        student.call("end")
+        assert student.call("fork_at_once", 20) == 3
+        student.call("end")
+        assert student.call("in_turn", 30) == 30  # those that are gone do not count
+        assert student.call("grandchildren") == 3
+        assert student.client._running.evidence().refused == ("clone",)
+
+
+@counted_only
+def test_without_the_filter_there_are_as_many_as_the_kernels_own_limit_allows(monkeypatch):
+    monkeypatch.setattr(backends, "start", partial(sealed.start, without=(Layer.SECCOMP,)))
+    with closing_box("namespaces", processes=3) as student:
+        assert student.call("fork", 20) == [20, []]
+
+
+@counted_only
+def test_a_process_too_many_is_told_with_the_limit(opened):
+    student = opened("import os, time\ndef more():\n    for _ in range(4):\n        if os.fork() == 0: time.sleep(600)",
+                     processes=2)  # fmt: skip
+    submission = Submission("answer.py", {"answer.py": b""}, "answer.py")
+    verdict = verdict_of(refused_in(student, "more"), submission, "", allowed=Allowed(Limits(processes=2)))
+    assert verdict.status is Status.FORBIDDEN
+    assert verdict.message == text("check.too_many_processes", call="fork", most=2)
+
+
+def test_that_something_is_not_ready_is_no_refusal():
+    raised = Raised(id=1, type_name="BlockingIOError", mro=[], text="", frames=[], errnos=[errno.EAGAIN])
+    assert of_refusal(("socket",), raised, 4) is None
+    assert of_refusal(("clone",), raised) is None
+    assert of_refusal(("clone",), raised, 4) is not None

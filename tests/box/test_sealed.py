@@ -18,9 +18,10 @@ import msgspec
 import psutil
 import pytest
 
-from autograder.box import backends, seal, sealed, zygote, zygotes
+from autograder.box import backends, restrict, seal, sealed, zygote, zygotes
 from autograder.box.client import BoxDied, Cause
 from autograder.box.seal import Layer
+from autograder.limits import Limits
 from autograder.results import Status
 from tests.box.conftest import opened_as, sealed_only
 from tests.box.test_attacks import FOLDER, Target, open_box, outcome, target
@@ -264,6 +265,18 @@ def test_a_box_can_be_given_up_before_it_is_forked(opened):
     assert opened(ONE, threads=5).call("one") == 1
     stub = psutil.Process(zygote._process.pid)
     assert len([one for one in stub.children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]) == 3
+
+
+@pytest.mark.parametrize("kind", [zygote.Zygote, restrict.Zygote])
+def test_security_a_zygote_outlives_a_judge_that_is_gone_when_it_is_refused_a_box(kind, monkeypatch):
+    """Others have boxes in it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.close()
+    monkeypatch.setattr(seal, "thread_count", lambda: 2)
+    with theirs:
+        with pytest.raises(BrokenPipeError):
+            os.write(theirs.fileno(), b"one")  # as it would be without care
+        kind._fork(object(), sealed.request_for(Limits(), ()), seal.Descriptors(0, 1, theirs.fileno(), ()))
 
 
 # --- nothing is left --------------------------------------------------------------------------------------------------

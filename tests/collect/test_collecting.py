@@ -17,6 +17,7 @@ from autograder.errors import UsageError
 from autograder.ledger import people
 from autograder.ledger.grades import owners
 from autograder.ledger.models import Event, Student, SubmissionRow
+from autograder.ledger.refusals import still_refused
 from autograder.pack import pack
 from autograder.roster import Person
 from autograder.submission import Submission
@@ -321,3 +322,24 @@ def test_what_was_refused_is_in_the_ledger_s_events(course, folder):
     with course.reading() as session:
         about = session.scalars(select(Event).where(Event.kind == "collect")).one().about
     assert [one["name"] for one in about["refused_files"]] == ["2026017.rar"]
+
+
+def test_what_was_refused_is_listed_until_something_readable_came_from_the_same_student(course, folder):
+    def missed():
+        with course.reading() as session:
+            return [(one.name, one.students) for one in still_refused(session)]
+
+    (folder / "2026017.rar").write_bytes(b"Rar!")
+    (folder / "whose.rar").write_bytes(b"Rar!")
+    both = [("2026017.rar", ("2026017",)), ("whose.rar", ())]
+    for _ in range(2):
+        collect(course, FolderSource(folder))
+        assert missed() == both
+    (folder / "2026001.py").write_bytes(CODE)  # another's
+    (folder / "whose.rar").unlink()
+    collect(course, FolderSource(folder))
+    assert missed() == both[:1]
+    (folder / "2026017.py").write_bytes(CODE)
+    for _ in range(2):  # the broken file is still there
+        collect(course, FolderSource(folder))
+        assert missed() == []

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from autograder.judge import as_int, both, boxed, expect, show, unboxed
+from autograder.judge import as_array, as_int, both, boxed, expect, show, unboxed
 
 PAIRS = [[0, 1], [1, 1], [0, 0], [1, 0]]
 OR = [1, 1, 0, 1]
@@ -135,7 +135,10 @@ def test_train_and_predict_leave_lists_alone(submission: Any) -> None:
     lists = {"input_vecs": PAIRS, "labels": OR, "input_vec": [1, 0]}
     in_box = {name: boxed(submission, value) for name, value in lists.items()}  # a plain argument would be a copy
     perceptron = trained(new(submission, 2), in_box["input_vecs"], in_box["labels"], 3, 0.5)
-    call(perceptron, "predict", in_box["input_vec"])
+    # What does nothing at all leaves lists alone, too.
+    as_int(call(perceptron, "predict", in_box["input_vec"]), what="predict([1, 0])")
+    came = as_array(perceptron.weights, what="perceptron.weights", size=2)
+    expect(bool(came.any()), expected=both("train changes the weights", "train 会改变权重"), came=show(came.tolist()))
     for name, before in lists.items():
         expect_unchanged(unboxed(in_box[name]), before, name)
 
@@ -184,12 +187,12 @@ def test_xor_of_floats_and_bools(submission: Any) -> None:
         expect(came == XOR, expected=both(f"{XOR} for {vecs}", f"对 {vecs} 得到 {XOR}"), came=show(came))
 
 
-@pytest.mark.points(4, task="1.6")
+@pytest.mark.points(4, task="1.6", needs=["test_errors_counts_wrong_predictions"])
 def test_errors_and_xor_leave_lists_alone(submission: Any) -> None:
     """errors and xor do not change the lists they are given"""
     lists = {"input_vecs": PAIRS, "labels": NAND, "input_vec": [1, 0]}
     in_box = {name: boxed(submission, value) for name, value in lists.items()}
     call(submission, "errors", new(submission, 2), in_box["input_vecs"], in_box["labels"])
-    call(submission, "xor", in_box["input_vec"])
+    as_int(call(submission, "xor", in_box["input_vec"]), what="xor([1, 0])")
     for name, before in lists.items():
         expect_unchanged(unboxed(in_box[name]), before, name)

@@ -103,7 +103,7 @@ def test_f_tells_positive_from_negative(submission: Any) -> None:
         expect(came == int(x > 0), expected=f"f({x}) = {int(x > 0)}", came=show(came))
 
 
-@pytest.mark.points(3, task="1.1")
+@pytest.mark.points(3, task="1.1", needs=["test_f_tells_positive_from_negative"])
 def test_f_of_zero_is_zero(submission: Any) -> None:
     """f(0) is 0: only what is greater than 0 fires"""
     for x in (0, 0.0):

@@ -92,7 +92,7 @@ TOLD = _names(
 
 # --- calls whose arguments decide -------------------------------------------------------------------------------------
 
-_ALL_NAMESPACES = (
+ALL_NAMESPACES = (
     Namespace.MOUNT | Namespace.CGROUP | Namespace.UTS | Namespace.IPC
     | Namespace.USER | Namespace.PID | Namespace.NETWORK | Namespace.TIME
 )  # fmt: skip
@@ -205,17 +205,19 @@ class Profile:
     only_signals_to: int | None = None  # a process id; where no namespace hides the machine's processes and sockets
     metadata: bool = True  # chmod and utime; not where files of others are in reach
     told: bool = False  # refusals of TOLD are answered by whoever holds the listener
+    counted: bool = False  # who may let forks through, where there are processes
     gpu: bool = False  # what NVIDIA's driver is asked by
 
 
 def rules(profile: Profile) -> dict[str, Rule]:
     """Return what is decided of each call by name."""
     permit, deny = Allow(), Refuse(errno.EPERM)
+    forks = profile.processes and not profile.counted
     made: dict[str, Rule] = dict.fromkeys(REFUSED, deny)
     made |= dict.fromkeys(ALLOWED, permit)
     # Without a word: shutil.copy sets the mode of the copy, and a homework that copies its model is not at fault.
     made |= dict.fromkeys(METADATA, permit if profile.metadata else Refuse(0))
-    made |= dict.fromkeys(FORKS, permit if profile.processes else deny)
+    made |= dict.fromkeys(FORKS, permit if forks else deny)
     made |= dict.fromkeys(MESSAGES, _in_band(2) if profile.processes else deny)
     made |= dict.fromkeys(NOT_DONE, Refuse(0))
     made |= _signals(profile.only_signals_to)
@@ -235,7 +237,7 @@ def rules(profile: Profile) -> dict[str, Rule]:
         # SECURITY: a lock on a file that every box sees is a signal. Libraries (HDF5) do without where there are none.
         "flock": Refuse(errno.ENOSYS),
         # SECURITY: a user namespace would bring all capabilities back, in a kernel that has to bear them.
-        "clone": Bits(0, int(_ALL_NAMESPACES), 0 if profile.processes else _CLONE_THREAD, errno.EPERM),
+        "clone": Bits(0, int(ALL_NAMESPACES), 0 if forks else _CLONE_THREAD, errno.EPERM),
         # Its flags are in memory, where a filter can't look; libc then takes clone.
         "clone3": Refuse(errno.ENOSYS),
         "ioctl": nvidia if profile.gpu else OneOf(1, _IOCTLS, _NO_TTY),

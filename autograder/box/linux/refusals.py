@@ -4,8 +4,9 @@ The filter answers a call with USER_NOTIF instead of an errno; whoever holds the
 notification and answers with the same errno, so that for the caller nothing is different but a few microseconds. Why:
 that a call was refused is the kernel's word then, and evidence, while an exception that says so is the box's, a claim.
 
-SECURITY: the listener can also let a call through. It is init's alone: taken from the worker before the first byte of
-the student's is read, and closed there; and init can be neither traced nor read.
+SECURITY: the listener can also let a call through, which is how forks are counted (`forks`). It is init's alone: taken
+from the worker before the first byte of the student's is read, and closed there; and init can be neither traced nor
+read.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import NamedTuple
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _NOTIFICATION = struct.Struct("=QIIiIQ6Q")  # id, pid, flags; number, architecture, address, arguments
 _RESPONSE = struct.Struct("=QqiI")  # id, value, error, flags
+_CARRY_OUT = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
 
 
 class Refusal(NamedTuple):
@@ -26,6 +28,10 @@ class Refusal(NamedTuple):
 
     notification: int
     number: int
+    caller: int
+    """The thread, as the receiver's pid namespace numbers it."""
+    argument: int
+    """The call's first."""
 
 
 def take(listener: int) -> Refusal | None:
@@ -35,14 +41,28 @@ def take(listener: int) -> Refusal | None:
         fcntl.ioctl(listener, _RECEIVE, buffer, True)  # noqa: FBT003 - fcntl's own, and positional
     except OSError:
         return None
-    notification, _, _, number, *_ = _NOTIFICATION.unpack(buffer)
-    return Refusal(notification, number)
+    notification, caller, _, number, _, _, argument, *_ = _NOTIFICATION.unpack(buffer)
+    return Refusal(notification, number, caller, argument)
 
 
 def refuse(listener: int, refusal: Refusal, error: int) -> None:
     """Have a call fail with an errno."""
+    _respond(listener, _RESPONSE.pack(refusal.notification, 0, -error, 0))
+
+
+def let_through(listener: int, refusal: Refusal) -> bool:
+    """Have the kernel carry a call out; return whether its caller still waited for that.
+
+    SECURITY: only for what was decided by registers. What an argument points to can be another thing by then.
+    """
+    return _respond(listener, _RESPONSE.pack(refusal.notification, 0, 0, _CARRY_OUT))
+
+
+def _respond(listener: int, response: bytes) -> bool:
     try:
-        fcntl.ioctl(listener, _SEND, _RESPONSE.pack(refusal.notification, 0, -error, 0))
+        fcntl.ioctl(listener, _SEND, response)
     except OSError as failed:
-        if failed.errno != errno.ENOENT:  # its caller was killed
+        if failed.errno != errno.ENOENT:  # its caller was killed, or a signal interrupted it
             raise
+        return False
+    return True

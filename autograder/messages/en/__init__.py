@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder.messages.en import (
+    archives,
     authoring,
     checks,
     collect,
@@ -11,12 +12,15 @@ from autograder.messages.en import (
     grading,
     hand_ins,
     machine,
+    notebook,
     report,
     roster,
+    sources,
     students,
 )
 
 PARTS = (
+    archives,
     authoring,
     checks,
     collect,
@@ -25,8 +29,10 @@ PARTS = (
     grading,
     hand_ins,
     machine,
+    notebook,
     report,
     roster,
+    sources,
     students,
 )
 MESSAGES: dict[str, str] = {key: said for part in PARTS for key, said in part.MESSAGES.items()}

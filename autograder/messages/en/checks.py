@@ -78,6 +78,8 @@ MESSAGES: dict[str, str] = {
     "check.forbidden_network": "your code tried to open a network connection ({call}); there is no network while grading",
     "check.forbidden_peer": "your code tried to look into another process ({call}); grading refuses that",
     "check.forbidden_system": "your code tried to change something of the system ({call}); grading refuses that",
+    "check.too_many_processes": "your code tried to start one more process ({call}) than the {most} it may have at a time (limits.processes)",
+    "hint.too_many_processes": "Start fewer, or end those that are done: the workers of every DataLoader and Pool count together.",
     "hint.forbidden_program": "Do it in Python, without subprocess and os.system: programs are not there while grading.",
     "hint.forbidden_process": "Work in one process: DataLoader(…, num_workers=0), no multiprocessing, no subprocess and os.system.",
     "hint.forbidden_network": "Nothing can be downloaded while grading. Use the data that your function is given.",

@@ -3,12 +3,12 @@
 MESSAGES: dict[str, str] = {
     "cli.collect.short": "take what students handed in",
     "cli.collect.help": (
-        "Take what students handed in for HW: SOURCE is a folder with a file, a folder or an archive for each student, or a "
-        ".zip of everybody's work as Canvas and Moodle give it.\n\nWhose each is, is told by what `grade pack` wrote, by the "
-        "LMS's own numbers, or by a number or a name in the file's name. What nobody is recognised for waits: `grade assign`."
+        "Take what students handed in for HW: SOURCE is a folder with a file, a folder or an archive for each student, or "
+        "an archive of everybody's work as Canvas, Moodle, Blackboard and Gradescope give it.\n\nWhose each is, is told "
+        "by what `grade pack` wrote, by the LMS's own numbers, or by a number or a name in the file's name. What nobody is recognised for waits: `grade assign`."
     ),
     "cli.collect.received": "When all of it was handed in, by the course's clock; otherwise when each file was changed last.",
-    "cli.collect.from": "From a source that has an address, instead of SOURCE: see docs/instructors.md.",
+    "cli.collect.from": "From a source that has an address, instead of SOURCE: git:…, hub:…, exchange:…; see docs/instructors.md.",
     "cli.metavar.collect_source": "SOURCE",
     "cli.metavar.submission_number": "NUMBER",
     "cli.metavar.students": "[STUDENT]…",
@@ -25,13 +25,11 @@ MESSAGES: dict[str, str] = {
     "collect.no_roster": "there is nobody in the roster yet, so nobody can be recognised",
     "collect.which_source": "say from where, once",
     "collect.which_source_hint": "A path (grade collect {id} downloads/), or an address after --from.",
-    "collect.no_source": "{file} is neither a folder nor a .zip",
+    "collect.no_source": "{file} is neither a folder nor an archive (.zip, .tar, .7z, .rar)",
     "collect.no_source_hint": "Put what was handed in into a folder: one file, folder or archive for each student.",
     "collect.bad_moment": "{said!r} is no time; expected for example 2026-12-06T23:59",
     "collect.nothing": "there is nothing in {name}",
     "collect.unreadable": "{name} can't be read: {problem}",
-    "collect.other_archive": "{name} is an archive of a kind that is not opened here.",
-    "collect.other_archive_hint": "Unpack it, or ask for a .zip.",
     "collect.other_assignment": "it was packed for {assignment}, by {ids}",
     "collect.several_packed": "it was packed by several: {ids}",
     "collect.late": "late {count}",

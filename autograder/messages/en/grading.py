@@ -11,7 +11,7 @@ MESSAGES: dict[str, str] = {
     "cli.run.sample": "Only so many, always the same ones: to look at thresholds before everybody is graded.",
     "cli.run.again": "Run, too, what is known: it is recorded beside the earlier attempts, and counts instead of them.",
     "cli.run.dry_run": "Only show what would be done.",
-    "cli.run.jobs": "Attempts at a time; otherwise one per core.",
+    "cli.run.jobs": "Attempts at a time; otherwise one per core, or one per GPU where they train on GPUs. More than GPUs share them.",
     "cli.override.short": "decide about points by hand",
     "cli.override.help": "Decide about points of STUDENT in HW by hand. It stays through every regrade, and is noted with who, when and why.",
     "cli.override.check": "Of this check; otherwise of the assignment as a whole, after the late policy.",
@@ -72,4 +72,9 @@ MESSAGES: dict[str, str] = {
     "standing.column.median": "median",
     "standing.column.full": "full points",
     "standing.column.by_hand": "by hand",
+    # --- what a run survives
+    "run.waits_for_memory": (
+        "Not as many at a time as there are cores: each attempt may take {needed} MB (limits: memory_mb), and {left} MB are free. "
+        "The others wait their turn."
+    ),
 }

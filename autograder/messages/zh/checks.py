@@ -78,6 +78,8 @@ MESSAGES: dict[str, str] = {
     "check.forbidden_network": "你的代码想连接网络（{call}），评分时没有网络",
     "check.forbidden_peer": "你的代码想查看别的进程（{call}），评分时不允许",
     "check.forbidden_system": "你的代码想改动系统（{call}），评分时不允许",
+    "check.too_many_processes": "你的代码启动的进程（{call}）超过了上限：同时最多 {most} 个（limits.processes）",
+    "hint.too_many_processes": "请少开几个进程，或者先结束已经用完的：所有 DataLoader 和 Pool 的工作进程合在一起计算。",
     "hint.forbidden_program": "请直接用 Python 完成，不要用 subprocess 和 os.system；评分时没有别的程序可用。",
     "hint.forbidden_process": "请只用一个进程：DataLoader(…, num_workers=0)，不要用 multiprocessing、subprocess 和 os.system。",
     "hint.forbidden_network": "评分时不能下载任何东西，请使用传给函数的数据。",

@@ -3,11 +3,11 @@
 MESSAGES: dict[str, str] = {
     "cli.collect.short": "收集学生提交的作业",
     "cli.collect.help": (
-        "收集学生为作业 HW 提交的内容：SOURCE 是一个文件夹（每名学生一个文件、文件夹或压缩包），或者 Canvas、Moodle 打包下载的全班 "
-        ".zip。\n\n归属依次按 `grade pack` 写入的信息、教学平台的编号、文件名里的学号或姓名来判断。认不出的会留着，用 `grade assign` 指定。"
+        "收集学生为作业 HW 提交的内容：SOURCE 是一个文件夹（每名学生一个文件、文件夹或压缩包），或者全班的压缩包，如 "
+        "Canvas、Moodle、Blackboard、Gradescope 打包下载的。\n\n归属依次按 `grade pack` 写入的信息、教学平台的编号、文件名里的学号或姓名来判断。认不出的会留着，用 `grade assign` 指定。"
     ),
     "cli.collect.received": "全部提交的时间（按课程时区）；不给则取每个文件的修改时间。",
-    "cli.collect.from": "不用 SOURCE，而从一个有地址的来源收取：见 docs/instructors.md。",
+    "cli.collect.from": "不用 SOURCE，而从一个有地址的来源收取：git:…、hub:…、exchange:…，见 docs/instructors.md。",
     "cli.metavar.collect_source": "来源",
     "cli.metavar.submission_number": "编号",
     "cli.metavar.students": "[学生]…",
@@ -24,13 +24,11 @@ MESSAGES: dict[str, str] = {
     "collect.no_roster": "名单里还没有人，无法判断提交属于谁",
     "collect.which_source": "请说明从哪里收取，只说一处",
     "collect.which_source_hint": "给出路径（grade collect {id} downloads/），或在 --from 之后写地址。",
-    "collect.no_source": "{file} 既不是文件夹也不是 .zip",
+    "collect.no_source": "{file} 既不是文件夹，也不是压缩包（.zip、.tar、.7z、.rar）",
     "collect.no_source_hint": "请把提交放进一个文件夹，每名学生一个文件、文件夹或压缩包。",
     "collect.bad_moment": "{said!r} 不是时间；例如应为 2026-12-06T23:59",
     "collect.nothing": "{name} 里什么都没有",
     "collect.unreadable": "无法读取 {name}：{problem}",
-    "collect.other_archive": "{name} 是这里不能打开的压缩格式。",
-    "collect.other_archive_hint": "请先解压，或请学生改交 .zip。",
     "collect.other_assignment": "打包时写明是 {assignment} 的作业（{ids}）",
     "collect.several_packed": "其中有多人打包的内容：{ids}",
     "collect.late": "迟交 {count}",

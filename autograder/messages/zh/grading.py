@@ -11,7 +11,7 @@ MESSAGES: dict[str, str] = {
     "cli.run.sample": "只评这么多份，每次都是同样的几份：全班评分之前先看看阈值是否合适。",
     "cli.run.again": "已有结果的也重新运行：新结果与旧结果并存，以新的为准。",
     "cli.run.dry_run": "只显示会做什么。",
-    "cli.run.jobs": "同时进行的评分数；默认每个核心一个。",
+    "cli.run.jobs": "同时进行的评分数；默认每个核心一个，在 GPU 上训练时每块 GPU 一个。比 GPU 多时共用 GPU。",
     "cli.override.short": "人工决定得分",
     "cli.override.help": "人工决定 STUDENT 在作业 HW 中的得分。重新评分也不会改变它，并记录是谁、何时、为何。",
     "cli.override.check": "这个检查的得分；不给则为整个作业（迟交扣分之后）。",
@@ -72,4 +72,6 @@ MESSAGES: dict[str, str] = {
     "standing.column.median": "中位数",
     "standing.column.full": "满分人数",
     "standing.column.by_hand": "人工",
+    # --- what a run survives
+    "run.waits_for_memory": "内存不够让每个核都跑一份：每份作业最多可占 {needed} MB（limits 里的 memory_mb），现在还剩 {left} MB，其余的排队等候。",
 }

@@ -123,13 +123,27 @@ def test_the_most_memory_that_a_group_had_is_the_kernels_word(tree, version, fil
 
 
 def test_groups_of_judges_that_are_gone_are_removed(tree):
-    mine, gone = tree / f"grade-box-{os.getpid()}-1", tree / "grade-box-4194305-7"
-    for folder in (mine, gone, tree / "grade-other"):
+    group = Group((Place(tree, ("memory",), 1),), CAPS)
+    (mine,) = (one for one in tree.iterdir() if one.is_dir())
+    for file in mine.iterdir():  # a made-up one has real files in it, and could not be removed
+        file.unlink()
+    gone, other = tree / "grade-box-4194305-1234-7", tree / "grade-other"
+    for folder in (gone, other):
         folder.mkdir()
     cgroup.remove_leftovers(tree)
     assert mine.exists()
     assert not gone.exists()
-    assert (tree / "grade-other").exists()
+    assert other.exists()
+    group.let_go()
+
+
+def test_a_killed_judges_number_that_another_process_has_now_does_not_keep_its_groups(tree):
+    pid, start = os.getpid(), int(cgroup.started(os.getpid()))
+    before = tree / f"grade-box-{pid}-{start - 1}-7"
+    before.mkdir()
+    cgroup.remove_leftovers(tree)
+    assert not before.exists()
+    assert cgroup.started(4194305) == ""
 
 
 # --- for real ---------------------------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ PROFILES = [
     Profile(only_signals_to=42, metadata=False),
     Profile(told=True),
     Profile(processes=True, told=True),
+    Profile(processes=True, told=True, counted=True),
     Profile(gpu=True),
 ]
 NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000
@@ -216,6 +217,12 @@ def test_processes_may_be_started_where_the_assignment_says_so(processes, said):
     profile = Profile(processes=processes)
     assert decided(profile, "clone", 17) == said
     assert decided(profile, "fork") == decided(profile, "vfork") == said
+
+
+def test_security_forks_that_are_counted_are_left_to_whoever_counts_and_threads_are_not():
+    profile = Profile(processes=True, told=True, counted=True)
+    assert decided(profile, "clone", 17) == decided(profile, "fork") == decided(profile, "vfork") == USER_NOTIF
+    assert decided(profile, "clone", THREAD_FLAGS) == ALLOW
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=str)

@@ -1,0 +1,19 @@
+"""Notebooks: what they say, and nbgrader."""
+
+MESSAGES: dict[str, str] = {
+    "cli.start.notebook": "用 notebook（JupyterLab）做作业，而不是 Python 文件。",
+    "notebook.how": "**在这个 notebook 里**，代码写在还写着 `NotImplementedError` 的单元格里；运行每道题下面的检查单元格，就能看到得分。下面的说明提到文件或命令的地方，都以这个 notebook 为准：先运行 `%load_ext autograder`，再用 `%grade check {id}` 检查全部题目。检查之前请先保存：检查的是已保存的 notebook。",
+    "notebook.task": "## 任务 {id}：{title}（{points} 分）",
+    "notebook.hidden": "任务 {id} 的隐藏检查，{points} 分：全班评分时才会运行。",
+    "notebook.several": "这里有好几个 notebook 都属于这次作业：{files}",
+    "notebook.not_found": "{folder} 里没有已保存的、属于 {id} 的 notebook",
+    "notebook.not_found_hint": "请把 notebook 保存在作业文件夹里，并保留原来的文件名。",
+    "notebook.no_answer": "检查结束了，但没有给出结果。",
+    "notebook.bad_line": "看不懂这一行：{line}（{problem}）",
+    "notebook.which": "检查哪一次作业？",
+    "notebook.which_hint": "请写上作业编号：%grade check hw2",
+    "notebook.cell_not_saved": "已保存的 notebook 里还没有这个单元格",
+    "notebook.cell_not_saved_hint": "请先保存 notebook，再运行这个单元格。",
+    "notebook.not_ours": "这个单元格不属于本次作业的任何一道题，不计分。",
+    "notebook.internal": "这个 notebook 没能评分，是评分系统的问题；它还没有成绩。{problem}",
+}

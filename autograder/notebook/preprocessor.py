@@ -1,0 +1,88 @@
+"""nbgrader's step that runs notebooks, replaced: our judge and box stand behind `nbgrader autograde`.
+
+    c.Autograde.autograde_preprocessors = ["autograder.notebook.preprocessor.GradeNotebook", …]
+
+Stock nbgrader runs the student's cells and the tests in one kernel, as the instructor. Here the student's cells become
+a module that runs in a box, the checks run in the judge, and what they come to is put into the check cells. Everything
+after it (nbgrader's gradebook, feedback, formgrader) is unchanged.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Unicode
+
+from autograder.course import LoadedAssignment, find_course
+from autograder.errors import InternalError, UsageError
+from autograder.judge.judges import Judges, open_judges
+from autograder.messages import detect_language, set_language, text
+from autograder.notebook.graded import fill_in, nothing_earned
+from autograder.results import Report, Status
+from autograder.run.options import options_for
+from autograder.submission import Submission, read_file
+
+Attempt = Callable[[LoadedAssignment, Submission, str], Report]
+
+
+class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """Grades a notebook by an assignment's checks."""
+
+    course = Unicode("", help="The folder of the course: where its course.yml lies.").tag(config=True)
+    device = Unicode("auto", help="Where to train: auto, cpu, cuda or mps.").tag(config=True)
+    isolation = Unicode("auto", help="How boxes are closed; auto is the strictest there is.").tag(config=True)
+
+    attempt: Attempt | None = None
+    """Gives the report of a submission; None: an attempt is made here and now."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Grade one notebook.
+
+        Raises:
+            InternalError: it could not be graded, which is our fault: nbgrader records nothing, and goes on.
+            GradeError: the course can't be used.
+        """
+        set_language(detect_language([]))
+        names = resources["nbgrader"]
+        course = find_course(Path(self.course or os.getcwd()))  # noqa: PTH109 - nbgrader has gone to the course's folder
+        assignment = course.assignment(names["assignment"])
+        path = Path(resources["metadata"]["path"], f"{resources['metadata']['name']}.ipynb")
+        try:
+            submission = read_file(path)
+        except UsageError as error:
+            nothing_earned(nb, " ".join(filter(None, (error.message, error.hint))))
+            return nb, resources
+        report = self._graded(assignment, submission, names["student"])
+        fill_in(nb, assignment, report)
+        return nb, resources
+
+    def _graded(self, assignment: LoadedAssignment, submission: Submission, student: str) -> Report:
+        make = self.attempt or self._made
+        report = make(assignment, submission, student)
+        if report.status is Status.INTERNAL and self.attempt is None:
+            report = make(assignment, submission, student)
+        if report.status is Status.INTERNAL:
+            problem = next((check.message for check in report.checks if check.status is Status.INTERNAL), "")
+            raise InternalError(text("notebook.internal", problem=problem))
+        return report
+
+    def _made(self, assignment: LoadedAssignment, submission: Submission, _student: str) -> Report:
+        options, _ = options_for(assignment, self.device, self.isolation)
+        judges = _judges()
+        pending = judges.start(assignment, submission, options)
+        judges.wait([pending])
+        return pending.result()
+
+
+@cache
+def _judges() -> Judges:
+    """Return judges that stay for all notebooks of this command: nbgrader makes a new preprocessor for each."""
+    judges = open_judges(1)
+    atexit.register(judges.close)
+    return judges
