@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from autograder.judge.session import AttemptOptions
 from autograder.late_policy import days_late, deadline_of
 from autograder.messages import text
 from autograder.roster import Change, Person, changes
+from autograder.run.executors import Executor
 from autograder.run.where import Term, parse
 
 try:
@@ -31,6 +32,8 @@ try:
     from sqlalchemy.orm import Session
 
     from autograder.collect.collecting import Collected, Collector, assign, matched_students
+    from autograder.collect.post import Posted, send, sending, would_send
+    from autograder.collect.receipts import Receipt, ReceiptBook
     from autograder.ledger import people, upkeep
     from autograder.ledger.database import FOLDER, Ledger
     from autograder.ledger.grades import (
@@ -168,6 +171,26 @@ class Gradebook:
         with self.ledger.reading() as session:
             return unclaimed(session, assignment_id)
 
+    def receipts(self, assignment_id: str) -> list[Receipt]:
+        """Return what students are told about what they handed in."""
+        assignment = self.course.assignment(assignment_id)
+        with self.ledger.reading() as session:
+            return ReceiptBook(self.course, self.store, self.zone).receipts(session, assignment.id)
+
+    def send_receipts(self, assignment_id: str) -> list[Posted]:
+        """Mail the receipts that were not sent before, as many as the quota allows.
+
+        Raises:
+            UsageError: no mail server is named, or it can't be reached.
+        """
+        with sending(self.ledger):
+            receipts = self.receipts(assignment_id)
+            return send(self.ledger, receipts, self.course.spec.mail, self.course.folder, self.author)
+
+    def receipts_due(self, assignment_id: str) -> list[Posted]:
+        """Return what `send_receipts` would do."""
+        return would_send(self.ledger, self.receipts(assignment_id), self.course.spec.mail)
+
     def still_refused(self) -> list[Refusal]:
         """Return what could not be taken and is still missed."""
         with self.ledger.reading() as session:
@@ -194,7 +217,14 @@ class Gradebook:
         with self.ledger.reading() as session:
             return grades(session, self.rules())
 
-    def plan(self, assignment: LoadedAssignment, chosen: Chosen, options: AttemptOptions, isolation: str) -> list[Work]:
+    def plan(
+        self,
+        assignment: LoadedAssignment,
+        chosen: Chosen,
+        options: AttemptOptions,
+        isolation: str,
+        versions: Mapping[str, str] | None = None,
+    ) -> list[Work]:
         """Return what a run is to do.
 
         Args:
@@ -202,6 +232,7 @@ class Gradebook:
             chosen: which of the submissions.
             options: how attempts are made.
             isolation: of their boxes.
+            versions: that numbers hang on, where they are made; None: they are made here.
 
         Raises:
             UsageError: no such student, or a condition that can't be understood.
@@ -218,7 +249,9 @@ class Gradebook:
             # By chance, but always the same: thresholds are tried out on one sample.
             numbers = sorted(rows, key=lambda number: rows[number][0].sha256)[: chosen.sample]
             owned = {number: (rows[number][0], tuple(rows[number][1])) for number in numbers}
-            return Planner(self.store, assignment, options, isolation).plan(session, owned, again=chosen.again)
+            return Planner(self.store, assignment, options, isolation, versions).plan(
+                session, owned, again=chosen.again
+            )
 
     def _holding(self, found: Sequence[Grade], terms: Sequence[Term]) -> set[str]:
         return {grade.student.id for grade in found if all(term.holds(facts_of(grade)) for term in terms)}
@@ -240,12 +273,20 @@ class Gradebook:
         finally:
             lock.release()
 
-    def run(
-        self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
+    def run(  # noqa: PLR0913 - what a run is made of
+        self,
+        assignment: LoadedAssignment,
+        works: Sequence[Work],
+        options: AttemptOptions,
+        jobs: int,
+        tell: Tell,
+        *,
+        executor: Executor | None = None,
     ) -> list[Done]:
-        """Grade, within `grading`, and record what comes of it."""
-        room = room_for(assignment, options, jobs)
-        return Grader(self.ledger, self.store, assignment, options, jobs, room=room).grade(works, tell)
+        """Grade, within `grading`, and record what comes of it; on this machine, unless an executor is given."""
+        room = executor.room(assignment, options, jobs) if executor else room_for(assignment, options, jobs)
+        grader = Grader(self.ledger, self.store, assignment, options, jobs, room=room, executor=executor)
+        return grader.grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.

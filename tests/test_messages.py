@@ -24,6 +24,7 @@ FAMILIES = {
         for command in (
             *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
             *("pack", "collect", "assign", "run", "override", "extend", "status", "export", "roster", "ledger"),
+            "receipts",
         )
     },
     "validate.": {"solution", "stub"},
@@ -48,6 +49,9 @@ FAMILIES = {
     "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
     "roster.column.": {"id", "name", "section", "email", "pseudonym"},
     "collect.outcome.": {"new", "again", "known", "unmatched", "doubtful", "refused"},
+    "mail.came.": {"damaged", "link", "outlook", "pictures", "documents", "pasted", "nothing"},
+    "receipt.label.": {"assignment", "student", "received", "called", "hash"},
+    "receipt.outcome.": {"sent", "would", "waits", "failed", "no_address"},
     "run.task.": {"run", "score", "known", "unreadable"},
     "run.ended.": {"graded", "scored", "known", "unreadable", "internal"},
     "standing.column.": {
@@ -185,6 +189,7 @@ SAME = {
     "validate.wrong",
     "validate.failed",
     "new.file",
+    "receipt.noted",
 }
 
 

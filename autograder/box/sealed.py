@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 _ANSWER_S = 0.5  # of init's, which does next to nothing else
 _ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
-_GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for the box
+_GROUP_SLACK_BYTES = 16 * MB  # init (2.5 MB), page tables, sockets, what the kernel keeps for the box
 _KILLED = -int(signal.SIGKILL)
 
 
@@ -139,13 +139,21 @@ def _fork(kind: Kind) -> SealedBox:
         # Opened here, for the box's user may not; a descriptor is all that leaves this process.
         files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
         zygote = zygote_for(kind.key, many=_spares_wanted > 0)
-        return SealedBox(zygote, kind.request, make_group(kind.limits), files)
+        group = make_group(kind.limits, sum(os.fstat(file).st_size for file in files))
+        return SealedBox(zygote, kind.request, group, files)
 
 
-def make_group(limits: Limits) -> cgroup.Group | None:
-    """Return a control group for a box; None where none can be made, which the probe has told."""
+def make_group(limits: Limits, dataset_bytes: int = 0) -> cgroup.Group | None:
+    """Return a control group for a box; None where none can be made, which the probe has told.
+
+    Args:
+        limits: the box's.
+        dataset_bytes: what lies in it of datasets, which are memory, too, but not the student's.
+    """
     # Somewhat more than one process by itself may take: that gives a MemoryError, which says where; a group only kills.
-    caps = cgroup.Caps(limits.memory_mb * MB * 9 // 8 + _GROUP_SLACK_BYTES, MOST_THREADS + limits.processes)
+    caps = cgroup.Caps(
+        limits.memory_mb * MB * 9 // 8 + dataset_bytes + _GROUP_SLACK_BYTES, MOST_THREADS + limits.processes
+    )
     try:
         return cgroup.Group(cgroup.places(), caps)
     except OSError:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "pack": "autograder.cli.student",
     "collect": "autograder.cli.instructor",
     "assign": "autograder.cli.instructor",
+    "receipts": "autograder.cli.receipts",
     "run": "autograder.cli.instructor",
     "override": "autograder.cli.instructor",
     "extend": "autograder.cli.instructor",

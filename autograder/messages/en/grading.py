@@ -77,4 +77,8 @@ MESSAGES: dict[str, str] = {
         "Not as many at a time as there are cores: each attempt may take {needed} MB (limits: memory_mb), and {left} MB are free. "
         "The others wait their turn."
     ),
+    "run.part": "only {checks}",
+    "run.disk_full": "no room left in {folder}: {free} MB are free",
+    "run.disk_full_hint": "What has been graded is recorded. Make room, and type the same command: it goes on where it was.",
+    "run.not_recorded": "{file} can't be written: {problem}",
 }
