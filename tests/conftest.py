@@ -29,7 +29,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests run after each other where pytest-xdist runs two: those of the box, and each file's.
 
-    A test of the box looks at what is left on the machine when a box has ended, and another box's test would leave more.
+    A test of the box looks at what a box has left on the machine, and another such test would have boxes there.
     """
     for item in items:
         of_the_box = item.path.is_relative_to(ROOT / "tests" / "box")
