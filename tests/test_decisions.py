@@ -89,14 +89,6 @@ def test_a_time_that_is_known_already_is_no_correction(course):
     assert len(rows(course, ReceivedCorrection)) == 2
 
 
-def test_a_receipt_says_the_time_that_was_put_right(course):
-    typed(course, "received", "1", "2026-09-27T19:00", "--why", "copied")
-    with open_gradebook(course) as book:
-        told = {one.submission: (one.received, one.days_late) for one in book.receipts("hw1")}
-    assert told == {1: (datetime(2026, 9, 27, 19, tzinfo=UTC), 0), 2: (COPIED, 3)}
-    assert list(told) == [1, 2]
-
-
 @pytest.mark.parametrize(
     ("numbers", "says"),
     [("x", "names no submissions"), ("2-1", "names no"), ("1,", "names no"), ("1-99999999", "names no"), ("1,7", "7")],

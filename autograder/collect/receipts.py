@@ -57,7 +57,7 @@ class Receipt:
     called: str
     """The submission, as it came."""
     received: datetime
-    """By the course's clock, and as somebody has put it right."""
+    """By the course's clock."""
     deadline: datetime | None
     days_late: int
     files: tuple[tuple[str, int], ...]
@@ -68,14 +68,13 @@ class Receipt:
     is_sent: bool
 
 
-class _Recorded(NamedTuple):
-    """What the ledger has of all submissions of an assignment."""
+class _Known(NamedTuple):
+    """What is in force for all of an assignment's submissions."""
 
     extended: Extended
     corrected: dict[int, datetime]
-    """When they came, by their numbers, where somebody has put it right."""
     sent: set[tuple[int, str]]
-    """Receipts: submission and student."""
+    """Submission and student."""
 
 
 class ReceiptBook:
@@ -93,22 +92,21 @@ class ReceiptBook:
     def receipts(self, session: Session, assignment_id: str) -> list[Receipt]:
         """Return the receipts of an assignment, in the order in which the submissions came."""
         of_it = select(SubmissionRow).where(SubmissionRow.assignment == assignment_id)
-        recorded = _Recorded(extensions(session), corrected_times(session), _sent(session, assignment_id))
-        rows = sorted(session.scalars(of_it), key=lambda row: (received_at(row, recorded.corrected), row.id))
+        rows = list(session.scalars(of_it.order_by(SubmissionRow.received, SubmissionRow.id)))
         belongs = owners(session, (row.id for row in rows))
         students = {student.id: student for student in people.all_students(session)}
+        known = _Known(extensions(session), corrected_times(session), _sent(session, assignment_id))
         return [
-            self._receipt(row, belongs[row.id], students[owner.student_id], recorded)
+            self._receipt(row, belongs[row.id], students[owner.student_id], known)
             for row in rows
             if row.id in belongs
             for owner in sorted(belongs[row.id].students, key=lambda one: one.student_id)
         ]
 
-    def _receipt(self, row: SubmissionRow, word: Recognition, student: Student, recorded: _Recorded) -> Receipt:
-        spec = self._course.spec
+    def _receipt(self, row: SubmissionRow, word: Recognition, student: Student, known: _Known) -> Receipt:
+        spec, received = self._course.spec, received_at(row, known.corrected)
         due = spec.due(row.assignment)
-        deadline = deadline_of(due, given_to(student.id, row.assignment, recorded.extended)) if due else None
-        received = received_at(row, recorded.corrected)
+        deadline = deadline_of(due, given_to(student.id, row.assignment, known.extended)) if due else None
         grace_min = spec.late_policy(row.assignment).grace_min
         answers = _MESSAGE_ID.search(row.origin) if row.origin.startswith("imap:") else None
         return Receipt(
@@ -128,7 +126,7 @@ class ReceiptBook:
             files=tuple((name, len(content)) for name, content in sorted(self._store.files(row.sha256).items())),
             sha256=row.sha256,
             answers=answers[1] if answers else "",
-            is_sent=(row.id, student.id) in recorded.sent,
+            is_sent=(row.id, student.id) in known.sent,
         )
 
 
