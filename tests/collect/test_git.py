@@ -211,7 +211,7 @@ def test_gaps_are_filled_from_the_roster(tmp_path):
 
 
 def test_a_gap_that_nobody_in_the_roster_fills_is_one_error_and_not_one_for_each(tmp_path):
-    with pytest.raises(UsageError, match=r"nothing of anybody for \{nummer\}") as caught:
+    with pytest.raises(UsageError, match=r"has a value for \{nummer\}") as caught:
         open_git("git:https://git.example.edu/{nummer}.git", wanted_in(tmp_path))
     assert "{id}" in caught.value.hint
 
