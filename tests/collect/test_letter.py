@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.collect import letter
-from autograder.collect.letter import MOST_PARTS, Letter, TooManyParts, read_headers, read_letter, safe_name
+from autograder.collect.letter import MOST_PARTS, Letter, TooManyParts, _counted, read_headers, read_letter, safe_name
 from autograder.collect.mail_text import MOST_HEADER, decoded, plain, text_of
 from tests.collect.mails import CODE, mail
 
@@ -206,7 +205,7 @@ def test_security_parts_within_parts_are_counted_however_their_boundaries_are_wr
 def test_security_parts_are_counted_while_they_are_parsed():
     """Each is an object of 2 kB: a mail of 50 MB has ten million."""
     with pytest.raises(TooManyParts):
-        email.message_from_bytes(HEAD + MANY, letter._counted())
+        email.message_from_bytes(HEAD + MANY, _counted())
     assert len(email.message_from_bytes(HEAD + MANY).get_payload()) > MOST_PARTS
 
 
@@ -216,9 +215,8 @@ MANY = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * (
 def test_security_parameters_within_quotes_are_read_in_no_time(monkeypatch):
     """The library counts the quotes anew at each semicolon: 200 kB took 15 s, and 2 MB half an hour."""
     looked: list[int] = []
-    monkeypatch.setattr(
-        email.message, "_parseparam", lambda said, real=email.message._parseparam: looked.append(len(said)) or real(said)
-    )
+    read = email.message._parseparam
+    monkeypatch.setattr(email.message, "_parseparam", lambda said: looked.append(len(said)) or read(said))
     read_letter(b'Content-Type: multipart/mixed; x="' + b';\\"' * 50_000 + b"\r\n\r\nx")
     assert looked
     assert max(looked) <= MOST_HEADER
