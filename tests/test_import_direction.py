@@ -34,6 +34,7 @@ LAYERS = (
         "schema",
         "doctor",
         "gradebook",
+        "decisions",
         "pack",
     ),
     ("judge", "ledger", "report"),

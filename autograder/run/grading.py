@@ -106,7 +106,8 @@ class Grader:
                 to_score.append(work)
             else:
                 known = _result(work.attempt) if work.attempt else None
-                done.append(Done("known" if known else "unreadable", work, known, work.problem))
+                became: Ended = "known" if known else "internal" if work.lost else "unreadable"
+                done.append(Done(became, work, known, work.problem))
                 tell.done(done[-1])
         scored, others = self._score_anew(to_score, tell)
         done += scored
