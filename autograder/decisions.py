@@ -9,14 +9,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from sqlalchemy.orm import Session
+
 from autograder.errors import UsageError
 from autograder.gradebook import Gradebook
+from autograder.late_policy import Extension, deadline_of
 from autograder.ledger import people
 from autograder.ledger.corrections import correct, corrected_times, received_at
-from autograder.ledger.grades import owners, submissions_of
-from autograder.ledger.models import RegradeRequest, SubmissionRow
+from autograder.ledger.extensions import FROM_ROSTER, in_force
+from autograder.ledger.grades import extensions, given_to, owners, submissions_of
+from autograder.ledger.models import ExtensionRow, RegradeRequest, SubmissionRow
 from autograder.ledger.requests import About, Asked, answer, ask, requests
 from autograder.messages import text
+from autograder.roster import described
 
 
 class Corrected(NamedTuple):
@@ -35,6 +40,27 @@ class Formed(NamedTuple):
     apart: list[int]
     moved: dict[str, list[str]]
     """Who was in another group until now, by its name."""
+
+
+class Extended(NamedTuple):
+    """What became of a student's time."""
+
+    student: str
+    deadlines: dict[str, datetime]
+    """By assignment; those without a deadline are left out."""
+
+
+class TakenBack(NamedTuple):
+    """More time that a student has no longer."""
+
+    student: str
+    deadlines: dict[str, datetime]
+    taken: list[str]
+    """In words."""
+    stays: list[str]
+    """In words: what else the student was given for these assignments."""
+    was_rosters: bool
+    """The roster had given it: one that still says so gives it again."""
 
 
 # --- when work came ---------------------------------------------------------------------------------------------------
@@ -68,6 +94,82 @@ def _submission(row: SubmissionRow | None, number: int) -> SubmissionRow:
     if row is None:
         raise UsageError(text("collect.no_submission", number=number), hint=text("collect.no_submission_hint"))
     return row
+
+
+# --- more time --------------------------------------------------------------------------------------------------------
+
+
+def extend(book: Gradebook, student: str, assignment_id: str | None, given: Extension, why: str) -> Extended:
+    """Give a student more time, and return until when it is now.
+
+    Args:
+        book: of the class.
+        student: by any name.
+        assignment_id: in this one; None: in all.
+        given: how much more; a moment without a zone is by the course's clock.
+        why: for the ledger.
+
+    Raises:
+        UsageError: no such student or assignment.
+    """
+    assignment = book.course.assignment(assignment_id).id if assignment_id else None
+    until = book.moment(given.until) if given.until else None
+    with book.ledger.writing() as session:
+        found = people.require_student(session, student).id
+        row = ExtensionRow(assignment=assignment, days=given.days, until=until, why=_by_hand(why))
+        people.extend(session, found, row, book.author())
+        session.flush()
+        return Extended(found, _deadlines(book, session, found, assignment))
+
+
+def take_back_extension(book: Gradebook, student: str, assignment_id: str | None, why: str) -> TakenBack:
+    """Take back the time that a student was given by hand; where there is none of it, what the roster gave.
+
+    Args:
+        book: of the class.
+        student: by any name.
+        assignment_id: what was given for this one; None: what was given for all at once.
+        why: for the ledger.
+
+    Raises:
+        UsageError: no such student or assignment, or nothing was given.
+    """
+    assignment = book.course.assignment(assignment_id).id if assignment_id else None
+    with book.ledger.writing() as session:
+        found = people.require_student(session, student).id
+        before = in_force(session, found)
+        if all(row.assignment != assignment for row in before):
+            which = assignment or text("roster.every_assignment")
+            hint = text("extend.nothing_hint", stays="; ".join(_said(book, before))) if before else None
+            raise UsageError(text("extend.nothing", student=found, assignment=which), hint=hint)
+        people.extend(session, found, ExtensionRow(assignment=assignment, days=0, why=_by_hand(why)), book.author())
+        session.flush()
+        left = in_force(session, found)
+        taken = [row for row in before if row not in left]
+        stays = [row for row in left if assignment is None or row.assignment in {None, assignment}]
+        deadlines = _deadlines(book, session, found, assignment)
+        was_rosters = any(row.why == FROM_ROSTER for row in taken)
+        return TakenBack(found, deadlines, _said(book, taken), _said(book, stays), was_rosters)
+
+
+def _by_hand(why: str) -> str:
+    """Return why; the one word by which a roster's extensions are known is no reason."""
+    if why == FROM_ROSTER:
+        raise UsageError(text("extend.why_roster"))
+    return why
+
+
+def _said(book: Gradebook, rows: Sequence[ExtensionRow]) -> list[str]:
+    return [described(people.as_in_roster(row, book.zone)) for row in rows]
+
+
+def _deadlines(book: Gradebook, session: Session, student: str, assignment: str | None) -> dict[str, datetime]:
+    given = extensions(session)
+    return {
+        rule.assignment: deadline_of(rule.due, given_to(student, rule.assignment, given))
+        for rule in book.rules()
+        if rule.due is not None and assignment in {None, rule.assignment}
+    }
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ try:
         unclaimed,
     )
     from autograder.ledger.history import Entry, history_of
-    from autograder.ledger.models import ExtensionRow, Override, SubmissionRow
+    from autograder.ledger.models import Override, SubmissionRow
     from autograder.ledger.records import CheckPoints, checks_of, record_unreadable
     from autograder.ledger.refusals import Refusal, still_refused
     from autograder.ledger.standing import Standing, standing_of
@@ -328,31 +328,6 @@ class Gradebook:
         if known:
             hint = text("override.near" if near else "override.checks", checks=", ".join(near or known))
         raise UsageError(text("override.no_check", check=check), hint=hint)
-
-    def extend(
-        self, student: str, assignment_id: str | None, days: int, until: datetime | None, why: str
-    ) -> tuple[str, dict[str, datetime]]:
-        """Give a student more time, and return until when it is now, by assignment.
-
-        Raises:
-            UsageError: no such student or assignment.
-        """
-        known = [rule for rule in self.rules() if rule.due is not None]
-        if assignment_id is not None:
-            assignment_id = self.course.assignment(assignment_id).id
-        moment = self.moment(until) if until else None
-        with self.ledger.writing() as session:
-            found = people.require_student(session, student)
-            row = ExtensionRow(assignment=assignment_id, days=days, until=moment, why=why)
-            people.extend(session, found.id, row, self.author())
-            session.flush()
-            given = extensions(session)
-            asked = [rule for rule in known if assignment_id in {None, rule.assignment}]
-            return found.id, {
-                rule.assignment: deadline_of(rule.due, given[found.id, rule.assignment] + given[found.id, None])
-                for rule in asked
-                if rule.due is not None
-            }
 
     # --- what it comes to
 

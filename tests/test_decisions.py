@@ -15,9 +15,9 @@ from sqlalchemy import select
 from autograder import cli
 from autograder.errors import UsageError
 from autograder.gradebook import open_gradebook
-from autograder.ledger.models import Event, Override, ReceivedCorrection, RegradeRequest, SubmissionRow
+from autograder.ledger.models import Event, ExtensionRow, Override, ReceivedCorrection, RegradeRequest, SubmissionRow
 from autograder.messages import CATALOGUES, set_language
-from autograder.roster import Person
+from autograder.roster import Person, RosterExtension
 from tests.test_run import run
 from tests.tiny_course import COURSE, SOLUTION, grade, make_course, write, wrong_answer
 
@@ -215,7 +215,63 @@ def test_more_time_that_ends_before_what_counts_is_said(course):
     assert typed(course, *until, "2026-09-30") == "1 may hand in hw1 until 2026-09-30 23:59 UTC.\n"
     said = typed(course, *until, "2026-09-29").splitlines()
     assert said[0] == "1 may hand in hw1 until 2026-09-30 23:59 UTC."
-    assert said[1] == "This is later than what you said: of the deadline and all extensions the latest counts."
+    assert said[1].startswith("This is later than what you said: of the deadline and all extensions the latest counts.")
+
+
+# --- more time is taken back ------------------------------------------------------------------------------------------
+
+
+def test_more_time_that_was_given_by_mistake_is_taken_back_and_given_anew(course):
+    extend = ("extend", "1", "--assignment", "hw1", "--why", "ill")
+    typed(course, *extend, "--until", "2027-10-01")
+    assert late(course)[0] == 0
+    assert typed(course, *extend[:-1], "typo", "--undo").splitlines() == [
+        "Taken back (hw1: until 2027-10-01 23:59).",
+        "1 may hand in hw1 until 2026-09-27 20:00 UTC.",
+    ]
+    assert late(course)[0] == 3
+    typed(course, *extend, "--days", "1")
+    assert late(course)[0] == 2
+    assert [row.days for row in rows(course, ExtensionRow)] == [0, 0, 1]
+    log = [
+        one["said"] for one in json.loads(typed(course, "ledger", "log", "1", "--json")) if one["kind"] == "extension"
+    ]
+    assert log[1] == "the time that was given is taken back: typo"
+
+
+def test_only_what_was_given_for_the_same_is_taken_back(course):
+    undo = ("extend", "1", "--undo", "--why", "x")
+    assert "nothing to take back" in typed(course, *undo, code=2)
+    typed(course, "extend", "1", "--days", "1", "--why", "ill")
+    typed(course, "extend", "2", "--days", "2", "--why", "ill")
+    typed(course, "extend", "1", "--assignment", "hw1", "--days", "2", "--why", "ill")
+    assert "Still in force (every assignment: 1 days more)" in typed(course, *undo, "--assignment", "hw1")
+    assert late(course)[:2] == [2, 1]
+    assert "In force (every assignment: 1 days more)" in typed(course, *undo, "--assignment", "hw1", code=2)
+    typed(course, *undo)
+    assert late(course)[:2] == [3, 1]
+    assert len(rows(course, ExtensionRow)) == 5
+
+
+def test_what_the_roster_gave_is_taken_back_last_and_a_roster_gives_it_again(course):
+    extended = [Person("1", "Student 1", extensions=(RosterExtension("hw1", 2),))]
+    undo = ("extend", "1", "--assignment", "hw1", "--undo", "--why", "x")
+    with open_gradebook(course) as book:
+        book.apply_roster(extended, add_only=True)
+    typed(course, "extend", "1", "--assignment", "hw1", "--days", "3", "--why", "ill")
+    assert "gives it again" not in typed(course, *undo)
+    assert late(course)[0] == 1
+    assert "gives it again" in typed(course, *undo)
+    assert late(course)[0] == 3
+    with open_gradebook(course) as book:
+        assert [one.kind for one in book.compare_roster(extended, add_only=True)] == ["extension"]
+        book.apply_roster(extended, add_only=True)
+        assert book.compare_roster(extended, add_only=True) == []
+    assert late(course)[0] == 1
+
+
+def test_the_reason_of_a_roster_is_none(course):
+    assert "more words" in typed(course, "extend", "1", "--days", "1", "--why", "roster", code=2)
 
 
 def test_a_check_that_is_called_otherwise_is_guessed(course):

@@ -189,21 +189,26 @@ def override(*, assignment_id: str, student: str, check: str | None, points: flo
 )
 @click.option("--days", type=click.IntRange(min=1), help=text("cli.extend.days"))
 @click.option("--until", metavar="TIME", callback=_moment, help=text("cli.extend.until"))
+@click.option("--undo", is_flag=True, help=text("cli.extend.undo"))
 @click.option("--why", required=True, metavar="TEXT", help=text("cli.override.why"))
 @lang_option
-def extend(*, student: str, assignment_id: str | None, days: int | None, until: datetime | None, why: str) -> int:
-    """Give a student more time."""
+def extend(
+    *, student: str, assignment_id: str | None, days: int | None, until: datetime | None, undo: bool, why: str
+) -> int:
+    """Give a student more time, or take it back."""
+    from autograder.decisions import extend, take_back_extension
     from autograder.gradebook import open_gradebook
+    from autograder.late_policy import Extension
+    from autograder.report.decisions import print_extended, print_taken_back
 
-    if (days is None) == (until is None):
+    if (days is not None) + (until is not None) + undo != 1:
         raise UsageError(text("extend.what"), hint=text("extend.what_hint"))
     with open_gradebook(Path.cwd()) as book:
-        number, deadlines = book.extend(student, assignment_id, days or 0, until, why)
-        asked = book.moment(until) if until else None
-    for name, deadline in deadlines.items():
-        click.echo(text("extend.done", student=number, assignment=name, deadline=f"{deadline:%Y-%m-%d %H:%M %Z}"))
-        if asked is not None and deadline > asked:
-            click.echo(text("extend.longer"))
+        if undo:
+            print_taken_back(take_back_extension(book, student, assignment_id, why))
+        else:
+            asked = book.moment(until) if until else None
+            print_extended(extend(book, student, assignment_id, Extension(days or 0, until), why), asked)
     return 0
 
 

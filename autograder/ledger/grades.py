@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from autograder.late_policy import Extension, HandIn, LatePolicy, Settled, Work, may_count, settle
 from autograder.ledger.corrections import corrected_times, received_at
+from autograder.ledger.extensions import in_force
 from autograder.ledger.models import (
-    ExtensionRow,
     HandedInBy,
     Override,
     Recognition,
@@ -261,8 +261,8 @@ def given_to(student_id: str, assignment: str, extended: Extended) -> list[Exten
 
 
 def extensions(session: Session) -> Extended:
-    """Return what time all students were given."""
+    """Return what time all students were given, and nobody has taken back."""
     found: Extended = defaultdict(list)
-    for row in session.scalars(select(ExtensionRow)):
+    for row in in_force(session):
         found[row.student_id, row.assignment].append(Extension(row.days, row.until))
     return found

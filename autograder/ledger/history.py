@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from autograder.ledger.extensions import takes_back
 from autograder.ledger.models import (
     Attempt,
     ExtensionRow,
@@ -94,7 +95,7 @@ def _decisions(session: Session, student_id: str) -> Iterator[Entry]:
 def _extensions(session: Session, student_id: str, zone: ZoneInfo) -> Iterator[Entry]:
     for row in session.scalars(select(ExtensionRow).where(ExtensionRow.student_id == student_id)):
         until = f"{row.until.astimezone(zone):%Y-%m-%d %H:%M}" if row.until else ""
-        key = "ledger.log.until" if row.until else "ledger.log.days"
+        key = "ledger.log.no_more_time" if takes_back(row) else "ledger.log.until" if row.until else "ledger.log.days"
         said = text(key, days=row.days, until=until, why=row.why)
         yield Entry(row.at, row.assignment or "", "extension", said, row.who)
 

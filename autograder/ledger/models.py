@@ -113,7 +113,10 @@ class GroupMember(Base):
 
 
 class ExtensionRow(Base):
-    """More time for a student; of several the one that gives most counts."""
+    """More time for a student; of several the one that gives most counts.
+
+    One by hand of no days and no moment takes back what was given before: `ledger.extensions` says what is in force.
+    """
 
     __tablename__ = "extensions"
 

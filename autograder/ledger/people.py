@@ -13,11 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from autograder.errors import UsageError
+from autograder.ledger.extensions import FROM_ROSTER, in_force
 from autograder.ledger.models import Alias, Event, ExtensionRow, GroupMember, Student
 from autograder.messages import text
 from autograder.roster import Change, Known, Person, RosterExtension, changes
-
-_FROM_ROSTER = "roster"  # why an extension was given: only these are compared with a roster's
 
 
 class Author(NamedTuple):
@@ -48,9 +47,9 @@ def known_students(session: Session, zone: ZoneInfo) -> dict[str, Known]:
         zone: the course's: rosters give moments by its clock.
     """
     extended: dict[str, list[RosterExtension]] = {}
-    for row in session.scalars(select(ExtensionRow).where(ExtensionRow.why == _FROM_ROSTER).order_by(ExtensionRow.id)):
-        until = row.until.astimezone(zone).replace(tzinfo=None) if row.until else None
-        extended.setdefault(row.student_id, []).append(RosterExtension(row.assignment, row.days, until))
+    for row in in_force(session):
+        if row.why == FROM_ROSTER:
+            extended.setdefault(row.student_id, []).append(as_in_roster(row, zone))
     grouped: dict[str, list[tuple[str, str]]] = {}
     for member in session.scalars(select(GroupMember).order_by(GroupMember.assignment)):
         grouped.setdefault(member.student_id, []).append((member.assignment, member.name))
@@ -58,6 +57,12 @@ def known_students(session: Session, zone: ZoneInfo) -> dict[str, Known]:
         student.id: Known(_person(student, extended.get(student.id, []), grouped.get(student.id, [])), student.left)
         for student in all_students(session)
     }
+
+
+def as_in_roster(row: ExtensionRow, zone: ZoneInfo) -> RosterExtension:
+    """Return an extension as a roster would give it."""
+    until = row.until.astimezone(zone).replace(tzinfo=None) if row.until else None
+    return RosterExtension(row.assignment, row.days, until)
 
 
 def student_rows(session: Session, section: str | None) -> list[StudentRow]:
@@ -172,9 +177,9 @@ def require_student(session: Session, said: str) -> Student:
 
 
 def extend(session: Session, number: str, extension: ExtensionRow, author: Author) -> None:
-    """Give a student more time."""
+    """Give a student more time, or with neither days nor a moment take back what was given."""
     extension.student_id = number
-    extension.why = extension.why or _FROM_ROSTER
+    extension.why = extension.why or FROM_ROSTER
     extension.who, extension.at = author
     session.add(extension)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
@@ -37,6 +38,66 @@ class Formed(Protocol):
     def moved(self) -> dict[str, list[str]]:
         """Who was in another group before, by its name."""
         ...
+
+
+class Extended(Protocol):
+    """A student whose deadlines are others by now."""
+
+    @property
+    def student(self) -> str:
+        """The student number."""
+        ...
+
+    @property
+    def deadlines(self) -> dict[str, datetime]:
+        """By assignment."""
+        ...
+
+
+class TakenBack(Extended, Protocol):
+    """A student who was given more time, and has it no longer."""
+
+    @property
+    def taken(self) -> list[str]:
+        """What was taken back, in words."""
+        ...
+
+    @property
+    def stays(self) -> list[str]:
+        """What else was given, in words."""
+        ...
+
+    @property
+    def was_rosters(self) -> bool:
+        """Whether the roster had given it."""
+        ...
+
+
+def print_extended(made: Extended, asked: datetime | None = None, console: Console | None = None) -> None:
+    """Print until when a student may hand in now.
+
+    Args:
+        made: what became of the student's time.
+        asked: until when it was to be.
+        console: for tests; stdout otherwise.
+    """
+    out = console or stdout_console()
+    for name, deadline in made.deadlines.items():
+        said = f"{deadline:%Y-%m-%d %H:%M %Z}"
+        out.print(Text(text("extend.done", student=made.student, assignment=name, deadline=said)))
+        if asked is not None and deadline > asked:
+            out.print(Text(text("extend.longer", student=made.student), style="yellow"))
+
+
+def print_taken_back(made: TakenBack, console: Console | None = None) -> None:
+    """Print what was taken back, until when it is now, and why that may not be the deadline of all."""
+    out = console or stdout_console()
+    out.print(Text(text("extend.taken_back", taken="; ".join(made.taken))))
+    print_extended(made, console=out)
+    if made.stays:
+        out.print(Text(text("extend.stays", stays="; ".join(made.stays)), style="yellow"))
+    if made.was_rosters:
+        out.print(Text(text("extend.was_rosters"), style="yellow"))
 
 
 def print_formed(made: Mapping[str, Formed], console: Console | None = None) -> None:

@@ -68,6 +68,7 @@ MESSAGES: dict[str, str] = {
     "ledger.log.whole": "the whole assignment",
     "ledger.log.until": "may hand in until {until}: {why}",
     "ledger.log.days": "may hand in {days} days later: {why}",
+    "ledger.log.no_more_time": "the time that was given is taken back: {why}",
     "ledger.log.request": "asks for a second look at {about}: {said}",
     "ledger.log.answer": "answer about {about}: {said}",
     "cli.roster.short": "who takes the course",

@@ -68,6 +68,7 @@ MESSAGES: dict[str, str] = {
     "ledger.log.whole": "整个作业",
     "ledger.log.until": "可以延至 {until} 提交：{why}",
     "ledger.log.days": "可以延后 {days} 天提交：{why}",
+    "ledger.log.no_more_time": "撤销延期：{why}",
     "ledger.log.request": "申请复查 {about}：{said}",
     "ledger.log.answer": "关于 {about} 的答复：{said}",
     "cli.roster.short": "课程的学生名单",
