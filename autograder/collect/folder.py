@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from autograder.collect import reading
-from autograder.collect.found import Found, Refused, Repeatable, moment_of
+from autograder.collect.found import CLOCKS_DIFFER, Found, Refused, Repeatable, moment_of
 from autograder.collect.layouts import Group, grouped
 from autograder.collect.reader_process import MOST_ENTRIES
 from autograder.collect.unpack import ARCHIVES, TARS, unpack
@@ -32,6 +32,8 @@ class _Files(Repeatable, ABC):
     label: str
     zone: tzinfo = UTC
     """By whose clock times are that don't say."""
+    now: datetime | None = None
+    """What is dated later is said to be; None: nothing is, as its times don't count."""
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -75,10 +77,13 @@ class _Files(Repeatable, ABC):
                 problem = joined(error.message, error.hint)
                 yield Refused(group.key, group.name, problem, group.texts, group.aliases)
                 continue
+            received = self._received(group)
+            if self.now is not None and received - self.now > CLOCKS_DIFFER:
+                notes.append(text("collect.future", said=f"{received.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"))
             yield Found(
                 key=group.key,
                 name=group.name,
-                received=self._received(group),
+                received=received,
                 files=files,
                 texts=group.texts,
                 aliases=group.aliases,

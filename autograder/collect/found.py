@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 # What every clock on earth can show. SECURITY: the last second of the year 9999 is a date, and in Shanghai none any
 # more: a student's commit, file or folder's name with it would end the collection for all.
 _FIRST_S, _LAST_S = 0.0, datetime(9998, 1, 1, tzinfo=UTC).timestamp()
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By how much a right clock may be ahead of ours."""
 
 
 def moment_of(seconds: float) -> datetime:

@@ -16,7 +16,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from autograder.collect.found import moment_of
+from autograder.collect.found import CLOCKS_DIFFER, moment_of
 from autograder.collect.git_command import MOST_PACK_BYTES, Git, GitFailedError
 from autograder.errors import UsageError
 from autograder.messages import text
@@ -39,7 +39,6 @@ _LEAST_FREE_BYTES = 8 * MOST_PACK_BYTES  # the ledger needs room, too, and other
 _PLAIN = {"100644", "100664", "100755"}
 _LINK, _MODULE = "120000", "160000"
 _LFS = b"version https://git-lfs.github.com/spec/"
-_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class Commit(NamedTuple):
@@ -329,14 +328,14 @@ class _Times:
         known = self.of(commit)
         if known > commit.at:
             return [text("sources.git_not_there", said=_shown(commit.at, self._zone), moment=_shown(known, self._zone))]
-        if commit.at - known > _CLOCKS_DIFFER:
+        if commit.at - known > CLOCKS_DIFFER:
             return [text("sources.git_future", said=_shown(commit.at, self._zone))]
         return []
 
     def notes(self, history: list[Commit]) -> tuple[str, ...]:
         """Return what is to be said of all of them, the newest first."""
         for newer, older in pairwise(history):
-            if older.at - newer.at > _CLOCKS_DIFFER:
+            if older.at - newer.at > CLOCKS_DIFFER:
                 return (text("sources.git_backwards", commit=newer.id[:10], said=_shown(newer.at, self._zone)),)
         return ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from autograder.collect.folder import open_source
@@ -69,4 +69,6 @@ def open_named(said: str, wanted: Wanted) -> Source:
     scheme, colon, _ = said.partition(":")
     if colon and scheme in OPENERS:
         return OPENERS[scheme](said, wanted)
-    return open_source(Path(said), wanted.zone)
+    source = open_source(Path(said), wanted.zone)
+    source.now = None if wanted.received else datetime.now(UTC)
+    return source

@@ -4,6 +4,7 @@ import io
 import os
 import tarfile
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from sqlalchemy import func, select
 
 from autograder.collect.collecting import Collector, assign
 from autograder.collect.folder import FolderSource, ZipSource, open_source
+from autograder.collect.opening import open_named
 from autograder.collect.store import Store
 from autograder.errors import UsageError
 from autograder.ledger import people
@@ -21,6 +23,7 @@ from autograder.ledger.refusals import still_refused
 from autograder.pack import pack
 from autograder.roster import Person
 from autograder.submission import Submission
+from tests.collect.wanted import wanted_in
 from tests.ledger.conftest import NOW
 
 ME = people.Author("me", NOW)
@@ -343,3 +346,14 @@ def test_what_was_refused_is_listed_until_something_readable_came_from_the_same_
     for _ in range(2):  # the broken file is still there
         collect(course, FolderSource(folder))
         assert missed() == []
+
+
+def test_a_file_of_a_day_that_is_still_to_come_is_taken_and_said(folder, tmp_path):
+    handed_in(folder, "2026001.py", CODE, datetime(2037, 1, 1, tzinfo=UTC).timestamp())
+    (folder / "2026017.py").write_bytes(CODE)
+    asked = wanted_in(tmp_path)
+    assert [one.notes for one in open_named(str(folder), asked)] == [
+        ("dated 2037-01-01 08:00 CST, which is still to come; to put it right: grade received",),
+        (),
+    ]
+    assert [one.notes for one in open_named(str(folder), replace(asked, received=NOW))] == [(), ()]
