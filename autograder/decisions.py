@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from autograder.collect.collecting import Collected
 from autograder.errors import UsageError
 from autograder.gradebook import Gradebook
 from autograder.late_policy import Extension, deadline_of
@@ -88,6 +89,22 @@ def correct_received(book: Gradebook, numbers: Sequence[int], received: datetime
             Corrected(row.id, row.name, received_at(row, known).astimezone(zone), moment.astimezone(zone))
             for row in rows
         ]
+
+
+def known_otherwise(book: Gradebook, found: Sequence[Collected], received: datetime) -> list[int]:
+    """Return the submissions that were found again and are known to have come at another time, by their numbers.
+
+    Args:
+        book: of the class.
+        found: what was collected.
+        received: when all of it came, as somebody says; without a zone by the course's clock.
+    """
+    moment = book.moment(received)
+    known = sorted({one.number for one in found if one.outcome == "known"})
+    with book.ledger.reading() as session:
+        corrected = corrected_times(session)
+        rows = (session.get_one(SubmissionRow, number) for number in known)
+        return [row.id for row in rows if received_at(row, corrected) != moment]
 
 
 def _submission(row: SubmissionRow | None, number: int) -> SubmissionRow:

@@ -98,6 +98,17 @@ def test_numbers_that_name_nothing_change_nothing(course, numbers, says):
     assert late(course) == [3, 3, None, None]
 
 
+def test_a_time_that_is_said_for_what_is_known_already_is_no_correction_and_what_is_one_is_said(course):
+    command = ("collect", "hw1", "in", "--received", "2026-09-27T19:30")
+    assert typed(course, *command).splitlines()[-1] == (
+        "Known with another time, which stays: 1-2. To put it right: grade received 1-2 2026-09-27T19:30 --why …"
+    )
+    typed(course, "received", "2", "2026-09-27T19:30", "--why", "copied")
+    assert "which stays: 1." in typed(course, *command)
+    typed(course, "received", "1", "2026-09-27T19:30", "--why", "copied")
+    assert "which stays" not in typed(course, *command)
+
+
 def test_a_time_that_is_none(course):
     assert "is no time" in typed(course, "received", "1", "yesterday", "--why", "x", code=2)
 
@@ -186,11 +197,16 @@ def test_a_request_is_listed_answered_and_decided_about(course):
 def test_an_answer_without_points_decides_nothing_and_a_second_one_stands_beside_it(course):
     run(course)
     typed(course, "request", "add", "hw1", "2", "--text", "why?")
-    for said in ("read the handout", "and the hint"):
-        typed(course, "request", "answer", "1", "--text", said)
+    command = ("request", "answer", "1", "--text")
+    assert "before" not in typed(course, *command, "read the handout")
+    assert typed(course, *command, "and the hint").splitlines() == [
+        "Request 1 of 2 is answered.",
+        "It was answered before, and both answers are kept: read the handout",
+    ]
     assert rows(course, Override) == []
     assert [one.answers for one in rows(course, RegradeRequest)] == [None, 1, 1]
-    assert "and the hint" in typed(course, "request", "list")
+    listed = [line.strip() for line in typed(course, "request", "list").splitlines()]
+    assert listed[1:] == ["why?", "answered before: read the handout", "answer by teacher: and the hint"]
 
 
 def test_what_cannot_be_asked_or_answered(course):

@@ -44,7 +44,9 @@ def collect(
     *, assignment_id: str, path: str | None, address: str | None, received: datetime | None, as_json: bool
 ) -> int:
     """Take what students handed in."""
-    from autograder.collect.shown import as_document, collecting, print_collected
+    from autograder.collect.opening import is_address
+    from autograder.collect.shown import as_document, collecting, print_collected, print_otherwise
+    from autograder.decisions import known_otherwise
     from autograder.gradebook import open_gradebook
 
     source = path or address
@@ -54,10 +56,14 @@ def collect(
         found = book.collect(assignment_id, source, received, tell)
         waiting = book.unclaimed(assignment_id)
         missed = [one for one in book.still_refused() if one.assignment == assignment_id]
+        # Of git and mail, `--received` is a limit, and not when work came.
+        otherwise = known_otherwise(book, found, received) if received and not is_address(source) else []
     if as_json:
         click.echo(json.dumps([as_document(one) for one in found], ensure_ascii=False, indent=2))
     else:
         print_collected(found, waiting, missed)
+        if received and otherwise:
+            print_otherwise(otherwise, received)
     return 0
 
 

@@ -60,15 +60,20 @@ OPENERS: dict[str, Opener] = {"git": _git, "hub": _hub, "exchange": _exchange, "
 """By the scheme, which ends at the first colon: `imap` of `imap://hw@mail.example.edu/INBOX`."""
 
 
+def is_address(said: str) -> bool:
+    """Whether somebody named a source by its scheme, and not a folder or an archive."""
+    scheme, colon, _ = said.partition(":")
+    return bool(colon) and scheme in OPENERS
+
+
 def open_named(said: str, wanted: Wanted) -> Source:
     """Return the source for what somebody named.
 
     Raises:
         UsageError: nothing of that name is known here, or it can't be opened.
     """
-    scheme, colon, _ = said.partition(":")
-    if colon and scheme in OPENERS:
-        return OPENERS[scheme](said, wanted)
+    if is_address(said):
+        return OPENERS[said.partition(":")[0]](said, wanted)
     source = open_source(Path(said), wanted.zone)
     source.now = None if wanted.received else datetime.now(UTC)
     return source

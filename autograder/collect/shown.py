@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -86,6 +87,29 @@ def print_collected(
         made.print(Text(text("collect.waiting", numbers=numbers), style="yellow"))
     just_told = {one.name for one in found if one.outcome == "refused"}
     print_missed([one for one in missed if one.name not in just_told], text("archives.still_refused"), made)
+
+
+def print_otherwise(numbers: Sequence[int], received: datetime, console: Console | None = None) -> None:
+    """Print which known submissions keep another time than was said, and what changes it.
+
+    Args:
+        numbers: of the submissions, the lowest first.
+        received: when they came, as was said.
+        console: for tests; stdout otherwise.
+    """
+    said = text("collect.otherwise", numbers=_in_short(numbers), moment=f"{received:%Y-%m-%dT%H:%M}")
+    (console or stdout_console()).print(Text(said, style="yellow"), soft_wrap=True)
+
+
+def _in_short(numbers: Sequence[int]) -> str:
+    """Return 1-3,7 of 1, 2, 3 and 7."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _cells(one: Collected) -> list[Text]:

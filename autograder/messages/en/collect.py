@@ -43,6 +43,7 @@ MESSAGES: dict[str, str] = {
     "ledger.log.how.set_aside": "set aside",
     "collect.progress": "{count}: {name}",
     "collect.found_nothing": "Nothing was found there.",
+    "collect.otherwise": "Known with another time, which stays: {numbers}. To put it right: grade received {numbers} {moment} --why …",
     "collect.future": "dated {said}, which is still to come; to put it right: grade received",
     "collect.waiting": "Nobody's yet: {numbers}. Say whose they are: grade assign NUMBER STUDENT",
     "collect.candidates": "it could be {ids}",

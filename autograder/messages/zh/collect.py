@@ -42,6 +42,7 @@ MESSAGES: dict[str, str] = {
     "ledger.log.how.set_aside": "搁置",
     "collect.progress": "第 {count} 份：{name}",
     "collect.found_nothing": "那里什么都没有。",
+    "collect.otherwise": "已收过，原来的提交时间不变：{numbers}。要更正：grade received {numbers} {moment} --why …",
     "collect.future": "文件时间 {said} 还没有到；可用 grade received 更正",
     "collect.waiting": "还没有归属：{numbers}。请指定：grade assign 编号 学生",
     "collect.candidates": "可能是 {ids}",
