@@ -12,7 +12,7 @@ import click
 from autograder.cli.command import GradeCommand, GradeGroup
 from autograder.cli.options import json_option, lang_option
 from autograder.errors import UsageError
-from autograder.messages import text
+from autograder.messages import printable, text
 
 _assignment = click.argument("assignment_id", metavar=text("cli.metavar.assignment"))
 _MOST_NUMBERS = 10_000
@@ -153,6 +153,8 @@ def answer_to_request(*, number: int, said: str, points: float | None) -> int:
     with open_gradebook(Path.cwd()) as book:
         one = answer_request(book, number, said, points)
     click.echo(text("request.answered", number=number, student=one.student_id))
+    if one.earlier:
+        click.echo(text("request.answered_before", said=printable(one.earlier[-1])))
     if points is not None:
         about = one.check_id or text("ledger.log.whole")
         click.echo(text("request.points", student=one.student_id, about=about, points=f"{points:g}"))

@@ -131,7 +131,7 @@ class _Recorded:
 
 
 def _recorded(session: Session, owned: Mapping[str, list[SubmissionRow]]) -> _Recorded:
-    attempts, decided = attempts_in_force(session), _decisions_in_force(session)
+    attempts, decided = attempts_in_force(session), decisions_in_force(session)
     return _Recorded(
         attempts=attempts,
         checks=checks_of(session, _decided_about(owned, attempts, decided)),
@@ -243,7 +243,8 @@ def _decided_about(
     return {attempts[row.id].id for number in students for row in owned[number] if row.id in attempts}
 
 
-def _decisions_in_force(session: Session) -> defaultdict[str, list[Override]]:
+def decisions_in_force(session: Session) -> defaultdict[str, list[Override]]:
+    """Return what humans decided and nobody has taken back, by student."""
     newest = select(func.max(Override.id)).group_by(Override.student_id, Override.assignment, Override.check_id)
     found: defaultdict[str, list[Override]] = defaultdict(list)
     for one in session.scalars(select(Override).where(Override.id.in_(newest), Override.points.is_not(None))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ class Asked(NamedTuple):
     answer: str
     """Empty: nobody has answered yet."""
     answered_by: str
+    earlier: tuple[str, ...] = ()
+    """What was answered before that, the oldest first."""
 
 
 def requests(session: Session, assignment: str | None = None) -> list[Asked]:
@@ -33,13 +36,16 @@ def requests(session: Session, assignment: str | None = None) -> list[Asked]:
     if assignment is not None:
         asked = asked.where(RegradeRequest.assignment == assignment)
     given = select(RegradeRequest).where(RegradeRequest.answers.is_not(None)).order_by(RegradeRequest.id)
-    answers = {one.answers: one for one in session.scalars(given)}
-    return [_asked(one, answers.get(one.id)) for one in session.scalars(asked)]
+    answers: defaultdict[int | None, list[RegradeRequest]] = defaultdict(list)
+    for one in session.scalars(given):
+        answers[one.answers].append(one)
+    return [_asked(one, answers[one.id]) for one in session.scalars(asked)]
 
 
-def _asked(one: RegradeRequest, answer: RegradeRequest | None) -> Asked:
-    said, who = (answer.text, answer.who) if answer else ("", "")
-    return Asked(one.id, one.at, one.assignment, one.student_id, one.check_id, one.text, said, who)
+def _asked(one: RegradeRequest, answers: list[RegradeRequest]) -> Asked:
+    *earlier, (said, who) = [("", ""), *((answer.text, answer.who) for answer in answers)]
+    before = tuple(answer for answer, _ in earlier if answer)
+    return Asked(one.id, one.at, one.assignment, one.student_id, one.check_id, one.text, said, who, before)
 
 
 def open_requests(session: Session, assignment: str) -> list[RegradeRequest]:

@@ -84,20 +84,20 @@ def print_extended(made: Extended, asked: datetime | None = None, console: Conso
     out = console or stdout_console()
     for name, deadline in made.deadlines.items():
         said = f"{deadline:%Y-%m-%d %H:%M %Z}"
-        out.print(Text(text("extend.done", student=made.student, assignment=name, deadline=said)))
+        out.print(Text(text("extend.done", student=made.student, assignment=name, deadline=said)), soft_wrap=True)
         if asked is not None and deadline > asked:
-            out.print(Text(text("extend.longer", student=made.student), style="yellow"))
+            out.print(Text(text("extend.longer", student=made.student), style="yellow"), soft_wrap=True)
 
 
 def print_taken_back(made: TakenBack, console: Console | None = None) -> None:
     """Print what was taken back, until when it is now, and why that may not be the deadline of all."""
     out = console or stdout_console()
-    out.print(Text(text("extend.taken_back", taken="; ".join(made.taken))))
+    out.print(Text(text("extend.taken_back", taken="; ".join(made.taken))), soft_wrap=True)
     print_extended(made, console=out)
     if made.stays:
-        out.print(Text(text("extend.stays", stays="; ".join(made.stays)), style="yellow"))
+        out.print(Text(text("extend.stays", stays="; ".join(made.stays)), style="yellow"), soft_wrap=True)
     if made.was_rosters:
-        out.print(Text(text("extend.was_rosters"), style="yellow"))
+        out.print(Text(text("extend.was_rosters"), style="yellow"), soft_wrap=True)
 
 
 def print_formed(made: Mapping[str, Formed], console: Console | None = None) -> None:
@@ -141,6 +141,8 @@ def print_requests(found: Sequence[Asked], *, only_open: bool, console: Console 
             line.append(f"  {text('request.open')}", style="not bold yellow")
         out.print(line)
         out.print(Padding(Flowing(printable(one.text)), _INDENTED))
+        for said in one.earlier:
+            out.print(Padding(Flowing(printable(text("request.earlier", said=said)), style="dim"), _INDENTED))
         if one.answer:
             answer = printable(text("request.answer", who=one.answered_by, said=one.answer))
             out.print(Padding(Flowing(answer, style="green"), _INDENTED))

@@ -62,6 +62,8 @@ MESSAGES: dict[str, str] = {
     "request.nothing": "Nobody has asked for a second look.",
     "request.nothing_open": "Every request is answered.",
     "request.answered": "Request {number} of {student} is answered.",
+    "request.answered_before": "It was answered before, and both answers are kept: {said}",
+    "request.earlier": "answered before: {said}",
     "request.points": "{student}: {about} has {points} points from now on.",
     "request.open": "open",
     "request.answer": "answer by {who}: {said}",
