@@ -40,6 +40,7 @@ try:
     from autograder.ledger.grades import (
         Grade,
         Rules,
+        decisions_in_force,
         extensions,
         facts_of,
         given_to,
@@ -294,7 +295,7 @@ class Gradebook:
         """Decide about points; None takes an earlier decision back.
 
         Raises:
-            UsageError: no such student or check, or more points than there are.
+            UsageError: no such student or check, more points than there are, or nothing to take back.
         """
         assignment = self.course.assignment(assignment_id)
         with self.ledger.writing() as session:
@@ -302,6 +303,8 @@ class Gradebook:
             check_id, most = self.check_of(session, assignment, found.id, check)
             if points is not None and not 0 <= points <= most:
                 raise UsageError(text("override.points", points=f"{points:g}", most=f"{most:g}"))
+            if points is None:
+                _require_decision(decisions_in_force(session)[found.id], assignment.id, check_id)
             decided = {"points": points, "why": why, **self.author()._asdict()}
             row = Override(assignment=assignment.id, student_id=found.id, check_id=check_id, **decided)
             session.add(row)
@@ -338,13 +341,20 @@ class Gradebook:
             return [standing_of(session, rule, found[rule.assignment], self.zone) for rule in self.rules()]
 
     def export_rows(self, assignment: LoadedAssignment, *, anonymous: bool = False) -> list[dict[str, object]]:
-        """Return a row for each student: who, what it came to, and the points of each task."""
+        """Return a row for each student: who, what it came to, and the points of each task.
+
+        Raises:
+            UsageError: there is nobody in the roster.
+        """
         tasks = [task.id for task in assignment.spec.tasks]
         with self.ledger.reading() as session:
             found = [grade for grade in grades(session, self.rules())[assignment.id] if not grade.student.left]
             checks = checks_of(session, (grade.attempt.id for grade in found if grade.attempt))
             mine = [checks.get(grade.attempt.id, []) if grade.attempt else [] for grade in found]
-            return [_export_row(*one, tasks, anonymous=anonymous) for one in zip(found, mine, strict=True)]
+            made = [_export_row(*one, tasks, anonymous=anonymous) for one in zip(found, mine, strict=True)]
+        if not made:
+            raise UsageError(text("export.no_roster"), hint=text("class.no_student_hint"))
+        return made
 
     # --- upkeep
 
@@ -364,6 +374,15 @@ class Gradebook:
         """
         with self.ledger.reading() as session:
             return history_of(session, people.require_student(session, student).id, self.zone)
+
+
+def _require_decision(decided: Sequence[Override], assignment: str, check_id: str | None) -> None:
+    about = [one.check_id for one in decided if one.assignment == assignment]
+    if check_id not in about:
+        whole = text("ledger.log.whole")
+        known = ", ".join(sorted(one or whole for one in about))
+        hint = text("override.decided", about=known) if about else None
+        raise UsageError(text("override.nothing", about=check_id or whole), hint=hint)
 
 
 def _export_row(grade: Grade, checks: list[CheckPoints], tasks: list[str], *, anonymous: bool) -> dict[str, object]:

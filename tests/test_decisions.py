@@ -234,6 +234,30 @@ def test_more_time_that_ends_before_what_counts_is_said(course):
     assert said[1].startswith("This is later than what you said: of the deadline and all extensions the latest counts.")
 
 
+# --- points are taken back --------------------------------------------------------------------------------------------
+
+
+def test_a_decision_that_nobody_has_made_is_not_taken_back(course):
+    undo = ("override", "hw1", "1", "--undo", "--why", "x")
+    assert "nobody has decided about the whole assignment by hand" in typed(course, *undo, code=2)
+    assert rows(course, Override) == []
+    run(course)
+    typed(course, "override", "hw1", "1", "--check", "test_add", "--points", "5", "--why", "right")
+    assert "Decided by hand is: test_sums_public::test_add" in typed(course, *undo, code=2)
+    typed(course, *undo, "--check", "test_add")
+    assert "nothing to take back" in typed(course, *undo, "--check", "test_add", code=2)
+    assert [row.points for row in rows(course, Override)] == [5.0, None]
+
+
+# --- an export --------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_roster_no_empty_file_is_written(tmp_path):
+    make_course(tmp_path)
+    assert "there is nobody in the roster" in typed(tmp_path, "export", "hw1", code=2)
+    assert not list(tmp_path.glob("*.csv"))
+
+
 # --- more time is taken back ------------------------------------------------------------------------------------------
 
 
