@@ -32,6 +32,12 @@ class ConfigError(GradeError):
         self.file, self.line, self.key = file, line, key
 
 
+class RunInterruptedError(GradeError):
+    """Somebody ended a run, which can go on later."""
+
+    exit_code = 130
+
+
 class InternalError(GradeError):
     """Our own fault. Never the student's: nothing is scored, and it reads "not graded yet"."""
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from autograder.gradebook import open_gradebook
+from autograder import cli
+from autograder.gradebook import Gradebook, open_gradebook
 from autograder.judge.judges import JudgeDied, Refused
 from autograder.ledger.models import Attempt, SubmissionRow
 from autograder.ledger.records import report_of
@@ -479,6 +480,19 @@ def test_interrupted_it_says_so_and_goes_on_later(course):
     running.communicate()
     assert {ended for ended, _ in run(course).values()} <= {"graded", "known", "unreadable"}
     assert finals(course) == SCORES | {"4": 0.0}
+
+
+def test_who_interrupts_it_is_told_that_it_goes_on(course, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Gradebook, "run", interrupted)
+    monkeypatch.chdir(course)
+    assert cli._run(["run", "hw1"]) == 130
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "Interrupted. Nothing was left running.",
+        "  What is graded is recorded; the same command goes on where it was.",
+    ]
 
 
 def test_two_at_once_are_told_of_each_other(course):

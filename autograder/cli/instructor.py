@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import click
 
 from autograder.cli.command import GradeCommand
 from autograder.cli.options import DEVICES, json_option, lang_option
-from autograder.errors import UsageError
+from autograder.errors import RunInterruptedError, UsageError
 from autograder.messages import text
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def run(
 
     machines = Where(executor, scheduler, slurm)
     with (
+        _goes_on_later(),
         open_gradebook(Path.cwd()) as book,
         open_executor(machines, book.ledger.folder, _notice, plan_only=dry_run) as opened,
     ):
@@ -147,6 +148,14 @@ def run(
     else:
         print_done(done)
     return exit_code(done)
+
+
+@contextmanager
+def _goes_on_later() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunInterruptedError(text("cli.interrupted"), hint=text("run.goes_on")) from None
 
 
 def _notice(said: str) -> None:

@@ -40,6 +40,7 @@ MESSAGES: dict[str, str] = {
     "run.bad_where_hint": 'For example: "score < 60". Known here: {fields}.',
     "run.where_equal": "{field} can only be = or != something.",
     "run.where_number": "{field} is compared with a number.",
+    "run.goes_on": "What is graded is recorded; the same command goes on where it was.",
     "run.already": "somebody is grading this course already",
     "run.already_hint": "Wait until that is done; what it has graded will not be graded again.",
     "run.grading": "grading",

@@ -40,6 +40,7 @@ MESSAGES: dict[str, str] = {
     "run.bad_where_hint": '例如："score < 60"。可用的有：{fields}。',
     "run.where_equal": "{field} 只能用 = 或 != 比较。",
     "run.where_number": "{field} 要和数字比较。",
+    "run.goes_on": "已经评完的都已记录；再次运行同一条命令，会从中断处继续。",
     "run.already": "已经有人在给这门课评分",
     "run.already_hint": "请等它结束；它评过的不会再评一次。",
     "run.grading": "评分中",
