@@ -56,6 +56,7 @@ class Started(NamedTuple):
     files: tuple[StartedFile, ...]
     begun: str | None = None  # the framework that the entry file is for, where it is another than the one asked for
     asked: str | None = None
+    chosen: str | None = None  # the framework, where the assignment leaves the choice and nobody has made it
 
 
 class _Folder(BaseModel):
@@ -120,12 +121,17 @@ def start(  # noqa: PLR0913 - each is an option of the command
     now = _Folder(assignment=assignment.id, framework=begun or chosen, sha256=before.sha256 | ours)
     _write_manifest(course, manifest.model_copy(update={"folders": manifest.folders | {key: now}}))
     files = tuple(StartedFile(folder / name, state) for name, state in done.items())
-    return Started(assignment.id, folder, folder / entry, files, begun, chosen if begun else None)
+    is_ours = not (framework or before.framework) and len(assignment.spec.frameworks) > 1
+    return Started(
+        assignment.id, folder, folder / entry, files, begun, chosen if begun else None, chosen if is_ours else None
+    )
 
 
 def describe(started: Started, cwd: Path) -> list[str]:
     """Return what the student reads: a line about each file, and what to do next."""
     lines = [text(f"start.{file.state.value}", file=_shown(file.path, cwd)) for file in started.files]
+    if started.chosen:
+        lines.append(text("start.chosen", framework=started.chosen))
     # Without a file where `grade check` finds it by itself.
     found = started.folder in {cwd, cwd / started.assignment}
     if started.entry.suffix == ".ipynb":  # beside a .py that was begun, too, that one would be checked

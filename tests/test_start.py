@@ -320,8 +320,10 @@ def test_a_missing_stub_is_the_authors_error(course):
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_the_one_that_is_installed_is_taken(two, installed, framework):
     installed(framework)
-    begin(two)
+    said = starting.describe(begin(two), two)
+    assert f"\nfor {framework}, which is the one that is installed here; --framework names another" in said
     assert (two / "hw1/sums.py").read_text(encoding="utf-8").startswith(f"import {framework}\n")
+    assert not any("installed here" in line for line in starting.describe(begin(two), two))
 
 
 @pytest.mark.parametrize("there", [(), ("torch", "tensorflow")])

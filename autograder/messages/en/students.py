@@ -42,6 +42,7 @@ MESSAGES: dict[str, str] = {
     "start.refreshed": "updated    {file}",
     "start.same": "unchanged  {file}",
     "start.kept": "kept       {file}  (yours; the course's is different)",
+    "start.chosen": "\nfor {framework}, which is the one that is installed here; --framework names another",
     "start.next": "\nnext: edit {file}, then: {command}",
     "start.choose": "{id} can be done with {offered}: say which.",
     "start.choose_hint": "Give one of them: {commands}",

@@ -42,6 +42,7 @@ MESSAGES: dict[str, str] = {
     "start.refreshed": "更新  {file}",
     "start.same": "未变  {file}",
     "start.kept": "保留  {file}（你的文件；与课程的版本不同）",
+    "start.chosen": "\n使用 {framework}（这里只安装了它）；要用别的，请给 --framework",
     "start.next": "\n下一步：编辑 {file}，然后运行：{command}",
     "start.choose": "{id} 可以用 {offered} 来做，请选一个。",
     "start.choose_hint": "例如：{commands}",
