@@ -11,6 +11,8 @@ from autograder.collect.folder import open_source
 from autograder.collect.found import Source
 from autograder.collect.matching import Student
 from autograder.course import LoadedCourse
+from autograder.errors import UsageError
+from autograder.messages import text
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ def open_named(said: str, wanted: Wanted) -> Source:
     """
     if is_address(said):
         return OPENERS[said.partition(":")[0]](said, wanted)
+    scheme, colon, _ = said.partition(":")
+    if colon and len(scheme) > 1 and scheme.isidentifier() and not Path(said).exists():
+        known = ", ".join(f"{name}:" for name in OPENERS)
+        raise UsageError(text("sources.no_scheme", scheme=scheme), hint=text("sources.no_scheme_hint", known=known))
     source = open_source(Path(said), wanted.zone)
     source.now = None if wanted.received else datetime.now(UTC)
     return source

@@ -357,3 +357,13 @@ def test_a_file_of_a_day_that_is_still_to_come_is_taken_and_said(folder, tmp_pat
         (),
     ]
     assert [one.notes for one in open_named(str(folder), replace(asked, received=NOW))] == [(), ()]
+
+
+def test_an_address_of_no_kind_names_the_kinds_and_a_folder_may_be_called_so(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no kind of address gti:") as caught:
+        open_named("gti:../x", wanted_in(tmp_path))
+    assert caught.value.hint == "Addresses begin with one of: git:, hub:, exchange:, imap:, imaps:"
+    folder.rename("gti:x")
+    (tmp_path / "gti:x" / "2026001.py").write_bytes(CODE)
+    assert [one.name for one in open_named("gti:x", wanted_in(tmp_path))] == ["2026001.py"]

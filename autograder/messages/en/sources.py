@@ -1,6 +1,8 @@
 """Collecting from git, a JupyterHub's home folders, nbgrader's exchange."""
 
 MESSAGES: dict[str, str] = {
+    "sources.no_scheme": "there is no kind of address {scheme}:, and no such file or folder",
+    "sources.no_scheme_hint": "Addresses begin with one of: {known}",
     "sources.no_git": "git is not installed here",
     "sources.no_git_hint": "Debian, Ubuntu: apt-get install git",
     "sources.old_git": "git {least} or newer is needed",

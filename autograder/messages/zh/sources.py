@@ -1,6 +1,8 @@
 """Collecting from git, a JupyterHub's home folders, nbgrader's exchange."""
 
 MESSAGES: dict[str, str] = {
+    "sources.no_scheme": "没有 {scheme}: 这种地址，也没有这个文件或文件夹",
+    "sources.no_scheme_hint": "地址的开头应为：{known}",
     "sources.no_git": "这台机器没有安装 git",
     "sources.no_git_hint": "Debian、Ubuntu 上安装：apt-get install git",
     "sources.old_git": "需要 git {least} 或更新的版本",
