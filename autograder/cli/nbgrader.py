@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 
 from autograder.cli.command import GradeCommand, GradeGroup
 from autograder.cli.instructor import ISOLATIONS
 from autograder.cli.options import DEVICES, json_option, lang_option
-from autograder.messages import text
+from autograder.messages import LANGUAGES, Language, text
 
 _assignment = click.argument("assignment_id", metavar=text("cli.metavar.assignment"))
 
@@ -20,9 +22,47 @@ def nbgrader() -> None:
     """Group of the commands about a course that is kept with nbgrader."""
 
 
-@nbgrader.command(
-    "autograde", cls=GradeCommand, help=text("cli.nbgrader.autograde.help"), short_help=text("cli.nbgrader.autograde.short")
+def _command(name: str) -> Callable[[Callable[..., int]], click.Command]:
+    said = {"help": text(f"cli.nbgrader.{name}.help"), "short_help": text(f"cli.nbgrader.{name}.short")}
+    return nbgrader.command(name, cls=GradeCommand, **said)
+
+
+@_command("init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar=text("cli.metavar.course_dir"))
+@click.option(
+    "--assignment",
+    "assignments",
+    multiple=True,
+    metavar=text("cli.metavar.assignment"),
+    help=text("cli.nbgrader.init.assignment"),
 )
+@click.option("--framework", metavar="NAME", help=text("cli.nbgrader.init.framework"))
+@click.option("--notebook-lang", "language", type=click.Choice(LANGUAGES), help=text("cli.nbgrader.init.language"))
+@click.option("--force", is_flag=True, help=text("cli.nbgrader.init.force"))
+@click.option("--dry-run", is_flag=True, help=text("cli.nbgrader.init.dry_run"))
+@lang_option
+def init(
+    *,
+    folder: Path,
+    assignments: tuple[str, ...],
+    framework: str | None,
+    language: Language | None,
+    force: bool,
+    dry_run: bool,
+) -> int:
+    """Set an nbgrader course up."""
+    from autograder.course import find_course
+    from autograder.messages import language as spoken
+    from autograder.nbgrader.setup import Wanted, describe, set_up
+
+    wanted = Wanted(folder, assignments, framework, language or spoken(), force, dry_run)
+    for line in describe(set_up(find_course(Path.cwd()), wanted)):
+        click.echo(line)
+    click.echo(text("nbgrader.init.dry_run") if dry_run else text("nbgrader.init.next", folder=folder))
+    return 0
+
+
+@_command("autograde")
 @_assignment
 @click.option("--student", "students", multiple=True, metavar="STUDENT", help=text("cli.nbgrader.student"))
 @click.option("--force", is_flag=True, help=text("cli.nbgrader.force"))

@@ -2,8 +2,8 @@
 
     repaired ── nbgrader sanitises ──▶ autograded/… ── judges, several at a time ──▶ report ── nbgrader autogrades
 
-nbgrader's own converter does its part for each student, before and after the attempt: what it writes, and what stands in
-its gradebook, is the same. Between the two a student's attempt runs beside others'.
+nbgrader's own converter does its part for each student, before and after the attempt: what it writes, and what stands
+in its gradebook, is the same. Between the two a student's attempt runs beside others'.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from autograder.errors import GradeError, UsageError
 from autograder.judge.judges import Judges, Pending, open_judges
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.models import SubmissionRow
-from autograder.messages import text
-from autograder.nbgrader.staging import RepairingExporter
-from autograder.notebook.preprocessor import REPORT, gradable
+from autograder.messages import language, speaking, text
+from autograder.nbgrader.staging import RepairingExporter, hand_ins
 from autograder.results import Report, Status
 from autograder.run.grading import Done, Result, Tell
 from autograder.run.keys import Key
@@ -40,6 +39,8 @@ try:
     from nbgrader.converters.base import NbGraderException
     from nbgrader.utils import rmtree, setenv
     from traitlets.config import Config
+
+    from autograder.notebook.preprocessor import REPORT, gradable, language_of
 except ModuleNotFoundError as missing:
     raise UsageError(
         text("nbgrader.not_installed", package=missing.name), hint=text("nbgrader.not_installed_hint")
@@ -82,6 +83,8 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
         GradeError: it can't be graded here.
     """
     app = _configured(asked)
+    if not app.config.GradeNotebook.get("language"):
+        app.config.GradeNotebook.language = language()
     folder = app.config.GradeNotebook.get("course", "") or app.coursedir.root
     assignment = find_course(Path(folder)).assignment(asked.assignment_id)
     options, _ = options_for(assignment, asked.device, asked.isolation)
@@ -90,7 +93,7 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
     converter.attempts = Attempts(assignment, options, at_once, room_for(assignment, options, at_once))
     converter.students, converter.shown = asked.students, shown
     try:
-        with open_judges(at_once) as converter.judges:
+        with speaking(language_of(app.config)), open_judges(at_once) as converter.judges:
             converter.start()
     except NbGraderException as error:
         raise UsageError(str(error), hint=text("nbgrader.batch_hint", id=assignment.id)) from None
@@ -108,9 +111,7 @@ def _configured(asked: Asked) -> Any:
     app.initialize([])
     app.coursedir.assignment_id = asked.assignment_id
     if _OURS not in map(str, app.config.Autograde.get("autograde_preprocessors", [])):
-        raise UsageError(
-            text("nbgrader.not_set_up", folder=app.coursedir.root), hint=text("nbgrader.not_set_up_hint")
-        )
+        raise UsageError(text("nbgrader.not_set_up", folder=app.coursedir.root), hint=text("nbgrader.not_set_up_hint"))
     return app
 
 
@@ -167,8 +168,6 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
             self._run(waiting, tell)
 
     def _chosen(self) -> Iterator[Student]:
-        from autograder.nbgrader.staging import hand_ins
-
         found = {student: str(path) for student, path in hand_ins(self.coursedir) if str(path) in self.assignments}
         for student in self.students:
             if student not in found:
@@ -264,7 +263,8 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
         if not found:
             return Done("unreadable", student.work, problem=text("nbgrader.nothing_to_grade"))
         score, most = sum(one.score for one in found), sum(one.max_points for one in found)
-        return Done("graded", student.work, Result(score, most, str(found[0].status), sum(one.duration_s for one in found)))
+        took = sum(one.duration_s for one in found)
+        return Done("graded", student.work, Result(score, most, str(found[0].status), took))
 
     def _convert(self, path: str, *, sanitizing: bool = False) -> None:
         """Run one half of what nbgrader does with a notebook."""

@@ -391,7 +391,7 @@ def _with_missing(
 
 
 def _made_of(released: ReleasedCell) -> dict[str, Any]:
-    code = {"outputs": [], "execution_count": None} if released.cell_type == "code" else {}
+    code: dict[str, Any] = {"outputs": [], "execution_count": None} if released.cell_type == "code" else {}
     return {
         "cell_type": released.cell_type,
         "id": _cell_id(released.grade_id),

@@ -1,4 +1,4 @@
-"""What lies in `submitted/`, repaired before nbgrader looks at it: by `nbgrader autograde` as by `grade nbgrader autograde`.
+"""What lies in `submitted/`, repaired before nbgrader looks at it, by its own command as by ours.
 
     c.Autograde.exporter_class = "autograder.nbgrader.staging.RepairingExporter"
 
@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autograder.messages import detect_language, printable, set_language, text
+from autograder.messages import printable, speaking, text
 from autograder.nbgrader.repair import MAX_NOTEBOOK_BYTES, ReleasedCell, Repaired, nothing_in_it, repair, with_note
 from autograder.submission import is_skipped
 
@@ -31,6 +31,8 @@ try:
     from nbgrader.converters import Autograde
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.utils import parse_utc
+
+    from autograder.notebook.preprocessor import language_of
 except ModuleNotFoundError as missing:  # a student's install has none of this
     from autograder.errors import UsageError
 
@@ -52,7 +54,8 @@ class RepairingExporter(NotebookExporter):  # type: ignore[misc]  # nbconvert ha
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # Removed with this exporter, or when the program ends.
-        self.staged = stage(self.parent) if isinstance(self.parent, Autograde) else None
+        with speaking(language_of(self.config)):
+            self.staged = stage(self.parent) if isinstance(self.parent, Autograde) else None
 
 
 class Staged(NamedTuple):
@@ -70,7 +73,6 @@ def stage(converter: Any) -> Staged | None:
     Returns:
         None where nbgrader is left alone.
     """
-    set_language(detect_language([]))
     coursedir = converter.coursedir
     if not coursedir.directory_structure.startswith(_STEP):
         converter.log.warning(text("nbgrader.repair.structure", structure=coursedir.directory_structure))

@@ -21,7 +21,7 @@ from traitlets import Unicode
 from autograder.course import LoadedAssignment, find_course
 from autograder.errors import InternalError, UsageError
 from autograder.judge.judges import Judges, open_judges
-from autograder.messages import detect_language, set_language, text
+from autograder.messages import LANGUAGES, Language, detect_language, speaking, text
 from autograder.notebook.graded import UNREADABLE, fill_in, nothing_earned
 from autograder.results import Report, Status
 from autograder.run.options import options_for
@@ -37,6 +37,7 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
     course = Unicode("", help="The folder of the course: where its course.yml lies.").tag(config=True)
     device = Unicode("auto", help="Where to train: auto, cpu, cuda or mps.").tag(config=True)
     isolation = Unicode("auto", help="How boxes are closed; auto is the strictest there is.").tag(config=True)
+    language = Unicode("", help="Of the feedback: en or zh; empty: the language of whoever grades.").tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Grade one notebook.
@@ -45,7 +46,10 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
             InternalError: it could not be graded, which is our fault: nbgrader records nothing, and goes on.
             GradeError: the course can't be used.
         """
-        set_language(detect_language([]))
+        with speaking(language_of(self.config)):
+            return self._in_words(nb, resources)
+
+    def _in_words(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         names = resources["nbgrader"]
         assignment = self.assignment(names["assignment"])
         path = Path(resources["metadata"]["path"], f"{resources['metadata']['name']}.ipynb")
@@ -80,6 +84,12 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
         pending = judges.start(assignment, submission, options)
         judges.wait([pending])
         return pending.result()
+
+
+def language_of(config: Any) -> Language:
+    """Return the language that nbgrader's configuration asks for, or else that of whoever grades."""
+    asked = str(config.GradeNotebook.get("language", ""))
+    return next((one for one in LANGUAGES if one == asked), None) or detect_language([])
 
 
 def gradable(path: Path, notebook: Any) -> Submission:

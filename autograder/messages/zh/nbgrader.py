@@ -1,4 +1,4 @@
-"""用 nbgrader 管理的课程。"""
+"""Courses that are kept with nbgrader."""
 
 MESSAGES: dict[str, str] = {
     "nbgrader.not_installed": "没有安装 {package}",
@@ -13,6 +13,30 @@ MESSAGES: dict[str, str] = {
     "cli.nbgrader.student": "只评这名学生；可以重复使用。",
     "cli.nbgrader.force": "已经评过、之后也没有再提交的，也重新评。",
     "cli.nbgrader.bad_jobs": "{said} 既不是同时评分的数量，也不是 auto",
+    # --- init
+    "cli.nbgrader.init.short": "设置 nbgrader 课程：配置、notebook、截止时间。",
+    "cli.nbgrader.init.help": "把一门 nbgrader 课程设置成用我们的系统评分：nbgrader_config.py 里带标记的一段、source/ 里每次作业带答案的 notebook、检查单元格所需的文件，以及成绩库里的截止时间。\n\n请在我们的课程文件夹里运行；COURSE_DIR 是 nbgrader 的课程文件夹。可以反复运行，你自己写的内容不会动。",
+    "cli.nbgrader.init.assignment": "只设置这次作业；可以重复使用。",
+    "cli.nbgrader.init.framework": "notebook 用的框架；不写就用每次作业的第一个。",
+    "cli.nbgrader.init.language": "notebook 和反馈的语言；不写就用提示信息的语言。",
+    "cli.nbgrader.init.force": "你改过的 notebook 也重新生成。",
+    "cli.nbgrader.init.dry_run": "只说明会做什么，不写文件。",
+    "cli.metavar.course_dir": "COURSE_DIR",
+    "nbgrader.init.written": "已写入  {what}{detail}",
+    "nbgrader.init.same": "无变化  {what}{detail}",
+    "nbgrader.init.kept": "已保留  {what}{detail}：你改过它；加 --force 会重新生成",
+    "nbgrader.init.removed": "已删除  {what}{detail}：不再发布",
+    "nbgrader.init.due": "截止    {what}：{detail}，已记入 gradebook.db",
+    "nbgrader.init.other_due": "已保留  {what} 在 gradebook.db 里的截止时间是 {detail}，与 course.yml 不同",
+    "nbgrader.init.beside": "{folder}：检查单元格所需的 {count} 个文件",
+    "nbgrader.init.dry_run": "没有写入任何文件。",
+    "nbgrader.init.next": "接下来在 {folder} 里照常运行 nbgrader generate_assignment、release_assignment、collect，然后运行 `grade nbgrader autograde`。",
+    "nbgrader.init.no_notebook": "这些作业不生成 notebook：{ids}",
+    "nbgrader.init.no_language": "{id} 没有 {language} 的作业说明，无法生成 notebook",
+    "nbgrader.init.no_framework": "{id} 没有 {framework} 版；有：{known}",
+    "nbgrader.init.no_end": "grade nbgrader init 写的那一段没有结尾；结尾应该是这一行：{line}",
+    "nbgrader.locked": "无法使用 nbgrader 的成绩库：{problem}（已等待 {seconds} 秒）",
+    "nbgrader.locked_hint": "formgrader 或 nbgrader 命令正在运行吗？请等它结束后再试。如果刚升级过 nbgrader，请运行 `nbgrader db upgrade`。",
     # --- a class graded
     "nbgrader.batch_hint": "submitted/ 里有提交的作业吗？运行过 `nbgrader generate_assignment {id}` 吗？",
     "nbgrader.repaired": "评分前做过修复：",
