@@ -1,4 +1,4 @@
-"""A class of an nbgrader course, graded by nbgrader's own command and by ours: damaged notebooks and cheats among it."""
+"""A class of an nbgrader course, graded by nbgrader's own command and by ours; damaged notebooks, and cheats."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ SOURCE = make_notebook(HW1, notebook_files(HW1)[0], "solution")
 STUB = make_notebook(HW1, notebook_files(HW1)[0], "stub")
 WRONG = SOURCE.replace("!= label for", "== label for")  # errors counts what is right
 FULL = 100
+CHEATS_FOLDER = Path(__file__).with_name("cheats") / "notebook"
 
 
 def cells_of(source=SOURCE):
@@ -47,7 +48,14 @@ def with_cell(code, at=None):
     """Return the right notebook with one more cell, where nothing else is said at its end."""
 
     def change(notebook):
-        cell = {"cell_type": "code", "execution_count": None, "id": "mine", "metadata": {}, "outputs": [], "source": code}
+        cell = {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": "mine",
+            "metadata": {},
+            "outputs": [],
+            "source": code,
+        }
         notebook["cells"].insert(len(notebook["cells"]) if at is None else at, cell)
 
     return changed(change)
@@ -82,28 +90,11 @@ HAND_INS = {
     "empty": ("", 0),
     "no_notebook": ("hello", 0),
 }
-CHEATS = {
-    "ends_at_once": "import os\nos._exit(0)",
-    "kills_itself": "import os\nos.kill(os.getpid(), 9)",
-    "loops": "try:\n    while True: pass\nexcept KeyboardInterrupt:\n    while True: pass",
-    "all_equal": "import builtins\nclass F(float):\n    def __lt__(self, _): return True\n    def __eq__(self, _): return True\n    __hash__ = float.__hash__\nbuiltins.float = F",
-    "reads_source": "exec(open('{root}/source/hw1/hw1.ipynb').read())",
-    "reads_peer": "import json\nfor cell in json.load(open('{root}/submitted/right/hw1/hw1.ipynb'))['cells']:\n    if cell['cell_type'] == 'code': exec(''.join(cell['source']))",
-    "reads_hidden": "for path in __import__('pathlib').Path('{hidden}').rglob('*.py'):\n    print(path.read_text())\n    exec(path.read_text())",
-    "writes_gradebook": "import sqlite3\ndb = sqlite3.connect('{root}/gradebook.db')\ndb.execute('update grade set manual_score = 9')\ndb.commit()",
-    "writes_config": "open('{root}/nbgrader_config.py', 'a').write('raise SystemExit(9)')",
-    "calls_out": "import socket\nsocket.create_connection(('127.0.0.1', {port}), 1).sendall(b'here')",
-    "forges_output": "print('100.0')\nimport sys\nsys.displayhook = print\n100.0",
-    "patches_frames": "import sys\nframe = sys._getframe()\nwhile frame:\n    frame.f_globals.update(expect=lambda *a, **k: None)\n    frame = frame.f_back",
-    "shell_hook": "ip = get_ipython()\nip.ast_transformers.append(None)\nip.events.register('pre_run_cell', print)",
-    "claims_points": None,
-}  # fmt: skip
+CHEATS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(CHEATS_FOLDER.glob("*.py"))}
 
 
 def cheating(code, places):
-    """Return the untouched notebook with a cheat before it: every task of it is worth nothing."""
-    if code is None:
-        return changed(lambda notebook: named(notebook, "hw1-task-1-5-public").update(source="100.0"), STUB)
+    """Return the untouched notebook, every task of which is worth nothing, with a cheat before it."""
     for name, value in places.items():
         code = code.replace(f"{{{name}}}", str(value))
     notebook = cells_of(STUB)
@@ -164,7 +155,9 @@ def test_a_course_is_set_up_once_and_what_the_instructor_wrote_stays(made):
     try:
         notebook.write_text(before.replace("perceptron", "Perceptron", 1), encoding="utf-8")
         stale = write(made.root / "source/hw1/assignments/hw1_perceptron/tests/test_old.py", "old = 1\n")
-        tried = call("autograder", COURSE.folder, "nbgrader", "init", str(made.root), "--assignment", "hw1", "--dry-run")
+        tried = call(
+            "autograder", COURSE.folder, "nbgrader", "init", str(made.root), "--assignment", "hw1", "--dry-run"
+        )
         assert stale.exists()
         said = call("autograder", COURSE.folder, "nbgrader", "init", str(made.root), "--assignment", "hw1").stdout
         assert tried.stdout.splitlines()[:-1] == said.splitlines()[:-1]
@@ -184,7 +177,7 @@ def test_students_get_what_their_check_cells_need_and_nothing_hidden(made):
         assert [line for line in lines if line in whole] == []
     checked = call("autograder", released, "check", "hw1", "hw1.ipynb", "--json", status=1)
     report = json.loads(checked.stdout)
-    assert (report["score"], report["max_points"]) == (0, HW1.spec.public_points)
+    assert (report["score"], report["max_points"]) == (0, HW1.spec.points - HW1.spec.hidden_points)
 
 
 def test_both_commands_give_the_same_scores_and_no_notebook_stops_the_class(made, tmp_path):

@@ -203,7 +203,12 @@ def test_a_notebook_of_format_3_is_converted():
         {"cell_type": "code", "input": source, "language": "python", "outputs": [], "metadata": {}, "collapsed": False}
         for source in sources(fresh())
     ]
-    old = {"metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": cells, "metadata": {}}]}
+    old = {
+        "metadata": {"name": ""},
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "worksheets": [{"cells": cells, "metadata": {}}],
+    }
     done = repaired(old)
     assert set(sources(fresh())) <= set(sources(done.notebook))
 

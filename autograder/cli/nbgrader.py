@@ -96,6 +96,45 @@ def autograde(
     return exit_code(done)
 
 
+@_command("push")
+@_assignment
+@lang_option
+def push(*, assignment_id: str) -> int:
+    """Write scores to nbgrader's gradebook."""
+    from autograder.gradebook import open_gradebook
+    from autograder.nbgrader.gradebook import course_of, gradebook_of
+    from autograder.nbgrader.sync import push
+
+    folder = Path.cwd()
+    with open_gradebook(course_of(folder)) as book, gradebook_of(folder) as gradebook:
+        assignment = book.course.assignment(assignment_id)
+        done = push(book, gradebook, assignment)
+    click.echo(text("nbgrader.pushed", **done._asdict()))
+    if done.whole:
+        click.echo(text("nbgrader.push.whole", students=", ".join(done.whole)))
+    return 0
+
+
+@_command("pull")
+@_assignment
+@lang_option
+def pull(*, assignment_id: str) -> int:
+    """Take graders' decisions from nbgrader's gradebook."""
+    from autograder.gradebook import open_gradebook
+    from autograder.nbgrader.gradebook import course_of, gradebook_of
+    from autograder.nbgrader.sync import pull
+
+    folder = Path.cwd()
+    with open_gradebook(course_of(folder)) as book, gradebook_of(folder) as gradebook:
+        done = pull(book, gradebook, book.course.assignment(assignment_id))
+    click.echo(text("nbgrader.pulled", decisions=done.decisions, taken_back=done.taken_back))
+    if done.unknown:
+        click.echo(text("nbgrader.pull.unknown", students=", ".join(done.unknown)))
+    if done.ungraded:
+        click.echo(text("nbgrader.pull.ungraded", students=", ".join(done.ungraded)))
+    return 0
+
+
 def _jobs(said: str) -> int | None:
     if said == "auto":
         return None

@@ -34,7 +34,7 @@ def gradebook_of(folder: Path) -> Iterator[Any]:
         UsageError: somebody else keeps it locked, or it is of another version of nbgrader.
     """
     coursedir = _configured(folder).coursedir
-    _find_alembic()
+    find_alembic()
     try:
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             if coursedir.db_url.startswith("sqlite"):
@@ -48,6 +48,18 @@ def gradebook_of(folder: Path) -> Iterator[Any]:
         ) from None
 
 
+def course_of(folder: Path) -> Path:
+    """Return the folder of our course that an nbgrader course is graded by.
+
+    Raises:
+        UsageError: `grade nbgrader init` has not been here.
+    """
+    course = _configured(folder).config.GradeNotebook.get("course", "")
+    if not course:
+        raise UsageError(text("nbgrader.not_set_up", folder=folder), hint=text("nbgrader.not_set_up_hint"))
+    return Path(str(course))
+
+
 def _configured(folder: Path) -> Any:
     """Return nbgrader's program, which has read the configuration of a course."""
     app = NbGrader(log_level=logging.ERROR)
@@ -57,7 +69,7 @@ def _configured(folder: Path) -> Any:
     return app
 
 
-def _find_alembic() -> None:
+def find_alembic() -> None:
     """For a new gradebook nbgrader calls `alembic` by that name; it lies beside Python, if not where commands do."""
     if shutil.which("alembic") is None:
         os.environ["PATH"] = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), os.environ.get("PATH")]))
