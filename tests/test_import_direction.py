@@ -30,6 +30,7 @@ LAYERS = (
         "start",
         "validate",
         "new",
+        "nbgrader",
         "notebook",
         "schema",
         "doctor",
@@ -50,6 +51,7 @@ CALLED_FROM_OUTSIDE = {("__init__", "notebook")}
 OLDEST = (3, 9)
 INSIDE = (
     "advice",
+    "cells",
     "protocol",
     "values",
     "channel",

@@ -24,8 +24,11 @@ FAMILIES = {
         for command in (
             *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
             *("pack", "collect", "assign", "run", "override", "extend", "status", "export", "roster", "ledger"),
+            "nbgrader",
         )
     },
+    "cli.nbgrader.": {f"{name}.{part}" for name in ("init", "autograde", "push", "pull") for part in ("help", "short")},
+    "nbgrader.init.": {"written", "same", "kept", "removed", "due", "other_due"},
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
     "data.column.": {"name", "where", "download", "licence"},

@@ -16,4 +16,5 @@ MESSAGES: dict[str, str] = {
     "notebook.cell_not_saved_hint": "请先保存 notebook，再运行这个单元格。",
     "notebook.not_ours": "这个单元格不属于本次作业的任何一道题，不计分。",
     "notebook.internal": "这个 notebook 没能评分，是评分系统的问题；它还没有成绩。{problem}",
+    "note.cell_raised": "notebook 里有单元格运行出错，后面的单元格照常运行：单元格 {detail}",
 }
