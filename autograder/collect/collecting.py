@@ -111,7 +111,7 @@ class Collector:
         refused: list[dict[str, object]] = []
         try:
             for found in source:
-                if isinstance(found, Refused):
+                if isinstance(found, Refused) and not found.is_nothing:
                     refused.append(self._refused(found, matcher))
                 self._take(found, matcher)
                 if not isinstance(source, Repeatable) or self._is_enough():
@@ -124,6 +124,8 @@ class Collector:
             raise
         made += self._record(source.label, tell)
         self._note(source.label, made, refused)
+        if isinstance(source, Repeatable):
+            source.recorded()
         return made
 
     def _note(self, label: str, made: list[Collected], refused: list[dict[str, object]]) -> None:
@@ -218,7 +220,9 @@ class Collector:
             session.add(_recognition(how, students, self._author, known.row.id))
 
     def _whose(self, found: Found, matcher: Matcher) -> _Whose:
-        """Return whose it is, and why that is doubtful where what was packed says so."""
+        """Return whose it is, and why that is doubtful where the source or what was packed says so."""
+        if found.doubt:
+            return _Whose((), candidates=found.candidates, problem=found.doubt)
         packed = manifests_in(found.files)
         told = tuple(dict.fromkeys(manifest.id for manifest in packed))
         others = [one.assignment for one in packed if one.assignment != self._assignment]
@@ -278,7 +282,7 @@ def _known_already(known: Known, taken: _Taken, whose: _Whose, students: Sequenc
 def _collected(row: SubmissionRow, taken: _Taken, whose: _Whose, students: Sequence[str], *, again: bool) -> Collected:
     notes = taken.found.notes
     if not students:
-        outcome: Outcome = "doubtful" if whose.candidates else "unmatched"
+        outcome: Outcome = "doubtful" if whose.candidates or whose.problem else "unmatched"
         problem, candidates = whose.problem, whose.candidates
         return Collected(
             outcome, row.name, row.id, received=row.received, problem=problem, candidates=candidates, notes=notes

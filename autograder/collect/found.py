@@ -31,6 +31,10 @@ class Found:
     """Names by which the source itself knows the student: (source, name), as in the roster."""
     notes: tuple[str, ...] = ()
     """What was cleaned, and what the source said of it, in words."""
+    doubt: str = ""
+    """Why it may be somebody else's than it says: then nobody gets it, and a human decides."""
+    candidates: tuple[str, ...] = ()
+    """The numbers of those who may be meant, where there is a doubt."""
     submitters: tuple[Submitter, ...] = ()
     """Where the source names all who handed it in: they, and nobody by the texts and aliases above."""
     group: str = ""
@@ -47,13 +51,19 @@ class Refused:
     texts: tuple[str, ...] = ()
     """As of `Found`: it is listed until something readable comes from the same student."""
     aliases: tuple[tuple[str, str], ...] = ()
+    is_nothing: bool = False
+    """There is nothing yet, and nobody misses it: it is said now, and not listed."""
 
 
 class Repeatable:
     """A source that yields everything anew each time: many of its submissions are recorded together, which is faster.
 
-    SECURITY: not for one that notes how far it has come. What it has noted and nobody has recorded would be lost.
+    SECURITY: not for one that notes on its way how far it has come. What it has noted and nobody has recorded would be
+    lost. It notes that in `recorded`.
     """
+
+    def recorded(self) -> None:
+        """Be told that everything is recorded, what was refused, too."""
 
 
 class Source(Protocol):

@@ -27,10 +27,36 @@ class Wanted:
     """Until when each student may hand in; empty where the assignment has no deadline."""
     folder: Path
     """Beside the ledger: what a source may keep from one collection to the next lies under it."""
+    received: datetime | None = None
+    """By what moment it has to have come, where somebody says so; None: now."""
+
+
+def _git(said: str, wanted: Wanted) -> Source:
+    from autograder.collect.git import open_git
+
+    return open_git(said, wanted)
+
+
+def _hub(said: str, wanted: Wanted) -> Source:
+    from autograder.collect.hub import open_hub
+
+    return open_hub(said, wanted)
+
+
+def _exchange(said: str, wanted: Wanted) -> Source:
+    from autograder.collect.exchange import open_exchange
+
+    return open_exchange(said, wanted)
+
+
+def _mailbox(said: str, wanted: Wanted) -> Source:
+    from autograder.collect.mailbox import open_mailbox
+
+    return open_mailbox(said, wanted)
 
 
 Opener = Callable[[str, Wanted], Source]
-OPENERS: dict[str, Opener] = {}
+OPENERS: dict[str, Opener] = {"git": _git, "hub": _hub, "exchange": _exchange, "imap": _mailbox, "imaps": _mailbox}
 """By the scheme, which ends at the first colon: `imap` of `imap://hw@mail.example.edu/INBOX`."""
 
 

@@ -8,7 +8,7 @@ MESSAGES: dict[str, str] = {
         "by what `grade pack` wrote, by the LMS's own numbers, or by a number or a name in the file's name. What nobody is recognised for waits: `grade assign`."
     ),
     "cli.collect.received": "When all of it was handed in, by the course's clock; otherwise when each file was changed last.",
-    "cli.collect.from": "From a source that has an address, instead of SOURCE: see docs/instructors.md.",
+    "cli.collect.from": "From a source that has an address, instead of SOURCE: git:…, hub:…, exchange:…; see docs/instructors.md.",
     "cli.metavar.collect_source": "SOURCE",
     "cli.metavar.submission_number": "NUMBER",
     "cli.metavar.students": "[STUDENT]…",

@@ -7,7 +7,7 @@ MESSAGES: dict[str, str] = {
         "Canvas、Moodle、Blackboard、Gradescope 打包下载的。\n\n归属依次按 `grade pack` 写入的信息、教学平台的编号、文件名里的学号或姓名来判断。认不出的会留着，用 `grade assign` 指定。"
     ),
     "cli.collect.received": "全部提交的时间（按课程时区）；不给则取每个文件的修改时间。",
-    "cli.collect.from": "不用 SOURCE，而从一个有地址的来源收取：见 docs/instructors.md。",
+    "cli.collect.from": "不用 SOURCE，而从一个有地址的来源收取：git:…、hub:…、exchange:…，见 docs/instructors.md。",
     "cli.metavar.collect_source": "来源",
     "cli.metavar.submission_number": "编号",
     "cli.metavar.students": "[学生]…",
