@@ -69,7 +69,7 @@ class Graded(NamedTuple):
     works: list[Work]
     done: list[Done]
     repaired: tuple[str, ...]
-    """Whose hand-ins were repaired, and how, a line each."""
+    """Whose hand-ins, of those graded now, were repaired, and how: a line each."""
 
 
 def autograde(asked: Asked, *, shown: bool) -> Graded:
@@ -98,7 +98,9 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
     except NbGraderException as error:
         raise UsageError(str(error), hint=text("nbgrader.batch_hint", id=assignment.id)) from None
     staged = converter.exporter.staged
-    return Graded(converter.works, converter.ended, staged.repaired if staged else ())
+    lines = staged.repaired if staged else {}
+    graded = sorted(done.work.students[0] for done in converter.ended if done.ended != "known")
+    return Graded(converter.works, converter.ended, tuple(lines[one] for one in graded if one in lines))
 
 
 def _configured(asked: Asked) -> Any:

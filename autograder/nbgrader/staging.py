@@ -63,8 +63,8 @@ class Staged(NamedTuple):
 
     folder: tempfile.TemporaryDirectory[str]
     """That they lie in, as long as this is kept."""
-    repaired: tuple[str, ...]
-    """Of whom what was repaired, a line a student."""
+    repaired: dict[str, str]
+    """What was repaired, a line for each student concerned."""
 
 
 def stage(converter: Any) -> Staged | None:
@@ -84,17 +84,17 @@ def stage(converter: Any) -> Staged | None:
         return None
     folder = tempfile.TemporaryDirectory(prefix=".submitted-", dir=coursedir.root, ignore_cleanup_errors=True)
     staged = _pointed_at(coursedir, Path(folder.name).name)
-    lines: list[str] = []
+    lines: dict[str, str] = {}
     for student, source in hand_ins(coursedir):
         target = Path(staged.format_path(staged.submitted_directory, student, coursedir.assignment_id))
         said = stage_one(source, target, released)
         if said:
             about = " ".join(map(printable, said))
-            lines.append(text("nbgrader.repair.line", student=printable(student), said=about))
-            converter.log.warning("%s", lines[-1])
+            lines[student] = text("nbgrader.repair.line", student=printable(student), said=about)
+            converter.log.warning("%s", lines[student])
     converter.coursedir = staged
     converter.init_notebooks()
-    return Staged(folder, tuple(lines))
+    return Staged(folder, lines)
 
 
 def _pointed_at(coursedir: Any, submitted: str) -> Any:
