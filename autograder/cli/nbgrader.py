@@ -67,8 +67,8 @@ def init(
 @click.option("--student", "students", multiple=True, metavar="STUDENT", help=text("cli.nbgrader.student"))
 @click.option("--force", is_flag=True, help=text("cli.nbgrader.force"))
 @click.option("--jobs", default="auto", metavar="N", callback=lambda *given: _jobs(given[2]), help=text("cli.run.jobs"))
-@click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
-@click.option("--isolation", type=click.Choice(ISOLATIONS), default="auto", help=text("cli.check.isolation"))
+@click.option("--device", type=click.Choice(DEVICES), help=text("cli.check.device"))
+@click.option("--isolation", type=click.Choice(ISOLATIONS), help=text("cli.check.isolation"))
 @json_option
 @lang_option
 def autograde(
@@ -77,8 +77,8 @@ def autograde(
     students: tuple[str, ...],
     force: bool,
     jobs: int | None,
-    device: str,
-    isolation: str,
+    device: str | None,
+    isolation: str | None,
     as_json: bool,
 ) -> int:
     """Grade what nbgrader has collected."""

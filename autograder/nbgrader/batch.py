@@ -59,8 +59,10 @@ class Asked(NamedTuple):
     """Those, too, who have been graded, and have handed in nothing since."""
     jobs: int | None = None
     """Attempts at a time; None: as many as there are cores."""
-    device: str = "auto"
-    isolation: str = "auto"
+    device: str | None = None
+    """None: as nbgrader's configuration says of its own command."""
+    isolation: str | None = None
+    """The same."""
 
 
 class Graded(NamedTuple):
@@ -87,7 +89,9 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
         app.config.GradeNotebook.language = language()
     folder = app.config.GradeNotebook.get("course", "") or app.coursedir.root
     assignment = find_course(Path(folder)).assignment(asked.assignment_id)
-    options, _ = options_for(assignment, asked.device, asked.isolation)
+    given = app.config.GradeNotebook
+    device, isolation = asked.device or given.get("device", "auto"), asked.isolation or given.get("isolation", "auto")
+    options, _ = options_for(assignment, device, isolation)
     at_once = attempts_at_once(assignment, options, asked.jobs)
     converter = Batch(coursedir=app.coursedir, parent=app, force=asked.force)
     converter.attempts = Attempts(assignment, options, at_once, room_for(assignment, options, at_once))
@@ -189,7 +193,7 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
                     student = going.pop(pending)
                     room.give_back(pending)
                     self._go_on(student, pending, going, tell)
-        except BaseException:  # as nbgrader does for the one that it is at: what is half done is not there
+        except BaseException:  # the same for those whose attempts still run
             for student in going.values():
                 self._remove(student)
             raise
@@ -294,6 +298,9 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
             self._remove(student)
             problem = error.message if isinstance(error, GradeError) else f"{type(error).__name__}: {error}"
             self._tell(tell, Done("internal", student.work, problem=problem))
+        except BaseException:  # interrupted: what is half done is not there
+            self._remove(student)
+            raise
 
     def _remove(self, student: Student) -> None:
         folder = self._format_dest(self.coursedir.assignment_id, student.id)
