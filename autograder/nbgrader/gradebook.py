@@ -56,7 +56,9 @@ def course_of(folder: Path) -> Path:
     """
     course = _configured(folder).config.GradeNotebook.get("course", "")
     if not course:
-        raise UsageError(text("nbgrader.not_set_up", folder=folder), hint=text("nbgrader.not_set_up_hint"))
+        raise UsageError(
+            text("nbgrader.not_set_up", folder=folder), hint=text("nbgrader.not_set_up_hint", folder=folder)
+        )
     return Path(str(course))
 
 

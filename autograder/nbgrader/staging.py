@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autograder.messages import printable, speaking, text
+from autograder.messages import joined, printable, speaking, text
 from autograder.nbgrader.repair import MAX_NOTEBOOK_BYTES, ReleasedCell, Repaired, nothing_in_it, repair, with_note
 from autograder.submission import is_skipped
 
@@ -89,7 +89,7 @@ def stage(converter: Any) -> Staged | None:
         target = Path(staged.format_path(staged.submitted_directory, student, coursedir.assignment_id))
         said = stage_one(source, target, released)
         if said:
-            about = " ".join(map(printable, said))
+            about = joined(*map(printable, said))
             lines[student] = text("nbgrader.repair.line", student=printable(student), said=about)
             converter.log.warning("%s", lines[student])
     converter.coursedir = staged

@@ -4,7 +4,7 @@ MESSAGES: dict[str, str] = {
     "nbgrader.not_installed": "the package {package} is not installed",
     "nbgrader.not_installed_hint": "Install what works with nbgrader: pip install 'dl-autograder[nbgrader]'",
     "nbgrader.not_set_up": "nbgrader in {folder} is not set up to grade with us",
-    "nbgrader.not_set_up_hint": "Set it up, in the course's folder: grade nbgrader init .",
+    "nbgrader.not_set_up_hint": "Set it up, from the folder of our course: grade nbgrader init {folder}",
     # --- commands
     "cli.nbgrader.short": "Work with a course that is kept with nbgrader.",
     "cli.nbgrader.help": "Work with a course that is kept with nbgrader: its notebooks are graded by our judge, and nbgrader's gradebook, formgrader and feedback stay in use.",

@@ -4,7 +4,7 @@ MESSAGES: dict[str, str] = {
     "nbgrader.not_installed": "没有安装 {package}",
     "nbgrader.not_installed_hint": "请安装配合 nbgrader 所需的包：pip install 'dl-autograder[nbgrader]'",
     "nbgrader.not_set_up": "{folder} 里的 nbgrader 还没有设置成用我们的系统评分",
-    "nbgrader.not_set_up_hint": "请在课程文件夹里运行：grade nbgrader init .",
+    "nbgrader.not_set_up_hint": "请在我们的课程文件夹里运行：grade nbgrader init {folder}",
     # --- commands
     "cli.nbgrader.short": "配合用 nbgrader 管理的课程。",
     "cli.nbgrader.help": "配合用 nbgrader 管理的课程：由我们的系统给 notebook 评分，nbgrader 的成绩库、formgrader 和反馈照常使用。",
