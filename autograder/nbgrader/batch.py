@@ -117,7 +117,10 @@ def _configured(asked: Asked) -> Any:
     app.initialize([])
     app.coursedir.assignment_id = asked.assignment_id
     if _OURS not in map(str, app.config.Autograde.get("autograde_preprocessors", [])):
-        raise UsageError(text("nbgrader.not_set_up", folder=app.coursedir.root), hint=text("nbgrader.not_set_up_hint"))
+        raise UsageError(
+            text("nbgrader.not_set_up", folder=app.coursedir.root),
+            hint=text("nbgrader.not_set_up_hint", folder=app.coursedir.root),
+        )
     return app
 
 
