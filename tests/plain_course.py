@@ -28,7 +28,7 @@ def config_text(*more: str, stock: bool = False) -> str:
 
 
 def assignment(source, students, *, files=(), config=(), release=()):
-    """Return what one assignment is: paths of its source and of what students hand in; `release` hands in what is released."""
+    """Return what one assignment is, by paths; students in `release` hand in what is released."""
     return {
         "source": str(source),
         "students": {name: str(path) for name, path in students.items()},
@@ -101,7 +101,7 @@ def _main(root: Path) -> None:
             for student in [one for one, graded in results[name].items() if graded]:
                 found = gb.find_submission_notebook("p1", name, student)
                 results[name][student] = [found.score, found.max_score, found.needs_manual_grade]
-    print(json.dumps(results))
+    sys.stdout.write(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_nbgraders_own_notebooks_score_what_they_score(files, tmp_path):
     }
     assert grade_all(root, plan) == {
         "grade": {"foo": [1, 7, False], "bar": [2, 7, True], "spam": [1, 7, True], "eggs": [1, 7, True]},
-        "hidden": {"foo": [1.5, 7, True]},
+        "hidden": {"foo": [1.5, 3, False]},
         "relative": {"foo": [10, 10, False]},
         "variable": {"foo": [0, 1, False]},
         "effects": {"foo": [0, 0, False]},
@@ -117,9 +117,7 @@ def test_where_a_notebook_ends_what_was_earned_before_stays(tmp_path):
         "killed": ends("import os; os.kill(os.getpid(), 9)"),
         "loops": ends("while True: pass"),
         "stubborn": ends(
-            "\n".join(
-                ["while True:", "        try:", "            while True: pass", "        except BaseException: pass"]
-            )
+            "while True:\n        try:\n            while True: len([])\n        except BaseException: pass"
         ),
         "later": ends("from IPython.display import display; get_ipython().displayhook(5); raise ValueError"),
         "too_much": ends("return 9"),

@@ -252,8 +252,8 @@ class Kernel:
             for descriptor in (write, *files.values()):
                 os.close(descriptor)
         self._process = process
-        with os.fdopen(read, "rb", buffering=0) as status:
-            _wait_until_sealed(process, status)
+        with os.fdopen(read, "rb", buffering=0) as status, cast("IO[bytes]", process.stderr) as stderr:
+            _wait_until_sealed(process, status, stderr)
         if self._group:
             self._group.let_go()
         return process
@@ -357,11 +357,11 @@ def _can_be_copied(path: Path) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
 
 
-def _wait_until_sealed(process: subprocess.Popen[bytes], status: IO[bytes]) -> None:
+def _wait_until_sealed(process: subprocess.Popen[bytes], status: IO[bytes], stderr: IO[bytes]) -> None:
     said = status.read(4096) if select.select([status], [], [], _SEALED_S)[0] else b""
     if said == SEALED:
         return
     process.kill()
-    stderr = cast("IO[bytes]", process.stderr)
+    process.wait()
     words = said[1:] or stderr.read()[-2000:]
     raise OSError(words.decode(errors="replace").strip() or "no answer")
