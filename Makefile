@@ -32,8 +32,8 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.demo: extras := torch
-$(VENV)/.dev: extras := dev,class,notebook,nbgrader
-$(VENV)/.test: extras := dev,class,notebook,nbgrader,torch,tensorflow
+$(VENV)/.dev: extras := dev,class,cluster,notebook,nbgrader
+$(VENV)/.test: extras := dev,class,cluster,notebook,nbgrader,torch,tensorflow
 install = $(bin)/python -m pip install -c constraints.txt -e '.[$(extras)]'
 # -qq hides pip's warnings, never its errors. Then this package is compiled, which pip does for all others.
 $(VENV)/.demo $(VENV)/.dev $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.made

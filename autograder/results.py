@@ -92,6 +92,11 @@ class CheckResult(_Model):
         default=False,
         description="its box was killed, and not for a limit: by the student's code itself, or by the system",
     )
+    measured: str = Field("", description="class runs: a hash of all that the result hangs on beside the submission")
+    taken_over: bool = Field(
+        default=False,
+        description="class runs: the result of an earlier attempt, as nothing that it hangs on has changed",
+    )
     metrics: dict[str, MetricResult] = {}
     duration_s: float = Field(0.0, ge=0)
     stdout_tail: str = Field("", description="the end of what the student's code printed in this check")
@@ -164,7 +169,7 @@ class Report(_Model):
 
 
 def _without_secrets(check: CheckResult) -> CheckResult:
-    update: dict[str, object] = {"staff_note": ""}
+    update: dict[str, object] = {"staff_note": "", "measured": ""}
     if check.hidden:
         update |= {"message": "", "expected": "", "came": "", "frames": (), "stdout_tail": "", "metrics": {},
                    "notes": (), "duration_s": 0.0}  # fmt: skip

@@ -66,7 +66,7 @@ def finals(folder):
 def test_a_class_is_graded_once(course):
     graded = {number: ("graded", score) for number, score in SCORES.items()}
     assert run(course) == graded | {"4": ("unreadable", None)}
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
     assert run(course) == {number: ("known", score) for number, score in SCORES.items()} | {"4": ("unreadable", None)}
     assert counted(course) == 3
 
@@ -159,12 +159,95 @@ def test_what_lies_beside_the_checks_counts_as_a_part_of_them(course, file):
     assert run(course)["1"][0] == "graded"
 
 
-def test_after_a_changed_check_everything_is_run_again(course):
+# --- after a changed check --------------------------------------------------------------------------------------------
+
+PUBLIC_FILE, HIDDEN_FILE = "tests/test_sums_public.py", "hidden/test_sums_hidden.py"
+
+
+def change(course, file, old, new):
+    path = course / "assignments/hw1_sums" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def checks_of_newest(course, name="3.py"):
+    """Return of each check of the newest attempt whether it was taken over, and what it earned."""
+    with open_gradebook(course) as book, book.ledger.reading() as session:
+        asked = select(Attempt).join(SubmissionRow).where(SubmissionRow.name == name).order_by(Attempt.id.desc())
+        report = report_of(session.scalars(asked).first())
+    assert report.score == sum(one.score for one in report.checks)
+    return {one.id.partition("::")[2]: (one.taken_over, one.score) for one in report.checks}
+
+
+def test_after_a_changed_check_only_that_one_is_run(course):
     run(course)
-    file = course / "assignments/hw1_sums/tests/test_sums_public.py"
-    file.write_text(file.read_text() + "\n# another\n")
-    assert {ended for ended, _ in run(course).values()} == {"graded", "unreadable"}
-    assert counted(course) == 6
+    assert checks_of_newest(course) == {
+        "test_add": (False, 10), "test_slope": (False, 7.5), "test_add_negative": (False, 10),
+        "test_slope_negative": (False, 0),
+    }  # fmt: skip
+    # An easier one: what is off by one is good enough.
+    change(course, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
+    assert run(course)["3"] == ("graded", 37.5)
+    assert list(checks_of_newest(course).items()) == [
+        ("test_add", (True, 10)), ("test_slope", (True, 7.5)), ("test_add_negative", (True, 10)),
+        ("test_slope_negative", (False, 10)),
+    ]  # fmt: skip
+    assert run(course)["3"] == ("known", 37.5)
+    with open_gradebook(course) as book:
+        assert book.problems() == []
+
+
+def test_what_was_taken_over_is_what_a_whole_run_comes_to(course):
+    run(course)
+    change(course, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
+    partly = run(course)
+    assert run(course, again=True) == partly
+    assert not any(over for over, _ in checks_of_newest(course).values())
+
+
+def test_with_a_changed_check_run_what_needs_it_and_what_it_needs(course):
+    run(course)
+    change(course, PUBLIC_FILE, "submission.slope([1, 2], [3, 6]", "submission.slope([1, 3], [3, 9]")
+    run(course)
+    over = {name for name, (taken, _) in checks_of_newest(course).items() if taken}
+    assert over == {"test_add_negative", "test_slope_negative"}  # test_slope needs test_add
+
+
+def test_after_changed_code_beside_checks_their_file_is_run(course):
+    run(course)
+    change(course, HIDDEN_FILE, "import pytest\n", "import pytest\nFAR = -20\n")
+    run(course)
+    over = {name for name, (taken, _) in checks_of_newest(course).items() if taken}
+    assert over == {"test_add", "test_slope"}
+
+
+def test_a_changed_comment_runs_nothing(course, monkeypatch):
+    run(course)
+    change(course, HIDDEN_FILE, "import pytest\n", "# Checks.\nimport pytest\n")
+    monkeypatch.setattr(grading, "open_judges", no_judges)
+    assert {ended for ended, _ in run(course).values()} == {"scored", "unreadable"}
+    assert finals(course) == SCORES | {"4": 0.0}
+
+
+def test_after_a_changed_check_and_another_threshold_everything_is_run(course):
+    run(course)
+    change(course, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
+    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
+    assert run(course)["3"] == ("graded", 35.0)
+    assert not any(over for over, _ in checks_of_newest(course).values())
+
+
+@pytest.mark.parametrize("how", ["import os; os._exit(0)", "raise MemoryError"])
+def test_where_a_box_died_everything_is_run(course, how):
+    write(course / "in" / "3.py", SOLUTION.replace("return a + b", how))
+    os.utime(course / "in" / "3.py", (4e9, 4e9))
+    with open_gradebook(course) as book:
+        book.collect("hw1", str(course / "in"), None, lambda _: None)
+    run(course)
+    change(course, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
+    run(course)
+    assert not any(over for over, _ in checks_of_newest(course).values())
+    assert any(over for over, _ in checks_of_newest(course, "1.py").values())
 
 
 def test_what_is_handed_in_later_is_graded_and_counts(course):
@@ -182,7 +265,7 @@ def test_what_is_handed_in_later_is_graded_and_counts(course):
     [
         ({"students": ("2",)}, {"2"}),
         ({"students": ("Student 3", "1")}, {"1", "3"}),
-        ({"where": "score < 30"}, {"2", "3"}),
+        ({"where": "score < 30"}, {"2", "3", "4"}),
         ({"where": "status = passed"}, {"1"}),
         ({"where": "score < 0"}, set()),
         ({"sample": 1}, None),
@@ -199,10 +282,28 @@ def test_a_decision_survives_a_regrade(course):
     with open_gradebook(course) as book:
         book.override("hw1", "2", "test_add", 10, "right, other formula")
     assert finals(course)["2"] == 20.0
-    file = course / "assignments/hw1_sums/tests/test_sums_public.py"
-    file.write_text(file.read_text() + "\n# another\n")
-    run(course)
+    run(course, again=True)
     assert finals(course)["2"] == 20.0
+
+
+def test_what_cannot_be_graded_is_noted_and_stands_at_nothing(course):
+    run(course)
+    run(course)
+    with open_gradebook(course) as book:
+        (row,) = [row for row in book.export_rows(book.course.assignment("hw1")) if row["id"] == "4"]
+        (standing,) = book.standing()
+        noted = [entry.said for entry in book.log("4") if entry.kind == "unreadable"]
+    assert (row["status"], row["score"], row["final"], row["task 2"]) == ("unreadable", 0.0, 0.0, 0.0)
+    assert "no .py file" in row["problem"]
+    assert (standing.handed_in, standing.graded, standing.unreadable) == (4, 3, 1)
+    assert len(noted) == 1
+
+
+def test_what_the_store_has_lost_is_our_fault_and_no_grade(course):
+    for file in (course / "ledger" / "store").rglob("*.zip"):
+        file.write_bytes(b"")
+    assert {ended for ended, _ in run(course).values()} == {"internal"}
+    assert finals(course) == dict.fromkeys(["1", "2", "3", "4"])
 
 
 # --- our own faults ---------------------------------------------------------------------------------------------------
@@ -363,7 +464,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(course):
     last = grade(course)
     assert last.wait(120) == 1  # the essay can't be graded
     last.communicate()
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
     with open_gradebook(course) as book, book.ledger.reading() as session:
         keys = session.execute(select(Attempt.submission_id, Attempt.key)).all()
         assert len(keys) == len(set(keys)) == 3
@@ -377,7 +478,7 @@ def test_interrupted_it_says_so_and_goes_on_later(course):
     assert running.wait(60) in {130, 1}
     running.communicate()
     assert {ended for ended, _ in run(course).values()} <= {"graded", "known", "unreadable"}
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
 
 
 def test_two_at_once_are_told_of_each_other(course):

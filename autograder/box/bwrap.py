@@ -7,6 +7,7 @@ Ubuntu). What such a box is and goes through: `cold`.
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -229,10 +230,18 @@ def _same_as(path: str) -> Iterator[str]:
 
 
 def _covered() -> Iterator[str]:
-    """Yield what puts nothing in the place of those files of /proc that no namespace divides."""
-    for name in mounts.COVERED:
-        if Path(f"/proc/{name}").exists():
-            yield from ("--dev-bind", "/dev/null", f"/proc/{name}")
+    """Yield what puts nothing in the place of those files of /proc that no namespace divides.
+
+    SECURITY: and of those that are root's alone (which pages of the machine's memory are in use, where the kernel has
+    its own). Where root's Python is closed to others the box keeps root's number, and by that it could read them.
+    """
+    usual = [Path("/proc", name) for name in mounts.COVERED]
+    roots = [
+        path for path in sorted(Path("/proc").iterdir()) if path.is_file() and not path.stat().st_mode & stat.S_IROTH
+    ]
+    for path in (*usual, *roots):
+        if path.exists():
+            yield from ("--dev-bind", "/dev/null", str(path))
 
 
 def _devices() -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 One process is forked from the zygote (autograder.box.zygote) into a pid namespace of its own and becomes its init:
 
-    init      keeps five descriptors, its cgroups' and datasets' ─▶ own mounts, network, ipc, host name
+    init      keeps five descriptors, its cgroups' and datasets' ─▶ joins the cgroups
+              ─▶ own mounts, network, ipc, host name
               ─▶ scratch, datasets, /proc
               ─▶ own user namespace ─▶ no capabilities, no new privileges ─▶ forks the worker
               ─▶ reaps, tells its end
-    worker    joins the cgroups ─▶ rlimits ─▶ landlock ─▶ system call filter ─▶ lets go of all but the channel
+    worker    rlimits ─▶ landlock ─▶ system call filter ─▶ lets go of all but the channel
               ─▶ reads the submission, serves
 
 The order is not free: /proc can be mounted only with rights in the namespace that owns the pid namespace, so before the
@@ -173,13 +174,15 @@ def enter(
     """
     try:
         kept = keep_descriptors(descriptors)
+        # SECURITY: first, so that datasets, init and the worker are counted; and before the namespace of groups, in
+        # which the group is the root then: its name would tell the judge's number.
+        join_cgroups(kept.cgroups)
         (take_away or partial(isolate, datasets=kept.datasets))(request)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         worker = os.fork()
         if worker:
             be_init(worker, ours.detach(), prepared.errors[request.processes > 0], request.processes)
         ours.close()
-        join_cgroups(kept.cgroups)
         limit(request, prepared, theirs.detach())
         use_threads(request.threads, prepared)
         os.environ["CUDA_VISIBLE_DEVICES"] = request.gpus  # the zygote's is empty, so that nothing in it finds a GPU

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 _ANSWER_S = 0.5  # of init's, which does next to nothing else
 _ENDING_S = 0.5  # from a zygote's end to that of the process that waits for it
-_GROUP_SLACK_BYTES = 16 * MB  # page tables, sockets, what the kernel keeps for the box
+_GROUP_SLACK_BYTES = 16 * MB  # init (2.5 MB), page tables, sockets, what the kernel keeps for the box
 _KILLED = -int(signal.SIGKILL)
 
 
@@ -139,13 +139,21 @@ def _fork(kind: Kind) -> SealedBox:
         # Opened here, for the box's user may not; a descriptor is all that leaves this process.
         files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
         zygote = zygote_for(kind.key, many=_spares_wanted > 0)
-        return SealedBox(zygote, kind.request, make_group(kind.limits), files)
+        group = make_group(kind.limits, sum(os.fstat(file).st_size for file in files))
+        return SealedBox(zygote, kind.request, group, files)
 
 
-def make_group(limits: Limits) -> cgroup.Group | None:
-    """Return a control group for a box; None where none can be made, which the probe has told."""
+def make_group(limits: Limits, dataset_bytes: int = 0) -> cgroup.Group | None:
+    """Return a control group for a box; None where none can be made, which the probe has told.
+
+    Args:
+        limits: the box's.
+        dataset_bytes: what lies in it of datasets, which are memory, too, but not the student's.
+    """
     # Somewhat more than one process by itself may take: that gives a MemoryError, which says where; a group only kills.
-    caps = cgroup.Caps(limits.memory_mb * MB * 9 // 8 + _GROUP_SLACK_BYTES, MOST_THREADS + limits.processes)
+    caps = cgroup.Caps(
+        limits.memory_mb * MB * 9 // 8 + dataset_bytes + _GROUP_SLACK_BYTES, MOST_THREADS + limits.processes
+    )
     try:
         return cgroup.Group(cgroup.places(), caps)
     except OSError:
@@ -179,6 +187,7 @@ class SealedBox:
         self, zygote: Forker, request: SealRequest, group: cgroup.Group | None, files: Sequence[int] = ()
     ) -> None:
         self._group = group
+        self._processes = request.processes
         joined = group.descriptors if group else []
         ours, theirs = offer_pair().pair or (None, None)
         if ours is None or theirs is None:
@@ -238,7 +247,10 @@ class SealedBox:
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""
-        return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess)
+        # Where a group bounds one process by itself, that process is what the kernel ends, and with it the channel: the
+        # judge need not look, which in a class run would cost more than the checks.
+        alone = self._group is None or self._processes > 0
+        return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess, alone=alone)
 
 
 class SealedProcess:
@@ -351,7 +363,7 @@ class SealedProcess:
                 line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
             )
         pid = int(fields["Pid"])
-        return plain.process_tree(pid) if pid > 0 else []
+        return plain.family_of(pid) if pid > 0 else []
 
     def _take(self, timeout_s: float) -> bool:
         """Take one message, if there is one in time; return whether there was."""
@@ -380,11 +392,17 @@ class SealedMemoryWatch(plain.MemoryWatch):
     """Ends a box whose group had to end one of its processes; without a group, adds up the memory of all of them."""
 
     def __init__(
-        self, process: SealedProcess, group: cgroup.Group | None, max_bytes: int, on_excess: Callable[[], None]
+        self,
+        process: SealedProcess,
+        group: cgroup.Group | None,
+        max_bytes: int,
+        on_excess: Callable[[], None],
+        *,
+        alone: bool = True,
     ) -> None:
         self._process = process
         self._group = group
-        super().__init__(0, max_bytes, on_excess)
+        super().__init__(0, max_bytes, on_excess, alone=alone)
 
     def _exceeded(self) -> bool:
         return self._group.memory_exceeded() if self._group else super()._exceeded()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
+
+from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
@@ -17,10 +19,13 @@ from autograder.judge.session import AttemptOptions
 from autograder.ledger.database import Ledger
 from autograder.ledger.records import Circumstances, Tried, record
 from autograder.results import CheckResult, Report, Status
+from autograder.run.executors import Executor
 from autograder.run.keys import assignment_sha256
 from autograder.run.planning import Work, read_submission, told
 from autograder.run.rescoring import Anew, Rescorer, in_chunks
 from autograder.run.room import Room
+from autograder.run.space import recording, require_space
+from autograder.run.taking_over import completed, taken_over, with_hashes
 
 Ended = Literal["known", "scored", "graded", "internal", "unreadable"]
 
@@ -42,13 +47,18 @@ class Done:
     work: Work
     result: Result | None = None
     problem: str = ""
+    where: str = ""
+    """Who made the attempt, where that was not this machine."""
 
 
 class Tell:
     """Told how it goes; this one says nothing."""
 
     def started(self, work: Work) -> None:
-        """An attempt begins."""
+        """An attempt begins, or waits for a worker."""
+
+    def placed(self, work: Work, where: str) -> None:
+        """A worker of a cluster makes it now."""
 
     def waits(self, why: str) -> None:
         """No other attempt begins for now: why."""
@@ -69,6 +79,7 @@ class Grader:
         jobs: attempts at a time.
         warm: judges that are forked, where this system can.
         room: of this machine, that attempts may take; without: as if there were no end of it.
+        executor: that has the attempts made; None: judges of this machine.
     """
 
     ledger: Ledger
@@ -78,6 +89,7 @@ class Grader:
     jobs: int
     warm: bool = True
     room: Room = field(default_factory=Room)
+    executor: Executor | None = None
 
     def grade(self, works: Iterable[Work], tell: Tell) -> list[Done]:
         """Do what is to be done.
@@ -94,19 +106,24 @@ class Grader:
                 to_score.append(work)
             else:
                 known = _result(work.attempt) if work.attempt else None
-                done.append(Done("known" if known else "unreadable", work, known, work.problem))
+                became: Ended = "known" if known else "internal" if work.lost else "unreadable"
+                done.append(Done(became, work, known, work.problem))
                 tell.done(done[-1])
         scored, others = self._score_anew(to_score, tell)
         done += scored
         to_run.extend(others)
         if to_run:
-            with open_judges(self.jobs, warm=self.warm) as judges:
+            require_space(self.ledger.folder)
+            with self._open_judges() as judges:
                 ended, faults = self._run_all(judges, to_run, self.jobs, tell)
                 done += ended
                 # Once more, with nothing beside it: what went wrong may have been the crowd.
                 again, still = self._run_all(judges, deque(faults), 1, tell, last=True)
                 done += again + [Done("internal", work, problem=problem) for work, problem in still.items()]
         return done
+
+    def _open_judges(self) -> Judges:
+        return self.executor.open(self.jobs) if self.executor else open_judges(self.jobs, warm=self.warm)
 
     def _score_anew(self, works: Iterable[Work], tell: Tell) -> tuple[list[Done], list[Work]]:
         """Score attempts by the thresholds of today; return what is done, and what has to be run after all."""
@@ -115,7 +132,7 @@ class Grader:
         to_run: list[Work] = []
         rescorer = Rescorer(self.assignment)
         for chunk in in_chunks([Anew(number, self._circumstances(work, number)) for number, work in asked.items()]):
-            with self.ledger.writing() as session:
+            with recording(self.ledger) as session:
                 made = rescorer.record(session, chunk)
             for number, _ in chunk:
                 if number in made:
@@ -142,17 +159,20 @@ class Grader:
                     tell.done(done[-1])
                     continue
                 tell.started(work)
-                running[self.room.start(judges, self.assignment, submission, self.options)] = work
+                running[self.room.start(judges, self.assignment, submission, self._options_for(work))] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
                 self.room.give_back(pending)
-                outcome = self._record(work, pending.result, last=last)
+                outcome = replace(self._record(work, pending, last=last), where=pending.where)
                 if outcome.ended == "internal":
                     faults[work] = outcome.problem
                 else:
                     done.append(outcome)
                 if outcome.ended != "internal" or last:
                     tell.done(outcome)
+            for pending, work in running.items():
+                if pending.where:
+                    tell.placed(work, pending.where)
         return done, faults
 
     def _has_room(self, running: int, tell: Tell) -> bool:
@@ -161,18 +181,31 @@ class Grader:
             tell.waits(why_not)
         return not why_not
 
-    def _record(self, work: Work, result: Callable[[], Report], *, last: bool) -> Done:
+    def _record(self, work: Work, pending: Pending, *, last: bool) -> Done:
         try:
-            report = result()
+            report = pending.result()
         except (GradeError, OSError) as error:
+            require_space(self.ledger.folder)
             return Done("internal", work, problem=str(error))
+        # Before anything is said of it: without room on the disk a student's code fails, and so do we.
+        require_space(self.ledger.folder)
         internal = report.status is Status.INTERNAL
         problem = next((check.message for check in report.checks if _is_doubtful(check)), "")
         if problem and not last:
             return Done("internal", work, _result(report), problem)
-        with self.ledger.writing() as session:
-            record(session, work.row.id, report, self._circumstances(work))
+        with recording(self.ledger) as session:
+            report = self._completed(session, work, with_hashes(report, work.suite))
+            record(session, work.row.id, report, self._circumstances(work, host=pending.host))
         return Done("internal" if internal else "graded", work, _result(report), problem if internal else "")
+
+    def _options_for(self, work: Work) -> AttemptOptions:
+        return replace(self.options, checks=tuple(sorted(work.checks))) if work.checks else self.options
+
+    def _completed(self, session: Session, work: Work, report: Report) -> Report:
+        """Return the report with the results that were taken over, where not everything was run."""
+        if not work.checks or work.attempt is None:
+            return report
+        return completed(report, taken_over(session, work.attempt.id, work.checks), work.suite)
 
     @cached_property
     def _assignment_sha256(self) -> str:
@@ -182,12 +215,12 @@ class Grader:
     def _limits(self) -> dict[str, Any]:
         return self.assignment.limits.model_dump(mode="json")
 
-    def _circumstances(self, work: Work, rescored_from: int | None = None) -> Circumstances:
+    def _circumstances(self, work: Work, rescored_from: int | None = None, *, host: str = "") -> Circumstances:
         return Circumstances(
             key=str(work.key),
             measured=work.key.measured,
             assignment_sha256=self._assignment_sha256,
-            host=socket.gethostname(),
+            host=host or socket.gethostname(),
             limits=self._limits,
             rescored_from=rescored_from,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,16 +45,26 @@ class Conditions(NamedTuple):
 
     measured: str
     scored: str
+    common: str
+    """Of what is measured: all but the files of the checks."""
 
     def key(self, submission_sha256: str) -> Key:
         """Return the key of an attempt at a submission, by the hash that the store keeps it under."""
         return Key(_hash([self.measured, submission_sha256]), self.scored)
 
 
-def conditions_of(assignment: LoadedAssignment, options: AttemptOptions, isolation: str) -> Conditions:
-    """Return what attempts at an assignment hang on beside the submission."""
-    measured = {
-        "checks": files_sha256(assignment, assignment.tests, assignment.hidden),
+def conditions_of(
+    assignment: LoadedAssignment, options: AttemptOptions, isolation: str, versions: Mapping[str, str] | None = None
+) -> Conditions:
+    """Return what attempts at an assignment hang on beside the submission.
+
+    Args:
+        assignment: what is checked.
+        options: how.
+        isolation: of the boxes.
+        versions: what `environment` returns where the attempts are made; None: they are made here.
+    """
+    common = {
         "embedded": files_sha256(assignment, *filter(None, [assignment.embedded_data])),
         "assignment": assignment.spec.model_dump(mode="json", include=_MEASURED),
         "limits": assignment.limits.model_dump(mode="json"),
@@ -62,9 +73,11 @@ def conditions_of(assignment: LoadedAssignment, options: AttemptOptions, isolati
         "hidden": options.hidden,
         "seeds": list(options.seeds or assignment.spec.seeds),
         "data": options.data,
-        "environment": environment(),
+        "environment": environment() if versions is None else dict(versions),
     }
-    return Conditions(_hash(measured), _hash({name: one.model_dump() for name, one in assignment.spec.metrics.items()}))
+    measured = common | {"checks": files_sha256(assignment, assignment.tests, assignment.hidden)}
+    scored = {name: one.model_dump() for name, one in assignment.spec.metrics.items()}
+    return Conditions(_hash(measured), _hash(scored), _hash(common))
 
 
 def environment() -> dict[str, str]:
@@ -78,13 +91,19 @@ def environment() -> dict[str, str]:
     return found
 
 
-def files_sha256(assignment: LoadedAssignment, *folders: Path) -> str:
-    """Return a hash over every file in folders of an assignment: checks read tables and pictures, too."""
+def files_sha256(assignment: LoadedAssignment, *folders: Path, but: Collection[Path] = ()) -> str:
+    """Return a hash over every file in folders of an assignment: checks read tables and pictures, too.
+
+    Args:
+        assignment: whose.
+        folders: of it.
+        but: files that are left out.
+    """
     digest = hashlib.sha256()
     paths = (path for folder in folders for path in sorted(folder.rglob("*")))
     for path in paths:
         relative = path.relative_to(assignment.folder)
-        if is_skipped(relative.parts) or not path.is_file():
+        if is_skipped(relative.parts) or path in but or not path.is_file():
             continue
         content = path.read_bytes()
         if path.suffix == ".py":  # line ends differ between checkouts of the same file

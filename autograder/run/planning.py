@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -11,15 +11,20 @@ from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
-from autograder.errors import GradeError
+from autograder.errors import GradeError, UsageError
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.models import SubmissionRow
 from autograder.ledger.records import Tried, attempts_at
 from autograder.messages import joined
 from autograder.run.keys import Conditions, Key, conditions_of
+from autograder.run.suite import Suite, suite_of
+from autograder.run.taking_over import known_checks
 from autograder.submission import Submission, from_files
 
 Task = Literal["known", "score", "run", "unreadable"]
+
+
+_NO_SUITE = Suite({})
 
 
 class Chosen(NamedTuple):
@@ -41,9 +46,15 @@ class Work:
     students: tuple[str, ...]
     key: Key
     attempt: Tried | None = None
-    """The one that is known, or to be scored anew."""
+    """The one that is known, or to be scored anew, or that other checks' results are taken over from."""
+    checks: frozenset[str] = frozenset()
+    """The functions to run; none: all."""
+    suite: Suite = _NO_SUITE
+    """What each check hangs on, as it is now."""
     problem: str = ""
     """Why it can't be checked at all: there is no code in it, or several files that could be meant."""
+    lost: bool = False
+    """The store has not what it had, which is our fault and not the student's."""
     expected_s: float = 0.0
     """How long the last attempt took; longest first keeps all cores busy to the end."""
 
@@ -57,12 +68,14 @@ class Planner:
         assignment: what is checked.
         options: how attempts are made.
         isolation: of the boxes.
+        versions: that numbers hang on, where they are made; None: they are made here.
     """
 
     store: Store
     assignment: LoadedAssignment
     options: AttemptOptions
     isolation: str
+    versions: Mapping[str, str] | None = None
 
     def plan(
         self, session: Session, rows: Mapping[int, tuple[SubmissionRow, tuple[str, ...]]], *, again: bool = False
@@ -76,11 +89,39 @@ class Planner:
         """
         known = attempts_at(session, self.assignment.id)
         works = [self._work(row, students, known.get(row.id, []), again=again) for row, students in rows.values()]
+        known_here = {} if again else known
+        works = self._without_what_stands(session, works, known_here)
         return sorted(works, key=lambda work: (-work.expected_s, work.row.id))
+
+    def _without_what_stands(
+        self, session: Session, works: Sequence[Work], known: Mapping[int, Sequence[Tried]]
+    ) -> list[Work]:
+        """Leave out of what is to be run the checks whose results in the newest attempt still stand."""
+        newest = {work.row.id: known[work.row.id][0] for work in works if work.task == "run" and work.row.id in known}
+        checks = known_checks(session, (tried.id for tried in newest.values()))
+        return [self._partly(work, newest.get(work.row.id), checks) for work in works]
+
+    def _partly(self, work: Work, newest: Tried | None, checks: Mapping[int, Mapping[str, str]]) -> Work:
+        if work.task not in {"run", "score"}:
+            return work
+        work = replace(work, suite=self._suite)
+        # Results are taken over as they were scored: not by other thresholds than today's.
+        if newest is None or newest.key != str(Key(newest.measured, work.key.scored)):
+            return work
+        known, all_ = checks.get(newest.id, {}), self._suite.units.keys()
+        to_run = self._suite.to_run(known)
+        if not to_run and known and known.keys() == all_:
+            return replace(work, task="score", attempt=newest)  # nothing but a comment was changed
+        return replace(work, attempt=newest, checks=to_run) if to_run and to_run != all_ else work
+
+    @cached_property
+    def _suite(self) -> Suite:
+        """The checks, and what each hangs on."""
+        return suite_of(self.assignment, self._conditions.common)
 
     @cached_property
     def _conditions(self) -> Conditions:
-        return conditions_of(self.assignment, self.options, self.isolation)
+        return conditions_of(self.assignment, self.options, self.isolation, self.versions)
 
     def _work(self, row: SubmissionRow, students: tuple[str, ...], known: Sequence[Tried], *, again: bool) -> Work:
         key = self._conditions.key(row.sha256)
@@ -93,8 +134,10 @@ class Planner:
                 return Work("score", row, students, key, attempt, expected_s=took_s)
         try:
             read_submission(self.store, row, self.assignment)
-        except GradeError as error:
+        except UsageError as error:
             return Work("unreadable", row, students, key, problem=told(error))
+        except GradeError as error:
+            return Work("unreadable", row, students, key, problem=told(error), lost=True)
         return Work("run", row, students, key, expected_s=took_s)
 
 

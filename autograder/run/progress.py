@@ -21,6 +21,7 @@ from autograder.run.planning import Work
 
 _STYLES = {"graded": "green", "scored": "cyan", "known": "dim", "unreadable": "yellow", "internal": "red"}
 _INTERNAL, _SOME_UNREADABLE = 3, 1
+_MOST_SHOWN = 4  # of those that are being graded: a cluster grades a hundred at a time
 
 
 def exit_code(done: Sequence[Done]) -> int:
@@ -82,6 +83,11 @@ class _Bar(Tell):
         self._running[work.row.id] = ", ".join(work.students)
         self._show()
 
+    def placed(self, work: Work, where: str) -> None:
+        """Show which worker grades whom."""
+        self._running[work.row.id] = f"{', '.join(work.students)} ({printable(where)})"
+        self._show()
+
     def waits(self, why: str) -> None:
         """Say so once, above the bar."""
         if not self._waits:
@@ -97,7 +103,9 @@ class _Bar(Tell):
             self._progress.console.print(_line(done))
 
     def _show(self) -> None:
-        self._progress.update(self._task, who=" · ".join(self._running.values()))
+        shown = list(self._running.values())
+        more = [f"+{len(shown) - _MOST_SHOWN}"] if len(shown) > _MOST_SHOWN else []
+        self._progress.update(self._task, who=" · ".join([*shown[:_MOST_SHOWN], *more]))
 
 
 def _line(done: Done, before: str = "") -> Text:
@@ -112,6 +120,8 @@ def _line(done: Done, before: str = "") -> Text:
     score = f"{shown_points(result.score)}/{shown_points(result.max_points)}"
     line.append(score, style="green" if result.score >= result.max_points else "yellow")
     line.append(f"  {text(f'status.{result.status}')}  {result.duration_s:.1f} s", style="dim")
+    if done.where:
+        line.append(f"  {printable(done.where)}", style="dim")
     return line if done.ended == "graded" else line.append(f"  {text(f'run.ended.{done.ended}')}", style="cyan")
 
 
@@ -125,7 +135,7 @@ def print_plan(works: Sequence[Work], console: Console | None = None) -> None:
             ", ".join(work.students),
             work.row.name,
             text(f"run.task.{work.task}"),
-            work.problem,
+            work.problem or _part(work),
         )
         table.add_row(*(Text(printable(cell)) for cell in cells))
     made.print(table)
@@ -133,6 +143,10 @@ def print_plan(works: Sequence[Work], console: Console | None = None) -> None:
     made.print(
         " · ".join(f"{text(f'run.task.{task}')} {count}" for task, count in counts.items()) or text("run.nothing")
     )
+
+
+def _part(work: Work) -> str:
+    return text("run.part", checks=", ".join(sorted(work.checks))) if work.checks else ""
 
 
 def print_done(done: Sequence[Done], console: Console | None = None) -> None:
@@ -161,7 +175,8 @@ def as_document(works: Sequence[Work], done: Sequence[Done] = ()) -> dict[str, o
 
 
 def _planned(work: Work) -> dict[str, object]:
-    return {"submission": work.row.id, "students": list(work.students), "name": work.row.name, "task": work.task}
+    return {"submission": work.row.id, "students": list(work.students), "name": work.row.name,
+            "task": work.task, "checks": sorted(work.checks)}  # fmt: skip
 
 
 def _ended(done: Done) -> dict[str, object]:
@@ -172,4 +187,5 @@ def _ended(done: Done) -> dict[str, object]:
         "max_points": result.max_points if result else None,
         "status": result.status if result else None,
         "problem": done.problem,
+        "worker": done.where or None,
     }

@@ -31,12 +31,13 @@ def main() -> None:
     count, isolation = int(sys.argv[1]), sys.argv[2]
     prctl(Prctl.SET_CHILD_SUBREAPER, 1)
     chance = random.Random(count)
-    mounts, _ = soak.mount_count("self"), soak.group_count(os.getpid())  # the first look removes what was left before
+    # The first look removes what was left before. Mounts by number: what somebody else unmounts meanwhile hides none.
+    mounts, _ = soak.mount_ids("self"), soak.group_count(os.getpid())
     judges = [_kill_one(isolation, chance) for _ in range(count)]
     told = {
         "kills": count,
         "processes": left(),
-        "mounts": soak.mount_count("self") - mounts,
+        "mounts": len(soak.mount_ids("self") - mounts),
         "groups": sum(map(soak.group_count, judges)),
         "scratch_folders": _scratch_folders(),
     }

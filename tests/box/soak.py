@@ -119,7 +119,12 @@ def group_count(judge: int) -> int:
 
 def mount_count(process: int | str) -> int:
     """Return how much is mounted in a process's namespace."""
-    return len(Path(f"/proc/{process}/mountinfo").read_text().splitlines())
+    return len(mount_ids(process))
+
+
+def mount_ids(process: int | str) -> frozenset[str]:
+    """Return the kernel's numbers of what is mounted in a process's namespace."""
+    return frozenset(line.split()[0] for line in Path(f"/proc/{process}/mountinfo").read_text().splitlines())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from autograder.box.backends import NAMESPACES
-from tests.box.conftest import Driven, close, sealed_only
+from autograder.box.client import StudentRaised
+from tests.box.conftest import BACKENDS, Driven, close, sealed_only
 
 if sys.platform != "linux":
     pytest.skip("there are no sealed boxes elsewhere", allow_module_level=True)
@@ -49,6 +50,38 @@ def test_security_what_can_be_reached_is_what_the_page_says(box, heading):
     said, found = committed(heading).splitlines(), audit.section(box, heading).splitlines()
     difference = "\n".join(difflib.unified_diff(said, found, "committed", "found", lineterm=""))
     assert not difference, f"{difference}\n{AGAIN}"
+
+
+# Of the other isolations: what is the same as in `namespaces`. The rest is in the words of docs/box.md.
+IN_COMMON = {
+    "bwrap": ("Landlock", "Descriptors", "Rights", "Limits", "System calls"),
+    "restricted": ("Landlock", "Descriptors", "System calls"),
+}
+
+
+@pytest.fixture(scope="module", params=sorted({*IN_COMMON} & {*BACKENDS}))
+def other(request: pytest.FixtureRequest) -> Iterator[tuple[str, Driven]]:
+    made = audit.open_box(request.param)
+    yield request.param, made
+    close(made.client)
+
+
+def test_security_what_other_boxes_have_in_common_with_the_page(other):
+    isolation, box = other
+    for heading in IN_COMMON[isolation]:
+        assert audit.section(box, heading).rstrip("\n") + "\n" == committed(heading), (isolation, heading)
+
+
+def test_security_what_no_page_of_another_box_could_list(other):
+    """No folder's names can be read in a `restricted` box; in no box those files of /proc that only root may read."""
+    isolation, box = other
+    if isolation == "restricted":
+        for folder in ("/", "/proc", "/etc", "/home"):
+            with pytest.raises(StudentRaised, match="Permission denied"):
+                box.call("walk", [], folder)
+    # Whoever has init's number may see how many descriptors it has; not one of them can be looked at or opened.
+    can_be_read = (path for path in box.call("closed", list(audit.CLOSED)) if audit.role(path))
+    assert {path for path in can_be_read if box.call("entry", path)["kind"] != "device"} <= {"/proc/1/fd"}
 
 
 @pytest.mark.parametrize(

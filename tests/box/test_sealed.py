@@ -279,6 +279,17 @@ def test_security_a_zygote_outlives_a_judge_that_is_gone_when_it_is_refused_a_bo
         kind._fork(object(), sealed.request_for(Limits(), ()), seal.Descriptors(0, 1, theirs.fileno(), ()))
 
 
+def test_security_everything_in_a_box_is_in_its_group_and_the_groups_name_is_not_in_the_box(opened):
+    box = opened("def groups(): return open('/proc/self/cgroup').read()")
+    seen = box.call("groups")
+    if box.client._running._group is None:
+        pytest.skip("no control groups here")
+    inits_and_workers = [Path(f"/proc/{one.pid}/cgroup").read_text() for one in box.client._running.process.members()]
+    assert len(inits_and_workers) == 2
+    assert all(f"/grade-box-{os.getpid()}-" in groups for groups in inits_and_workers)  # as the machine sees them
+    assert "grade-box" not in seen  # it would tell the judge's number
+
+
 # --- nothing is left --------------------------------------------------------------------------------------------------
 
 
