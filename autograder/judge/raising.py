@@ -14,7 +14,7 @@ from autograder.messages import text
 def raises(name: str) -> Iterator[None]:
     """Fail the check unless the student's code raises an exception of this class, or of one made from it.
 
-    Any other exception of the student's counts as it always does: one that nobody asked for, or what is not written yet.
+    Any other exception of the student's counts as it always does: one that nobody asked for, a task not written yet.
 
     Args:
         name: "ValueError"; by name, for the class itself stays in the box.

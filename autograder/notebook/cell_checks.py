@@ -165,6 +165,7 @@ class _Scope:
         for node in names:
             if node.id in self._names.students and not isinstance(node.ctx, ast.Load):
                 raise NotTranslatable(text("import.changes", name=node.id))
+        for node in names:
             if node.id in self._names.callables and id(node) not in called:
                 raise NotTranslatable(text("import.not_called", name=node.id))
             self._check_known(node.id)
