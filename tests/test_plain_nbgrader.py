@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import os
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests.plain_course import assignment, grade_all, notebook
-from tests.tiny_course import write
+from autograder.limits import Limits
+from autograder.notebook.plain_config import plain_config_lines
+from tests.plain_course import assignment, config_text, grade_all, notebook
+from tests.tiny_course import ROOT, environment, write
 
 pytestmark = pytest.mark.nbgrader
 
@@ -99,11 +106,11 @@ def test_nbgraders_autotests_score_what_they_score(files, tmp_path):
 SOLUTION = {"grade_id": "answer", "solution": True}
 
 
-def ends(how, *, warns=False):
+def ends(how):
     """Return a notebook of three test cells, in the second of which the student's function is called."""
     return notebook(
         (f"def answer():\n    {how}\n    return 3", SOLUTION),
-        ("import sys; print('a warning', file=sys.stderr)" if warns else "pass", {"grade_id": "before", "points": 1}),
+        ("pass", {"grade_id": "before", "points": 1}),
         ("answer()", {"grade_id": "during", "points": 5}),
         ("pass", {"grade_id": "after", "points": 2}),
     )
@@ -112,7 +119,7 @@ def ends(how, *, warns=False):
 def test_where_a_notebook_ends_what_was_earned_before_stays(tmp_path):
     kinds = {
         "fine": ends("pass"),
-        "warns": ends("import os; os.write(2, b'by C\\n')", warns=True),
+        "warns": ends("import os, sys; os.write(2, b'by C'); print('by Python', file=sys.stderr)"),
         "exits": ends("import os; os._exit(0)"),
         "killed": ends("import os; os.kill(os.getpid(), 9)"),
         "loops": ends("while True: pass"),
@@ -152,4 +159,40 @@ def test_where_a_notebook_ends_what_was_earned_before_stays(tmp_path):
         "Not run: the notebook was ended in an earlier cell."
     ]
     assert "could not be interrupted" in output_of(root, "stubborn", "hw", "during")[-1].evalue
-    assert {one.name for one in output_of(root, "warns", "hw", "before")} == {"stdout"}
+    warned = [one for one in output_of(root, "warns", "hw", "during") if one.output_type == "stream"]
+    assert {one.name for one in warned} == {"stdout"}
+    assert "by Python" in "".join(one.text for one in warned)
+
+
+def test_where_no_kernel_can_be_closed_nothing_is_run_and_it_is_said(tmp_path):
+    root = tmp_path / "course"
+    students = {"s01": write(tmp_path / "s01.ipynb", ends("open('/tmp/ran', 'w')"))}
+    made = grade_all(root, {"hw": assignment(students["s01"], students)})
+    assert made["hw"]["s01"][0] == 3
+    config = config_text('c.GradeBoxProvisioner.isolation = "jail"')
+    (root / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "nbgrader", "autograde", "hw", "--force"], cwd=root, check=False,
+        env=environment(PATH=commands), capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "There is no isolation called jail for kernels" in done.stderr
+    assert not (root / "autograded/s01/hw/p1.ipynb").exists()
+
+
+def test_the_lines_for_the_configuration_replace_one_step_of_nbgraders():
+    document = (ROOT / "docs" / "nbgrader-plain.md").read_text(encoding="utf-8")
+    lines = plain_config_lines(Limits(), total_s=600)
+    assert "\n".join(f"    {line}" for line in lines) in document
+    known = "from nbgrader.converters import Autograde as A; print(*(s.__name__ for s in A().autograde_preprocessors))"
+    steps = subprocess.run([sys.executable, "-W", "ignore", "-c", known], capture_output=True, text=True, check=True)
+    ours = [line.strip(' ",').rpartition(".")[2] for line in lines[1:8]]
+    assert ours == ["SafeExecute" if step == "Execute" else step for step in steps.stdout.split()]
+
+
+def test_the_entry_point_is_the_provisioner():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (value,) = project["entry-points"]["jupyter_client.kernel_provisioners"].values()
+    module, _, name = value.partition(":")
+    assert callable(getattr(importlib.import_module(module), name).launch_kernel)
