@@ -25,6 +25,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("GRADE_DATA_DIR is not set: the course's datasets are not here")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests run after each other where pytest-xdist runs two: those of the box, and each file's.
+
+    A test of the box looks at what a box has left on the machine, and another such test would have boxes there.
+    """
+    for item in items:
+        of_the_box = item.path.is_relative_to(ROOT / "tests" / "box")
+        item.add_marker(pytest.mark.xdist_group("box" if of_the_box else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder of the repository: a course with its assignments and solutions."""

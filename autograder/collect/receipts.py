@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -26,6 +26,7 @@ from autograder.course import LoadedCourse
 from autograder.errors import UsageError
 from autograder.late_policy import days_late, deadline_of
 from autograder.ledger import people
+from autograder.ledger.corrections import corrected_times, received_at
 from autograder.ledger.grades import Extended, extensions, given_to, owners
 from autograder.ledger.models import Event, Recognition, Student, SubmissionRow
 from autograder.messages import Language, Text, speaking, text
@@ -67,6 +68,15 @@ class Receipt:
     is_sent: bool
 
 
+class _Known(NamedTuple):
+    """What is in force for all of an assignment's submissions."""
+
+    extended: Extended
+    corrected: dict[int, datetime]
+    sent: set[tuple[int, str]]
+    """Submission and student."""
+
+
 class ReceiptBook:
     """All receipts of a course.
 
@@ -85,25 +95,18 @@ class ReceiptBook:
         rows = list(session.scalars(of_it.order_by(SubmissionRow.received, SubmissionRow.id)))
         belongs = owners(session, (row.id for row in rows))
         students = {student.id: student for student in people.all_students(session)}
-        sent, extended = _sent(session, assignment_id), extensions(session)
+        known = _Known(extensions(session), corrected_times(session), _sent(session, assignment_id))
         return [
-            self._receipt(row, belongs[row.id], students[owner.student_id], extended, sent)
+            self._receipt(row, belongs[row.id], students[owner.student_id], known)
             for row in rows
             if row.id in belongs
             for owner in sorted(belongs[row.id].students, key=lambda one: one.student_id)
         ]
 
-    def _receipt(
-        self,
-        row: SubmissionRow,
-        word: Recognition,
-        student: Student,
-        extended: Extended,
-        sent: set[tuple[int, str]],
-    ) -> Receipt:
-        spec = self._course.spec
+    def _receipt(self, row: SubmissionRow, word: Recognition, student: Student, known: _Known) -> Receipt:
+        spec, received = self._course.spec, received_at(row, known.corrected)
         due = spec.due(row.assignment)
-        deadline = deadline_of(due, given_to(student.id, row.assignment, extended)) if due else None
+        deadline = deadline_of(due, given_to(student.id, row.assignment, known.extended)) if due else None
         grace_min = spec.late_policy(row.assignment).grace_min
         answers = _MESSAGE_ID.search(row.origin) if row.origin.startswith("imap:") else None
         return Receipt(
@@ -117,13 +120,13 @@ class ReceiptBook:
             owners=tuple(sorted(one.student_id for one in word.students)),
             how=word.how,
             called=row.name,
-            received=row.received.astimezone(self._zone),
+            received=received.astimezone(self._zone),
             deadline=deadline,
-            days_late=days_late(row.received, deadline, grace_min) if deadline else 0,
+            days_late=days_late(received, deadline, grace_min) if deadline else 0,
             files=tuple((name, len(content)) for name, content in sorted(self._store.files(row.sha256).items())),
             sha256=row.sha256,
             answers=answers[1] if answers else "",
-            is_sent=(row.id, student.id) in sent,
+            is_sent=(row.id, student.id) in known.sent,
         )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from autograder.cli import app
 from autograder.collect import post
+from autograder.decisions import correct_received
 from autograder.errors import UsageError
 from autograder.ledger import people
 from autograder.ledger.database import Ledger
@@ -65,6 +66,14 @@ def test_a_receipt_says_what_was_recognised_when_and_the_hash(make_book, mail_se
     assert came["Auto-Submitted"] == "auto-replied"
     (receipt,) = book.receipts("hw1")
     assert came.get_content() == EXPECTED.format(sha256=receipt.sha256)
+
+
+def test_a_receipt_says_the_time_that_was_put_right(make_book):
+    book = make_book()
+    first, second = book.receipts("hw1")
+    right = first.received - timedelta(days=2)
+    correct_received(book, [first.submission], right, "a copy's time")
+    assert [one.received for one in book.receipts("hw1")] == [right, second.received]
 
 
 EXPECTED = """\
