@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from autograder.limits import Limits
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are closed on Linux only")
 
+ROOT = Path(__file__).resolve().parents[2]
 WORKING = [name for name in (BWRAP, RESTRICTED) if sys.platform == "linux" and probe.lacking(name) is None]
 closed = pytest.mark.parametrize("isolation", WORKING)
 TELL = """
@@ -284,3 +286,39 @@ def test_a_long_folder_for_temporary_files_is_said(monkeypatch, tmp_path):
     with pytest.raises(KernelRefused, match="TMPDIR"):
         Kernel()
     assert list(Path(folder).glob("grade-box*")) == []
+
+
+# --- whoever started it is killed -------------------------------------------------------------------------------------
+
+STARTER = """
+import json, sys, time
+from pathlib import Path
+from autograder.box.kernels import Kernel, KernelSpec
+from autograder.limits import Limits
+
+kernel = Kernel()
+kernel.connection_file.write_text(json.dumps({"ip": kernel.ip}))
+sleep = [sys.executable, "-c", "import time; time.sleep(1000)", sys.argv[2]]
+kernel.start(KernelSpec([*sleep, str(kernel.connection_file)], Path.cwd(), Limits(threads=1), sys.argv[1]))
+print("started", flush=True)
+time.sleep(1000)
+"""
+
+
+@closed
+def test_security_a_kernel_ends_with_whoever_started_it(isolation, tmp_path):
+    mark = secrets.token_hex(8)
+
+    def left():
+        return [one for one in psutil.process_iter(["cmdline"]) if mark in (one.info["cmdline"] or ())]
+
+    (tmp_path / "work").mkdir()
+    command = [sys.executable, "-c", STARTER, isolation, mark]
+    with subprocess.Popen(
+        command, cwd=tmp_path / "work", env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE
+    ) as starter:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == b"started\n"
+        assert len(left()) > 1
+        starter.kill()
+    assert wait_for(lambda: not left())
