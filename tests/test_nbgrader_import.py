@@ -16,7 +16,7 @@ from autograder.notebook.cell_checks import Names, NotTranslatable, translate
 from autograder.notebook.importing import import_notebook
 from autograder.release import release_stubs
 from autograder.validate import validate
-from tests.tiny_course import grade, make_course, write
+from tests.tiny_course import ROOT, grade, make_course, write
 
 
 def cell(source, **kind):
@@ -190,7 +190,5 @@ def test_nbgraders_own_lesson_is_imported_but_for_what_only_a_kernel_can_do(tmp_
     done = grade("nbgrader", "import", notebook, "--id", "ps1", "--to", folder, cwd=tmp_path)
     said = done.stdout.decode()
     assert done.returncode == 0, done.stderr
-    assert "3 of 4 checks are translated." in said
-    assert "(test_sum_of_squares_uses_squares): it changes or removes the student's squares" in said
-    assert "sum_of_squares_application: graded by a person (2 points)" in said
-    assert "grade validate ps1" in said
+    page = (ROOT / "docs" / "nbgrader-plain.md").read_text(encoding="utf-8")
+    assert "".join(f"    {line}" if line.strip() else line for line in said.splitlines(keepends=True)) in page

@@ -87,8 +87,6 @@ def test_it_works_in_a_copy_of_the_submission(isolation, tmp_path):
     (tmp_path / "data.txt").write_text("from the course")
     (tmp_path / "hw.ipynb").write_text("hidden tests")
     tried = "answer = [sorted(os.listdir()), open('data.txt').read()]\nopen('made.txt', 'w').write('x')"
-    kernel = Kernel()
-    kernel.end()
     with running(tried, tmp_path, isolation) as kernel:
         assert told_by(kernel) == [["data.txt", "hw.ipynb"], "from the course"]
         assert kernel.isolation == isolation
