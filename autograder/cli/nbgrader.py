@@ -10,6 +10,7 @@ import click
 
 from autograder.cli.command import GradeCommand, GradeGroup
 from autograder.cli.instructor import ISOLATIONS
+from autograder.cli.nbgrader_import import import_source
 from autograder.cli.options import DEVICES, json_option, lang_option
 from autograder.messages import LANGUAGES, Language, text
 
@@ -141,3 +142,6 @@ def _jobs(said: str) -> int | None:
     if said.isdecimal() and int(said) > 0:
         return int(said)
     raise click.BadParameter(text("cli.nbgrader.bad_jobs", said=said))
+
+
+nbgrader.add_command(import_source)

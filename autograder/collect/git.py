@@ -45,7 +45,7 @@ from autograder.collect.git_command import (
 from autograder.collect.git_remote import GitRemote, Place, Taken
 from autograder.collect.matching import Matcher
 from autograder.collect.opening import Wanted
-from autograder.collect.template import GAP, NoValueError, filled, no_value, values_of
+from autograder.collect.template import GAP, NoValueError, filled, no_value, require_known, values_of
 from autograder.collect.unpack import unpack
 from autograder.errors import UsageError
 from autograder.late_policy import utc
@@ -167,6 +167,7 @@ def open_git(said: str, wanted: Wanted) -> GitSource:
     if found is None:
         template, local, hosts_told = address, _is_local(address), False
         _require_gap(template)
+        require_known(template, wanted.students, wanted.assignment)
         asked = [_of_student(template, wanted, number) for number in range(len(wanted.students))]
     else:
         template = found["template"] or _REMOTE_COLUMN

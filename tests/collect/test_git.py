@@ -213,6 +213,12 @@ def test_gaps_are_filled_from_the_roster(tmp_path):
         open_git("git:https://git.example.edu/hw1.git", wanted)
 
 
+def test_a_gap_that_nobody_in_the_roster_fills_is_one_error_and_not_one_for_each(tmp_path):
+    with pytest.raises(UsageError, match=r"has a value for \{nummer\}") as caught:
+        open_git("git:https://git.example.edu/{nummer}.git", wanted_in(tmp_path))
+    assert "{id}" in caught.value.hint
+
+
 def test_two_students_with_one_remote_both_get_it_and_it_is_said(tmp_path, remotes):
     commit(remotes / "pair", {"sums.py": CODE})
     path = table(tmp_path, "id,repo\n2026001,pair\n2026002,pair\n")
