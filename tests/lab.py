@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograder.course import find_course
+from tests.conftest import CHROMIUMS
 from tests.tiny_course import environment, write
 
 COURSE = find_course(Path(__file__))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, CHROMIUMS)), None)
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -69,7 +70,7 @@ class Lab(NamedTuple):
 
 
 def make_home(home: Path) -> Path:
-    """Make a student's folder: the course as students have it, nbgrader's exchange and class folder, JupyterLab's settings."""
+    """Make a student's folder: the course as students have it, and where nbgrader's exchange and class are."""
     shutil.copytree(COURSE.folder / "assignments", home / "assignments", ignore=shutil.ignore_patterns("hidden"))
     shutil.copy(COURSE.folder / "course.yml", home)
     exchange = home / "exchange"
@@ -113,21 +114,15 @@ def nbgrader(home: Path, *arguments: str, timeout_s: float = 240) -> str:
 def jupyterlab(home: Path, *, theme: str = "Light", **env: str) -> Iterator[Lab]:
     """Give a JupyterLab that shows a folder; its server and its kernels are gone after the block."""
     for name, said in _SETTINGS.items():
-        said = said.replace("%s", theme)
-        write(home / ".jupyter/settings/@jupyterlab" / f"{name}.jupyterlab-settings", said)
+        write(home / ".jupyter/settings/@jupyterlab" / f"{name}.jupyterlab-settings", said.replace("%s", theme))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-W", "ignore", "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={_TOKEN}"]
+    command += [f"--ServerApp.root_dir={home}"]
     with (home / "jupyterlab.log").open("w", encoding="utf-8") as log:
-        server = subprocess.Popen(
-            [*command, f"--ServerApp.root_dir={home}"],
-            cwd=home,
-            env=nbgrader_environment(home, **env),
-            stdout=log,
-            stderr=log,
-        )
+        server = subprocess.Popen(command, cwd=home, env=nbgrader_environment(home, **env), stdout=log, stderr=log)
         try:
             lab = Lab(home, port)
             _wait_until_it_answers(lab, server)
@@ -170,15 +165,19 @@ def browser_page(folder: Path) -> Iterator[Any]:
             context.close()
 
 
-# --- what a user does in a page ---------------------------------------------------------------------------------------
+# --- what a user does in a page -------------------------------------------------------------------------------------
+
+
+def open_nbgrader(page: Any, entry: str) -> None:
+    """Open one of nbgrader's own pages by its menu."""
+    page.get_by_role("menuitem", name="Nbgrader").click()
+    page.get_by_role("menu").get_by_text(entry, exact=True).click()
 
 
 def open_notebook(page: Any, lab: Lab, path: str) -> None:
     """Open a notebook, and wait until its kernel is ready."""
     page.goto(lab.url(f"lab/tree/{path}"))
-    page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(
-        state="attached"
-    )
+    page.get_by_text("| Idle").wait_for()
 
 
 def cell(page: Any, number: int) -> Any:
@@ -204,18 +203,26 @@ def add_cell(page: Any, source: str) -> None:
     page.keyboard.insert_text(source)
 
 
-def run_cell(page: Any, number: int) -> Any:
-    """Run a cell; return it when it has run."""
+def start_cell(page: Any, number: int) -> Any:
+    """Start a cell; return it."""
     chosen = cell(page, number)
     chosen.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
+    return chosen
+
+
+def run_cell(page: Any, number: int) -> Any:
+    """Run a cell that was not run before; return it when it has run."""
+    chosen = start_cell(page, number)
     chosen.locator(".jp-InputPrompt", has_text=re.compile(r"\[\d+\]")).wait_for()
     return chosen
 
 
-def save(page: Any) -> None:
-    """Save the notebook, and wait until it is."""
+def save(page: Any, path: Path) -> None:
+    """Save the notebook, and wait until its file is another."""
+    before = path.stat().st_mtime_ns
     page.keyboard.press("Control+S")
-    page.locator(".jp-NotebookPanel:visible").locator(
-        "xpath=//body//*[contains(@class,'lm-mod-current')]"
-    ).first.wait_for()
+    ends = time.monotonic() + _ANSWERS_S
+    while path.stat().st_mtime_ns == before:
+        assert time.monotonic() < ends, "the notebook was not saved"
+        page.wait_for_timeout(50)
