@@ -32,8 +32,8 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.demo: extras := torch
-$(VENV)/.dev: extras := dev,class,notebook,nbgrader
-$(VENV)/.test: extras := dev,class,notebook,nbgrader,torch,tensorflow
+$(VENV)/.dev: extras := dev,class,cluster,notebook,nbgrader
+$(VENV)/.test: extras := dev,class,cluster,notebook,nbgrader,torch,tensorflow
 install = $(bin)/python -m pip install -c constraints.txt -e '.[$(extras)]'
 # -qq hides pip's warnings, never its errors. Then this package is compiled, which pip does for all others.
 $(VENV)/.demo $(VENV)/.dev $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.made
@@ -62,7 +62,8 @@ ruff = $(call stage,ruff,$(bin)/ruff check --quiet . && $(bin)/ruff format --che
 mypy = $(call stage,mypy,$(bin)/mypy)
 stubs = $(call stage,stubs,$(bin)/grade release --check)
 # A hung test fails after --timeout seconds instead of holding up CI.
-pytest = $(call stage,pytest,$(bin)/python -m pytest $(1) $(PYTEST_ARGS))
+# Two at a time: most tests wait for something.
+pytest = $(call stage,pytest,$(bin)/python -m pytest --numprocesses 2 --dist loadgroup $(1) $(PYTEST_ARGS))
 validate = $(call stage,validate,$(bin)/grade validate --all)
 
 test: $(VENV)/.test

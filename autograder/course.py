@@ -18,6 +18,7 @@ from autograder.datasets.registry import DATASETS
 from autograder.errors import ConfigError, UsageError
 from autograder.late_policy import LatePolicy, LateTerms
 from autograder.limits import LEAST_TRAINING_S, Limits, Needs
+from autograder.mail_settings import MailSettings
 from autograder.messages import Text, text
 from autograder.results import Thresholds
 
@@ -77,6 +78,7 @@ class Course(_Model):
     timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="an IANA name: Asia/Shanghai")
     limits: Limits = Limits()
     late: LatePolicy = LatePolicy()
+    mail: MailSettings = MailSettings()
     assignments: tuple[AssignmentEntry, ...] = ()
 
     @model_validator(mode="after")

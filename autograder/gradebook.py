@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -23,14 +24,16 @@ from autograder.judge.session import AttemptOptions
 from autograder.late_policy import days_late, deadline_of
 from autograder.messages import text
 from autograder.roster import Change, Person, changes
+from autograder.run.executors import Executor
 from autograder.run.where import Term, parse
 
 try:
     from filelock import FileLock, Timeout
-    from sqlalchemy import select
     from sqlalchemy.orm import Session
 
     from autograder.collect.collecting import Collected, Collector, assign, matched_students
+    from autograder.collect.post import Posted, send, sending, would_send
+    from autograder.collect.receipts import Receipt, ReceiptBook
     from autograder.ledger import people, upkeep
     from autograder.ledger.database import FOLDER, Ledger
     from autograder.ledger.grades import (
@@ -46,8 +49,8 @@ try:
         unclaimed,
     )
     from autograder.ledger.history import Entry, history_of
-    from autograder.ledger.models import ExtensionRow, Override, Student, SubmissionRow
-    from autograder.ledger.records import CheckPoints, checks_of
+    from autograder.ledger.models import ExtensionRow, Override, SubmissionRow
+    from autograder.ledger.records import CheckPoints, checks_of, record_unreadable
     from autograder.ledger.refusals import Refusal, still_refused
     from autograder.ledger.standing import Standing, standing_of
     from autograder.run.grading import Done, Grader, Tell
@@ -74,32 +77,30 @@ class Gradebook:
         """Return who is writing now."""
         return people.Author(os.environ.get("GRADE_WHO") or getpass.getuser(), people.now())
 
-    def _moment(self, said: datetime | None) -> datetime | None:
+    def moment(self, said: datetime) -> datetime:
         """Return a moment that somebody named; without a zone it is by the course's clock."""
-        return said if said is None or said.tzinfo else said.replace(tzinfo=self.zone)
+        return said if said.tzinfo else said.replace(tzinfo=self.zone)
 
     # --- roster
 
-    def compare_roster(self, persons: Sequence[Person]) -> list[Change]:
+    def compare_roster(self, persons: Sequence[Person], *, add_only: bool = False) -> list[Change]:
         """Return what a roster would change."""
         with self.ledger.reading() as session:
-            return changes(people.known_students(session, self.zone), persons)
+            return changes(people.known_students(session, self.zone), persons, add_only=add_only)
 
-    def apply_roster(self, persons: Sequence[Person]) -> list[Change]:
-        """Bring the students in step with a roster.
+    def apply_roster(self, persons: Sequence[Person], *, add_only: bool = False) -> list[Change]:
+        """Bring the students in step with a roster; with `add_only`, of a part of the class.
 
         Raises:
             UsageError: two students would share a mail address.
         """
         with self.ledger.writing() as session:
-            return people.apply(session, persons, self.author(), self.zone)
+            return people.apply(session, persons, self.author(), self.zone, add_only=add_only)
 
     def students(self, section: str | None = None) -> list[people.StudentRow]:
         """Return the students, of one section or all."""
-        asked = select(Student).order_by(Student.left, Student.section, Student.id)
         with self.ledger.reading() as session:
-            found = session.scalars(asked if section is None else asked.where(Student.section == section))
-            return [people.StudentRow(*(getattr(one, name) for name in people.StudentRow._fields)) for one in found]
+            return people.student_rows(session, section)
 
     # --- submissions
 
@@ -120,7 +121,7 @@ class Gradebook:
         assignment = self.course.assignment(assignment_id)
         if not self.students():
             raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
-        at = self._moment(received)
+        at = self.moment(received) if received else None
         source = open_named(said, self._wanted(assignment.id, at))
         found = Collector(self.ledger, self.store, assignment.id, self.author(), at).collect(source, tell)
         return self._with_lateness(found, assignment.id)
@@ -168,6 +169,26 @@ class Gradebook:
         with self.ledger.reading() as session:
             return unclaimed(session, assignment_id)
 
+    def receipts(self, assignment_id: str) -> list[Receipt]:
+        """Return what students are told about what they handed in."""
+        assignment = self.course.assignment(assignment_id)
+        with self.ledger.reading() as session:
+            return ReceiptBook(self.course, self.store, self.zone).receipts(session, assignment.id)
+
+    def send_receipts(self, assignment_id: str) -> list[Posted]:
+        """Mail the receipts that were not sent before, as many as the quota allows.
+
+        Raises:
+            UsageError: no mail server is named, or it can't be reached.
+        """
+        with sending(self.ledger):
+            receipts = self.receipts(assignment_id)
+            return send(self.ledger, receipts, self.course.spec.mail, self.course.folder, self.author)
+
+    def receipts_due(self, assignment_id: str) -> list[Posted]:
+        """Return what `send_receipts` would do."""
+        return would_send(self.ledger, self.receipts(assignment_id), self.course.spec.mail)
+
     def still_refused(self) -> list[Refusal]:
         """Return what could not be taken and is still missed."""
         with self.ledger.reading() as session:
@@ -194,7 +215,14 @@ class Gradebook:
         with self.ledger.reading() as session:
             return grades(session, self.rules())
 
-    def plan(self, assignment: LoadedAssignment, chosen: Chosen, options: AttemptOptions, isolation: str) -> list[Work]:
+    def plan(
+        self,
+        assignment: LoadedAssignment,
+        chosen: Chosen,
+        options: AttemptOptions,
+        isolation: str,
+        versions: Mapping[str, str] | None = None,
+    ) -> list[Work]:
         """Return what a run is to do.
 
         Args:
@@ -202,6 +230,7 @@ class Gradebook:
             chosen: which of the submissions.
             options: how attempts are made.
             isolation: of their boxes.
+            versions: that numbers hang on, where they are made; None: they are made here.
 
         Raises:
             UsageError: no such student, or a condition that can't be understood.
@@ -218,7 +247,9 @@ class Gradebook:
             # By chance, but always the same: thresholds are tried out on one sample.
             numbers = sorted(rows, key=lambda number: rows[number][0].sha256)[: chosen.sample]
             owned = {number: (rows[number][0], tuple(rows[number][1])) for number in numbers}
-            return Planner(self.store, assignment, options, isolation).plan(session, owned, again=chosen.again)
+            return Planner(self.store, assignment, options, isolation, versions).plan(
+                session, owned, again=chosen.again
+            )
 
     def _holding(self, found: Sequence[Grade], terms: Sequence[Term]) -> set[str]:
         return {grade.student.id for grade in found if all(term.holds(facts_of(grade)) for term in terms)}
@@ -240,12 +271,23 @@ class Gradebook:
         finally:
             lock.release()
 
-    def run(
-        self, assignment: LoadedAssignment, works: Sequence[Work], options: AttemptOptions, jobs: int, tell: Tell
+    def run(  # noqa: PLR0913 - what a run is made of
+        self,
+        assignment: LoadedAssignment,
+        works: Sequence[Work],
+        options: AttemptOptions,
+        jobs: int,
+        tell: Tell,
+        *,
+        executor: Executor | None = None,
     ) -> list[Done]:
-        """Grade, within `grading`, and record what comes of it."""
-        room = room_for(assignment, options, jobs)
-        return Grader(self.ledger, self.store, assignment, options, jobs, room=room).grade(works, tell)
+        """Grade, within `grading`, and record what comes of it; on this machine, unless an executor is given."""
+        why = {work.row.id: work.problem for work in works if work.task == "unreadable" and not work.lost}
+        with self.ledger.writing() as session:
+            record_unreadable(session, why, socket.gethostname(), people.now())
+        room = executor.room(assignment, options, jobs) if executor else room_for(assignment, options, jobs)
+        grader = Grader(self.ledger, self.store, assignment, options, jobs, room=room, executor=executor)
+        return grader.grade(works, tell)
 
     def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
         """Decide about points; None takes an earlier decision back.
@@ -256,7 +298,7 @@ class Gradebook:
         assignment = self.course.assignment(assignment_id)
         with self.ledger.writing() as session:
             found = people.require_student(session, student)
-            check_id, most = self._check_of(session, assignment, found.id, check)
+            check_id, most = self.check_of(session, assignment, found.id, check)
             if points is not None and not 0 <= points <= most:
                 raise UsageError(text("override.points", points=f"{points:g}", most=f"{most:g}"))
             decided = {"points": points, "why": why, **self.author()._asdict()}
@@ -264,9 +306,14 @@ class Gradebook:
             session.add(row)
             return row
 
-    def _check_of(
+    def check_of(
         self, session: Session, assignment: LoadedAssignment, student_id: str, check: str | None
     ) -> tuple[str | None, float]:
+        """Return a check that somebody named, and what it is worth; nothing named: the whole assignment.
+
+        Raises:
+            UsageError: there is no such check in what was graded.
+        """
         if check is None:
             return None, assignment.spec.points
         (grade,) = [one for one in grades(session, self.rules())[assignment.id] if one.student.id == student_id]
@@ -289,7 +336,7 @@ class Gradebook:
         known = [rule for rule in self.rules() if rule.due is not None]
         if assignment_id is not None:
             assignment_id = self.course.assignment(assignment_id).id
-        moment = self._moment(until)
+        moment = self.moment(until) if until else None
         with self.ledger.writing() as session:
             found = people.require_student(session, student)
             row = ExtensionRow(assignment=assignment_id, days=days, until=moment, why=why)
@@ -345,6 +392,7 @@ def _export_row(grade: Grade, checks: list[CheckPoints], tasks: list[str], *, an
     who = {"pseudonym": student.pseudonym} if anonymous else {
         "id": student.id, "name": student.name, "email": student.email, "section": student.section
     }  # fmt: skip
+    known = grade.attempt is not None or bool(grade.unreadable)
     by_task = dict.fromkeys(tasks, 0.0) | points_by_task(grade, checks)
     return {
         **who,
@@ -354,8 +402,9 @@ def _export_row(grade: Grade, checks: list[CheckPoints], tasks: list[str], *, an
         "final": _rounded(grade.final),
         "max_points": grade.max_points,
         "status": _export_status(grade),
+        "problem": grade.unreadable,
         "by_hand": "; ".join(decision.why for decision in grade.decisions),
-        **{f"task {task}": _rounded(points) if grade.attempt else None for task, points in by_task.items()},
+        **{f"task {task}": _rounded(points) if known else None for task, points in by_task.items()},
     }
 
 
@@ -364,6 +413,8 @@ def _export_status(grade: Grade) -> str:
         return "missing"
     if grade.settled.refused:
         return "too late"
+    if grade.unreadable:
+        return "unreadable"
     return grade.attempt.status if grade.attempt else "not graded yet"
 
 

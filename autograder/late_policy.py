@@ -77,7 +77,7 @@ class Settled(NamedTuple):
     penalty: float
     """Points that lateness costs."""
     final: float | None
-    """The score less the penalty, never below 0; None: it has no grade yet."""
+    """The score less the penalty, never below 0; None: it has no grade yet, and could earn one."""
 
 
 def utc(moment: datetime) -> datetime:
@@ -157,7 +157,7 @@ def _settled(work: Work, one: HandIn, slip_days_left: int) -> Settled:
         return Settled(one, 0, 0, refused=False, penalty=0.0, final=one.score)
     late = days_late(one.received, deadline_of(work.due, work.extensions), policy.grace_min)
     if policy.hard_stop_days is not None and late > policy.hard_stop_days:
-        return Settled(one, late, 0, refused=True, penalty=one.score or 0.0, final=None if one.score is None else 0.0)
+        return Settled(one, late, 0, refused=True, penalty=one.score or 0.0, final=0.0)  # whatever it would score
     slipped = min(late, slip_days_left)
     if one.score is None:
         return Settled(one, late, slipped, refused=False, penalty=0.0, final=None)

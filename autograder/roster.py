@@ -17,6 +17,7 @@ import csv
 import io
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,7 +39,8 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "first_name": ("firstname", "givenname", "名"),
     "last_name": ("lastname", "surname", "familyname", "姓"),
     "email": ("email", "emailaddress", "e-mail", "mail", "邮箱", "电子邮箱", "邮件", "电子邮件"),
-    "section": ("section", "class", "group", "班级", "教学班", "行政班", "班"),
+    "section": ("section", "class", "班级", "教学班", "行政班", "班"),
+    "group": ("group", "groupname", "team", "小组", "组", "组别", "分组"),
     "extension": ("extension", "延期", "延长"),
     "canvas": ("canvasid",),
     "login": ("sisloginid", "login", "username", "用户名"),
@@ -72,6 +74,8 @@ class Person:
     aliases: tuple[tuple[str, str], ...] = ()
     """Names that others know the student by: (source, name)."""
     extensions: tuple[RosterExtension, ...] = ()
+    groups: tuple[tuple[str, str], ...] = ()
+    """With whom the student hands in: (assignment, the group's name); the assignment is empty where it is every one."""
     line: int = field(default=0, compare=False)
 
 
@@ -79,7 +83,7 @@ class Change(NamedTuple):
     """One thing that a roster would change."""
 
     kind: str
-    """added, changed, left, back, alias."""
+    """added, changed, left, back, alias, extension, group."""
     id: str
     name: str
     before: str = ""
@@ -195,6 +199,7 @@ def _person(values: Mapping[str, str], line: int) -> Person:
         section=values.get("section", ""),
         aliases=tuple(_aliases(values, email)),
         extensions=extensions_in(values.get("extension", "")),
+        groups=groups_in(values.get("group", "")),
         line=line,
     )
 
@@ -202,9 +207,12 @@ def _person(values: Mapping[str, str], line: int) -> Person:
 _MOST_ID = 64  # characters, the ledger's column
 
 
+_INVISIBLE = dict.fromkeys([0xFEFF, 0x200B, 0x200E, 0x200F, 0x202A, 0x202C])  # copied along from web pages
+
+
 def _plain_number(said: str) -> str:
-    """Undo what spreadsheets do to numbers: 2026017.0, and the quote that keeps leading zeros."""
-    said = said.lstrip("'").strip()
+    """Undo what spreadsheets and input methods do to numbers: 2026017.0, ２０２６, the quote that keeps zeros."""
+    said = unicodedata.normalize("NFKC", said.translate(_INVISIBLE)).strip().lstrip("'").strip()
     return said[:-2] if re.fullmatch(r"\d+\.0", said) else said
 
 
@@ -254,6 +262,34 @@ def _extension(said: str) -> RosterExtension:
     return RosterExtension(assignment.strip() or None, until=until)
 
 
+def groups_in(said: str) -> tuple[tuple[str, str], ...]:
+    """Read what stands in a roster's column of groups: `A` for every assignment, `hw2=A; hw3=B` for some."""
+    parts = (part.rpartition("=") for part in re.split(r"[;；]", said) if part.strip())
+    return tuple((assignment.strip(), _plain_number(name)) for assignment, _, name in parts)
+
+
+def read_groups(path: Path) -> dict[str, list[str]]:
+    """Read who hands in together: a table with a column of student numbers and one of groups.
+
+    Returns:
+        The student numbers by the group's name.
+
+    Raises:
+        UsageError: it can't be read, or lacks a column.
+    """
+    rows = table(path)
+    header = next((at for at, row in enumerate(rows) if {"id", "group"} <= _columns(row).keys()), None)
+    if header is None:
+        raise UsageError(text("group.no_header", file=path), hint=text("group.no_header_hint"))
+    columns = _columns(rows[header])
+    found: dict[str, list[str]] = {}
+    for cells in rows[header + 1 :]:
+        values = [_plain_number(cells[columns[name]]) if columns[name] < len(cells) else "" for name in ("id", "group")]
+        if all(values):
+            found.setdefault(values[1], []).append(values[0])
+    return found
+
+
 def moment_in(said: str) -> datetime:
     """Read a moment; a date by itself is the whole of that day.
 
@@ -294,11 +330,18 @@ def _xlsx_rows(path: Path, content: bytes) -> list[list[str]]:
         raise UsageError(text("class.missing", package="openpyxl"), hint=text("class.missing_hint")) from None
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        rows = book.worksheets[0].iter_rows(values_only=True, max_row=_MOST_ROWS)
-        return [["" if cell is None else str(cell) for cell in row] for row in rows]
+        rows = book.worksheets[0].iter_rows(max_row=_MOST_ROWS)
+        return [[_shown(cell.value, cell.number_format) for cell in row] for row in rows]
     # Broad: a damaged workbook raises whatever its parser stumbles on.
     except Exception as error:  # noqa: BLE001
         raise UsageError(text("roster.unreadable", file=path, problem=error)) from None
+
+
+def _shown(value: object, number_format: str | None) -> str:
+    """Return a cell as the sheet shows it: a number may have leading zeros by its format only."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and re.fullmatch("0+", number_format or ""):
+        return f"{value:0{len(number_format or '')}.0f}"
+    return "" if value is None else str(value)
 
 
 # --- what it would change ---------------------------------------------------------------------------------------------
@@ -311,14 +354,24 @@ class Known(NamedTuple):
     left: bool = False
 
 
-def changes(known: Mapping[str, Known], new: Iterable[Person]) -> list[Change]:
-    """Return what a roster would change, in the order of the student numbers. Nobody is removed: who left is marked."""
+def changes(known: Mapping[str, Known], new: Iterable[Person], *, add_only: bool = False) -> list[Change]:
+    """Return what a roster would change, in the order of the student numbers. Nobody is removed: who left is marked.
+
+    Args:
+        known: the students as they are.
+        new: the roster.
+        add_only: it is a part of the class: who is not in it has not left.
+
+    Raises:
+        UsageError: the leading zeros of the student numbers are gone.
+    """
     found: list[Change] = []
     named = {person.id: person for person in new}
+    _refuse_lost_zeros(known, named)
     for number in sorted(known.keys() | named.keys()):
         before, after = known.get(number), named.get(number)
         if after is None:
-            if before is not None and not before.left:
+            if before is not None and not before.left and not add_only:
                 found.append(Change("left", number, before.person.name))
         elif before is None:
             found.append(Change("added", number, after.name, after=_facts(after)))
@@ -327,6 +380,17 @@ def changes(known: Mapping[str, Known], new: Iterable[Person]) -> list[Change]:
                 found.append(Change("back", number, after.name))
             found += _differences(before.person, after)
     return found
+
+
+def _refuse_lost_zeros(known: Mapping[str, Known], named: Mapping[str, Person]) -> None:
+    shortened = {number.lstrip("0"): number for number in known if number.startswith("0")}
+    for number, person in named.items():
+        before = shortened.get(number)
+        if number not in known and before is not None and known[before].person.name == person.name:
+            raise UsageError(
+                text("roster.lost_zeros", id=number, known=before, name=person.name),
+                hint=text("roster.lost_zeros_hint"),
+            )
 
 
 def _differences(before: Person, after: Person) -> Iterable[Change]:
@@ -341,10 +405,21 @@ def _differences(before: Person, after: Person) -> Iterable[Change]:
     for extension in after.extensions:
         if extension not in before.extensions:
             yield Change("extension", before.id, after.name, after=described(extension))
+    grouped = dict(before.groups)
+    for assignment, group in after.groups:
+        if grouped.get(assignment) != group:
+            was = grouped.get(assignment, "")
+            yield Change("group", before.id, after.name, was, _described_group(assignment, group))
 
 
 def _facts(person: Person) -> str:
-    return " · ".join(part for part in (person.email, person.section, *map(described, person.extensions)) if part)
+    groups = (_described_group(*group) for group in person.groups)
+    parts = (person.email, person.section, *groups, *map(described, person.extensions))
+    return " · ".join(part for part in parts if part)
+
+
+def _described_group(assignment: str, name: str) -> str:
+    return f"{assignment}: {name}" if assignment else name
 
 
 def described(extension: RosterExtension) -> str:

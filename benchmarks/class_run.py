@@ -4,8 +4,11 @@
     python benchmarks/class_run.py --validate [hw1 hw2 hw3]        # minutes
 
 Submissions are the reference solution with a line of its own in each, so that nothing could be remembered, and as many
-at a time as there are cores. The student's functions measure themselves and print it, so that training is that of the
-very run which is measured: overhead = wall time × attempts at a time / attempts - training of one.
+at a time as there are cores. Two overheads of a submission, both from wall time × cores / submissions:
+
+- less the training of the very run, which the student's functions measure and print: what judge and box take;
+- less the same trainings alone, in plain processes, just as many at a time (training.py; torch only): also that each
+  box trains for the first time, and whatever slows a training beside another attempt's checks.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 from timing import ROOT, table
+from training import HW2_TORCH, environment, trainings_alone
 
 from autograder.course import LoadedAssignment, load_course
 from autograder.judge.judges import Judges, Pending, open_judges
@@ -92,6 +97,7 @@ class Run(NamedTuple):
     each: float
     training: float
     attempt: float  # the median of what an attempt took by the judge's own clock
+    busy: float  # share of the processors' time, by whomever
 
     @property
     def overhead(self) -> float:
@@ -124,14 +130,16 @@ def class_run(way: Way, framework: str, count: int, at_once: int) -> Run:
     options = AttemptOptions(hidden=True, full=True, device="cpu", isolation=way.isolation)
     with open_judges(at_once, warm=way.warm) as judges:
         reports_of(judges, assignment, submissions[:at_once], options, at_once)
+        psutil.cpu_percent()
         began = time.perf_counter()
         reports = reports_of(judges, assignment, submissions[at_once:], options, at_once)
-        wall = time.perf_counter() - began
+        wall, busy = time.perf_counter() - began, psutil.cpu_percent() / 100
     assert all(report.status in {Status.PASSED, Status.PARTIAL} for report in reports), [one.status for one in reports]
     return Run(
         wall * at_once / count,
         statistics.mean(map(training_of, reports)),
         statistics.median(report.duration_s for report in reports),
+        busy,
     )
 
 
@@ -167,16 +175,20 @@ def attempts(framework: str, count: int, rounds: int) -> None:
         (f"hello world: {way.name}", f"{1e3 * took:.0f} ms", f"{took / hellos[WARM]:.1f} × warm")
         for way, took in hellos.items()
     ]
+    alone = trainings_alone(HW2_TORCH, at_once, environment()) if framework == "torch" else []
     runs = {way: class_run(way, framework, count, at_once) for way in (WARM, SEALED, COLD)}
-    rows += [
-        (
-            f"hw2 {framework}: {way.name}",
-            f"{run.overhead:.2f} s overhead",
-            f"{run.each:.2f} s each, training {run.training:.2f} s, {run.each / runs[WARM].each:.2f} × warm",
-        )
-        for way, run in runs.items()
-    ]
-    table(f"class run: {count} submissions, {at_once} at a time; hello world: medians of {rounds}", rows)
+    if alone:
+        alone += trainings_alone(HW2_TORCH, at_once, environment())
+        rows.append(("hw2 torch: trainings alone", f"{statistics.median(alone):.2f} s each", f"median of {len(alone)}"))
+    for way, run in runs.items():
+        than_alone = f", {run.each - statistics.median(alone):.2f} s over trainings alone" if alone else ""
+        beside = f"{run.each:.2f} s each, training {run.training:.2f} s{than_alone}; {run.busy:.0%} busy; "
+        beside += f"{run.each / runs[WARM].each:.2f} × warm"
+        rows.append((f"hw2 {framework}: {way.name}", f"{run.overhead:.2f} s overhead", beside))
+    load = os.getloadavg()[0]
+    table(
+        f"class run: {count} submissions, {at_once} at a time; hello world: medians of {rounds}; load {load:.1f}", rows
+    )
 
 
 @contextmanager

@@ -33,6 +33,17 @@ def _is_here(needed: str) -> bool:
     return importlib.util.find_spec(needed) is not None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests run after each other where pytest-xdist runs two: those of the box, and each file's.
+
+    A test of the box looks at what a box has left on the machine, and another such test would have boxes there.
+    """
+    for item in items:
+        of_the_box = item.path.is_relative_to(ROOT / "tests" / "box")
+        item.add_marker(pytest.mark.xdist_group("box" if of_the_box else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder of the repository: a course with its assignments and solutions."""

@@ -12,6 +12,7 @@ from autograder.box.protocol import Handle
 from autograder.judge import CheckFailed, as_array, as_int, as_number, both, expect, expectations, show
 from autograder.judge.proxy import Core, RemoteObject
 from autograder.messages import set_language
+from tests.named import named
 
 NAN, INF = math.nan, math.inf
 
@@ -46,7 +47,7 @@ def test_expect_lets_true_pass(ok):
         False, np.False_, None, 0, 1, 1.0, "yes", [True], (1,), {"a": 1}, NAN, NAN < 1, np.float64(NAN) < 1,
         np.array(True), np.array([True, True]), np.int64(1), remote(), object(),
     ],
-    ids=repr,
+    ids=named,
 )  # fmt: skip
 def test_expect_lets_nothing_else_pass(ok):
     error = failure(expect, ok, expected="one", came="two", hint="three")
@@ -95,7 +96,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize("value", ODD, ids=lambda value: named(value)[:30])
 @pytest.mark.parametrize("convert", [as_array, as_number, as_int])
 def test_what_is_no_number_fails_the_check_and_never_the_checks_code(convert, value):
     error = failure(convert, value, what="f(x)")

@@ -22,9 +22,10 @@ from tests.tiny_course import COURSE, ROOT, SOLUTION, make_course, write, wrong_
 PAGE = ROOT / "docs" / "instructors.md"
 DUE = "2026-09-27T23:59"
 ROSTER = (
-    "学号,姓名,邮箱,班级\n2026001,李华,li@example.edu,一班\n2026002,张三,zhang@example.edu,一班\n"
-    "2026003,王芳,wang@example.edu,二班\n2026004,赵敏,zhao@example.edu,二班\n"
+    "学号,姓名,邮箱,班级,小组\n2026001,李华,li@example.edu,一班,\n2026002,张三,zhang@example.edu,一班,\n"
+    "2026003,王芳,wang@example.edu,二班,\n2026004,赵敏,zhao@example.edu,二班,红队\n2026005,钱进,qian@example.edu,二班,红队\n"
 )
+LATER = "学号,姓名,班级\n2026006,孙悦,三班\n"
 IN_TIME, LATE = datetime(2026, 9, 27, 12, tzinfo=UTC), datetime(2026, 9, 28, 20, tzinfo=UTC)
 HANDED_IN = {
     "2026001_李华.py": (SOLUTION, IN_TIME),
@@ -32,12 +33,13 @@ HANDED_IN = {
     "2026004.py": (wrong_answer("one_off"), LATE),
     "sums.py": (SOLUTION + "# whose?\n", IN_TIME),
     "2026003.rar": ("Rar!", IN_TIME),
+    "2026006.md": ("What I think of sums", IN_TIME),
 }
 # What differs from run to run and from machine to machine, each with what stands for it.
 DIFFERING = (
     (r"\b\d+\.\d s\b", "0.9 s"),
     (r"\([0-9a-f]{12}\)", "(0123456789ab)"),
-    (r"\d{4}-\d\d-\d\d \d\d:\d\d(?=  hw1 .*(by hand|belongs to|attempt))", "2026-09-30 09:00"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d(?=  hw1 .*(by hand|belongs to|attempt|second look|answer|test_))", "2026-09-30 09:00"),
 )
 
 
@@ -47,6 +49,7 @@ def course(folder: Path) -> None:
     late = f"timezone: Asia/Shanghai\nlate: {{per_day: 0.1}}\nassignments: [{{id: hw1, due: {DUE}}}]"
     write(folder / "course.yml", COURSE.replace("assignments: [{id: hw1}]", late))
     (folder / "roster.csv").write_bytes(ROSTER.encode("gbk"))
+    (folder / "section-3.csv").write_bytes(LATER.encode("gbk"))
     for name, (content, moment) in HANDED_IN.items():
         write(folder / "downloads" / name, content)
         os.utime(folder / "downloads" / name, (moment.timestamp(), moment.timestamp()))

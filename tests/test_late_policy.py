@@ -145,6 +145,10 @@ def test_what_lateness_costs(policy, day, score, came_to):
     assert final((day, score), policy=LatePolicy(**policy))[2] == pytest.approx(came_to)
 
 
+def test_after_the_hard_stop_it_is_worth_nothing_whatever_it_would_score():
+    assert final((9, None), policy=LatePolicy(hard_stop_days=2)) == (1, 3, 0.0)
+
+
 def test_an_extension_moves_the_deadline_and_the_hard_stop():
     policy = LatePolicy(per_day=0.1, hard_stop_days=2)
     assert final((10, 80.0), policy=policy, extensions=(Extension(days=3),)) == (1, 1, 72.0)

@@ -23,7 +23,8 @@ FAMILIES = {
         f"{command}.short"
         for command in (
             *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
-            *("pack", "collect", "assign", "run", "override", "extend", "status", "export", "roster", "ledger"),
+            *("pack", "collect", "assign", "run", "override", "extend", "received", "group", "request", "status"),
+            *("export", "roster", "ledger", "receipts"),
         )
     },
     "validate.": {"solution", "stub"},
@@ -45,15 +46,16 @@ FAMILIES = {
     },
     "list.column.": {"id", "title", "due", "points", "best", "latest"},
     "start.": {"made", "refreshed", "same", "kept"},
-    "roster.kind.": {"added", "changed", "left", "back", "alias", "extension"},
-    "roster.column.": {"id", "name", "section", "email", "pseudonym"},
+    "roster.kind.": {"added", "changed", "left", "back", "alias", "extension", "group"},
+    "roster.column.": {"id", "name", "section", "groups", "email", "pseudonym"},
     "collect.outcome.": {"new", "again", "known", "unmatched", "doubtful", "refused"},
+    "mail.came.": {"damaged", "link", "outlook", "pictures", "documents", "pasted", "nothing"},
+    "receipt.label.": {"assignment", "student", "received", "called", "hash"},
+    "receipt.outcome.": {"sent", "would", "waits", "failed", "no_address"},
     "run.task.": {"run", "score", "known", "unreadable"},
     "run.ended.": {"graded", "scored", "known", "unreadable", "internal"},
-    "standing.column.": {
-        *("assignment", "due", "handed_in", "late", "graded"),
-        *("faults", "unclaimed", "median", "full", "by_hand"),
-    },
+    "standing.column.": {"assignment", "due", "handed_in", "late", "graded", "median", "full"},
+    "standing.note.": {"faults", "unclaimed", "unreadable", "too_late", "requests", "by_hand"},
     "collect.how.": {"manifest", "alias", "id", "name", "group"},
     "ledger.log.how.": {"manifest", "alias", "id", "name", "group", "hand", "set_aside"},
     "note.": set(KINDS),
@@ -185,6 +187,7 @@ SAME = {
     "validate.wrong",
     "validate.failed",
     "new.file",
+    "receipt.noted",
 }
 
 

@@ -6,7 +6,17 @@ import openpyxl
 import pytest
 
 from autograder.errors import UsageError
-from autograder.roster import Change, Known, Person, RosterExtension, changes, extensions_in, moment_in, read
+from autograder.roster import (
+    Change,
+    Known,
+    Person,
+    RosterExtension,
+    changes,
+    extensions_in,
+    moment_in,
+    read,
+    read_groups,
+)
 
 EN = "id,name,email,section,extension\n2026001,Li Hua,li@example.edu,A,\n2026002,Max Müller,max@example.edu,B,hw2=2\n"
 ZH = "学号,姓名,邮箱,班级\n2026001,李华,li@example.edu,一班\n2026017,张三,zhang@example.edu,二班\n"
@@ -190,6 +200,81 @@ LI = Person("1", "Li", "li@x", "A", (("email", "li@x"),))
 )
 def test_what_a_roster_would_change(known, new, expected):
     assert changes(known, new) == expected
+
+
+def test_a_part_of_the_class_leaves_the_others_where_they_are():
+    wang = Person("2", "Wang", section="B")
+    assert changes({"1": Known(LI), "2": Known(wang)}, [wang]) == [Change("left", "1", "Li")]
+    assert changes({"1": Known(LI), "2": Known(wang)}, [wang], add_only=True) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "groups"),
+    [
+        ("", ()),
+        ("红队", (("", "红队"),)),
+        ("3.0", (("", "3"),)),
+        ("hw2=A; hw3=B", (("hw2", "A"), ("hw3", "B"))),
+        ("hw2=A；B", (("hw2", "A"), ("", "B"))),
+    ],
+)
+def test_groups(file, said, groups):
+    (found,) = read(file(f"学号,姓名,小组\n1,张三,{said}\n"))
+    assert found.groups == groups
+
+
+def test_a_group_that_changes_is_said_and_one_that_is_not_told_stays():
+    known = {"1": Known(Person("1", "Li", groups=(("hw2", "A"),)))}
+    assert changes(known, [Person("1", "Li")]) == []
+    assert changes(known, [Person("1", "Li", groups=(("hw2", "B"),))]) == [Change("group", "1", "Li", "A", "hw2: B")]
+
+
+def test_groups_by_themselves(file):
+    assert read_groups(file("小组,学号\nA,1\nB,3\nA,２\n,4\n")) == {"A": ["1", "2"], "B": ["3"]}
+    with pytest.raises(UsageError, match="roster"):
+        read_groups(file("学号,姓名\n1,张三\n"))
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("２０２６０１７", "2026017"),  # an input method's full-width digits
+        ("\u30002026017\u00a0", "2026017"),
+        ("2026017.0", "2026017"),
+        ("'0042", "0042"),
+        ("\ufeff2026017", "2026017"),
+    ],
+)
+def test_student_numbers_as_they_come(file, written, read_as):
+    (found,) = read(file(f"学号,姓名\n{written},张三\n"))
+    assert found.id == read_as
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "read_as"),
+    [
+        (2026017, "General", "2026017"),
+        (2026017.0, "General", "2026017"),
+        (42, "0000000", "0000042"),  # Excel shows the zeros, and keeps 42
+        (202601700123, "0", "202601700123"),
+        ("0042", "@", "0042"),
+    ],
+)
+def test_student_numbers_of_a_workbook(tmp_path, value, number_format, read_as):
+    book = openpyxl.Workbook()
+    book.active.append(["学号", "姓名"])
+    book.active.append([value, "张三"])
+    book.active["A2"].number_format = number_format
+    book.save(tmp_path / "roster.xlsx")
+    (found,) = read(tmp_path / "roster.xlsx")
+    assert found.id == read_as
+
+
+def test_leading_zeros_that_are_lost_are_told_and_not_taken_for_somebody_else():
+    known = {"0042": Known(Person("0042", "张三"))}
+    with pytest.raises(UsageError, match="0042"):
+        changes(known, [Person("42", "张三")])
+    assert [one.kind for one in changes(known, [Person("42", "李四")])] == ["left", "added"]
 
 
 def test_numbers_that_excel_has_shortened_are_told(file):

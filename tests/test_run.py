@@ -66,7 +66,7 @@ def finals(folder):
 def test_a_class_is_graded_once(course):
     graded = {number: ("graded", score) for number, score in SCORES.items()}
     assert run(course) == graded | {"4": ("unreadable", None)}
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
     assert run(course) == {number: ("known", score) for number, score in SCORES.items()} | {"4": ("unreadable", None)}
     assert counted(course) == 3
 
@@ -226,7 +226,7 @@ def test_a_changed_comment_runs_nothing(course, monkeypatch):
     change(course, HIDDEN_FILE, "import pytest\n", "# Checks.\nimport pytest\n")
     monkeypatch.setattr(grading, "open_judges", no_judges)
     assert {ended for ended, _ in run(course).values()} == {"scored", "unreadable"}
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
 
 
 def test_after_a_changed_check_and_another_threshold_everything_is_run(course):
@@ -265,7 +265,7 @@ def test_what_is_handed_in_later_is_graded_and_counts(course):
     [
         ({"students": ("2",)}, {"2"}),
         ({"students": ("Student 3", "1")}, {"1", "3"}),
-        ({"where": "score < 30"}, {"2", "3"}),
+        ({"where": "score < 30"}, {"2", "3", "4"}),
         ({"where": "status = passed"}, {"1"}),
         ({"where": "score < 0"}, set()),
         ({"sample": 1}, None),
@@ -284,6 +284,26 @@ def test_a_decision_survives_a_regrade(course):
     assert finals(course)["2"] == 20.0
     run(course, again=True)
     assert finals(course)["2"] == 20.0
+
+
+def test_what_cannot_be_graded_is_noted_and_stands_at_nothing(course):
+    run(course)
+    run(course)
+    with open_gradebook(course) as book:
+        (row,) = [row for row in book.export_rows(book.course.assignment("hw1")) if row["id"] == "4"]
+        (standing,) = book.standing()
+        noted = [entry.said for entry in book.log("4") if entry.kind == "unreadable"]
+    assert (row["status"], row["score"], row["final"], row["task 2"]) == ("unreadable", 0.0, 0.0, 0.0)
+    assert "no .py file" in row["problem"]
+    assert (standing.handed_in, standing.graded, standing.unreadable) == (4, 3, 1)
+    assert len(noted) == 1
+
+
+def test_what_the_store_has_lost_is_our_fault_and_no_grade(course):
+    for file in (course / "ledger" / "store").rglob("*.zip"):
+        file.write_bytes(b"")
+    assert {ended for ended, _ in run(course).values()} == {"internal"}
+    assert finals(course) == dict.fromkeys(["1", "2", "3", "4"])
 
 
 # --- our own faults ---------------------------------------------------------------------------------------------------
@@ -444,7 +464,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(course):
     last = grade(course)
     assert last.wait(120) == 1  # the essay can't be graded
     last.communicate()
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
     with open_gradebook(course) as book, book.ledger.reading() as session:
         keys = session.execute(select(Attempt.submission_id, Attempt.key)).all()
         assert len(keys) == len(set(keys)) == 3
@@ -458,7 +478,7 @@ def test_interrupted_it_says_so_and_goes_on_later(course):
     assert running.wait(60) in {130, 1}
     running.communicate()
     assert {ended for ended, _ in run(course).values()} <= {"graded", "known", "unreadable"}
-    assert finals(course) == SCORES | {"4": None}
+    assert finals(course) == SCORES | {"4": 0.0}
 
 
 def test_two_at_once_are_told_of_each_other(course):

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from autograder.box.linux import cgroup
 from autograder.course import load_course
 from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge.attempt import run_attempt
@@ -385,3 +386,28 @@ def test_security_a_killed_caller_leaves_nothing(course, until):
         left = tree(caller.pid)
         caller.kill()
     assert until(lambda: not any(map(runs, left)))
+
+
+def test_what_a_judge_still_does_after_its_answer_is_waited_for_at_the_close(course):
+    try:
+        folders = [place.folder for place in cgroup.places()]
+    except OSError as error:
+        pytest.skip(f"no control groups here: {error}")
+    with open_judges(1) as judges:
+        pending = judges.start(load(course), submission(), AttemptOptions())
+        pending.take()
+        (line,) = [
+            one for one in Path(f"/proc/self/fdinfo/{pending._pidfd}").read_text().splitlines() if "NSpid" in one
+        ]
+        assert pending.result().score == 20
+    # Killed in the middle of it, it would have left its boxes' groups.
+    assert not [group for folder in folders for group in folder.glob(f"grade-box-{line.split()[1]}-*")]
+
+
+def test_a_run_of_many_attempts_keeps_nothing_of_those_that_have_ended(course, judges, until):
+    pending = [judges.start(load(course), submission(), AttemptOptions()) for _ in range(3)]
+    for one in pending:
+        one.result()
+    assert until(lambda: all(one.gone() for one in pending))
+    judges.start(load(course), submission(), AttemptOptions()).result()
+    assert len(judges._running) == 1

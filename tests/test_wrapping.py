@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from autograder.messages.wrapping import break_offsets, columns, wrapped
+from autograder.report.flowing import Flowing
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,13 @@ def test_every_line_fits_and_nothing_is_lost(said, width):
     lines = wrapped(said, width)
     assert all(columns(line) <= width for line in lines)
     assert "".join("".join(lines).split()) == "".join(said.split())
+
+
+def test_no_letter_is_lost_where_a_line_is_just_as_long_as_its_column():
+    said = "2026029.py 无法评分：2026029.py is not Python source: its content is Word."
+    for width in range(20, 90):
+        lines = Flowing(said).wrap(Console(width=100), width, overflow="ellipsis")
+        assert "".join(line.plain for line in lines).replace(" ", "") == said.replace(" ", ""), width
 
 
 def test_security_a_long_line_takes_time_in_proportion():

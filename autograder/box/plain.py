@@ -190,6 +190,25 @@ def process_tree(pid: int) -> list[psutil.Process]:
         return []
 
 
+def family_of(pid: int) -> list[psutil.Process]:
+    """Return the process and its descendants, without a look at every other process of the machine.
+
+    A look takes a tenth of a millisecond instead of four. While one of them ends the kernel may leave out another: good
+    for adding up again and again, not for killing.
+    """
+    if not os.path.exists("/proc/thread-self/children"):  # noqa: PTH110 - asked five times a second
+        return process_tree(pid)
+    found: list[psutil.Process] = []
+    waiting = [pid]
+    while waiting:
+        one = waiting.pop()
+        with contextlib.suppress(psutil.Error, OSError):  # it has ended
+            found.append(psutil.Process(one))
+            for task in Path(f"/proc/{one}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+    return found
+
+
 class Taken(NamedTuple):
     """What the processes of a box have taken."""
 
@@ -201,16 +220,23 @@ class MemoryWatch:
     """A thread that adds up the tree's memory and ends the box beyond the limit.
 
     The worker's own rlimit misses shared memory and counts each process by itself; this counts the whole tree.
+
+    Args:
+        pid: of the process that started all others.
+        max_bytes: of all together.
+        on_excess: ends the box.
+        alone: nothing else would end it in time; without, there is no thread, and it looks only when it is asked.
     """
 
     _EVERY_S = 0.2
 
-    def __init__(self, pid: int, max_bytes: int, on_excess: Callable[[], None]) -> None:
+    def __init__(self, pid: int, max_bytes: int, on_excess: Callable[[], None], *, alone: bool = True) -> None:
         self._pid, self._max_bytes, self._on_excess = pid, max_bytes, on_excess
         self._max_cpu_s, self._on_cpu = math.inf, on_excess
         self._most_bytes = 0
         self._stop = threading.Event()
-        threading.Thread(target=self._watch, name="box memory", daemon=True).start()
+        if alone:
+            threading.Thread(target=self._watch, name="box memory", daemon=True).start()
 
     def stop(self) -> None:
         """End the watch; it does not outlive the box."""

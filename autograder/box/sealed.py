@@ -187,6 +187,7 @@ class SealedBox:
         self, zygote: Forker, request: SealRequest, group: cgroup.Group | None, files: Sequence[int] = ()
     ) -> None:
         self._group = group
+        self._processes = request.processes
         joined = group.descriptors if group else []
         ours, theirs = offer_pair().pair or (None, None)
         if ours is None or theirs is None:
@@ -246,7 +247,10 @@ class SealedBox:
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> SealedMemoryWatch:
         """Have `on_excess` called when everything in it together takes more memory."""
-        return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess)
+        # Where a group bounds one process by itself, that process is what the kernel ends, and with it the channel: the
+        # judge need not look, which in a class run would cost more than the checks.
+        alone = self._group is None or self._processes > 0
+        return SealedMemoryWatch(self.process, self._group, max_bytes, on_excess, alone=alone)
 
 
 class SealedProcess:
@@ -359,7 +363,7 @@ class SealedProcess:
                 line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines()
             )
         pid = int(fields["Pid"])
-        return plain.process_tree(pid) if pid > 0 else []
+        return plain.family_of(pid) if pid > 0 else []
 
     def _take(self, timeout_s: float) -> bool:
         """Take one message, if there is one in time; return whether there was."""
@@ -388,11 +392,17 @@ class SealedMemoryWatch(plain.MemoryWatch):
     """Ends a box whose group had to end one of its processes; without a group, adds up the memory of all of them."""
 
     def __init__(
-        self, process: SealedProcess, group: cgroup.Group | None, max_bytes: int, on_excess: Callable[[], None]
+        self,
+        process: SealedProcess,
+        group: cgroup.Group | None,
+        max_bytes: int,
+        on_excess: Callable[[], None],
+        *,
+        alone: bool = True,
     ) -> None:
         self._process = process
         self._group = group
-        super().__init__(0, max_bytes, on_excess)
+        super().__init__(0, max_bytes, on_excess, alone=alone)
 
     def _exceeded(self) -> bool:
         return self._group.memory_exceeded() if self._group else super()._exceeded()

@@ -11,6 +11,7 @@ from autograder.errors import UsageError
 from autograder.messages import text
 from autograder.messages.wrapping import columns, wrapped
 
+_REQUIRED = "  [required]"
 _LEAST_COLUMNS = 10  # for a description, however long the names beside it are
 
 
@@ -65,7 +66,7 @@ class GradeCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options."""
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-        records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
+        records = [_translated(*record) for option in options if (record := option.get_help_record(ctx)) is not None]
         if records:
             with formatter.section(text("cli.options")):
                 formatter.write_dl(records)
@@ -76,6 +77,12 @@ class GradeCommand(click.Command):
         if option is not None:
             option.help = text("cli.help_option")
         return option
+
+
+def _translated(names: str, said: str) -> tuple[str, str]:
+    """Return an option's line of help with our word for what click adds in English."""
+    plain = said.removesuffix(_REQUIRED)
+    return names, said if plain == said else f"{plain}{text('cli.required')}"
 
 
 class GradeGroup(GradeCommand, click.Group):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +16,11 @@ from autograder.cli.options import DEVICES, json_option, lang_option
 from autograder.errors import UsageError
 from autograder.messages import text
 
+if TYPE_CHECKING:
+    from autograder.run.executors.chosen import Name
+    from autograder.run.planning import Work
+
+_EXECUTORS = ("local", "dask")  # as autograder.run.executors.chosen has them, which is imported when it is used
 _assignment = click.argument("assignment_id", metavar=text("cli.metavar.assignment"))
 
 
@@ -87,6 +94,9 @@ _ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 @click.option("--jobs", type=click.IntRange(min=1), help=text("cli.run.jobs"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
 @click.option("--isolation", type=click.Choice(_ISOLATIONS), default="auto", help=text("cli.check.isolation"))
+@click.option("--executor", type=click.Choice(_EXECUTORS), default="local", help=text("cli.run.executor"))
+@click.option("--scheduler", metavar="ADDRESS", help=text("cli.run.scheduler"))
+@click.option("--slurm", is_flag=True, help=text("cli.run.slurm"))
 @json_option
 @lang_option
 def run(
@@ -100,32 +110,54 @@ def run(
     jobs: int | None,
     device: str,
     isolation: str,
+    executor: Name,
+    scheduler: str | None,
+    slurm: bool,
     as_json: bool,
 ) -> int:
     """Grade what was handed in."""
     from autograder.gradebook import open_gradebook
-    from autograder.run.options import options_for
+    from autograder.run.executors import Asked
+    from autograder.run.executors.chosen import Where, open_executor
     from autograder.run.planning import Chosen
-    from autograder.run.progress import as_document, exit_code, print_done, print_plan, running
-    from autograder.run.room import attempts_at_once
+    from autograder.run.progress import as_document, exit_code, print_done, running
 
-    with open_gradebook(Path.cwd()) as book:
+    machines = Where(executor, scheduler, slurm)
+    with (
+        open_gradebook(Path.cwd()) as book,
+        open_executor(machines, book.ledger.folder, _notice, plan_only=dry_run) as opened,
+    ):
         assignment = book.course.assignment(assignment_id)
-        options, chosen_isolation = options_for(assignment, device, isolation)
+        options, chosen_isolation, versions, at_once = opened.settle(assignment, Asked(device, isolation, jobs))
         with nullcontext() if dry_run else book.grading():
-            works = book.plan(assignment, Chosen(students, where, sample, again), options, chosen_isolation)
+            works = book.plan(assignment, Chosen(students, where, sample, again), options, chosen_isolation, versions)
             if dry_run:
-                click.echo(json.dumps(as_document(works), ensure_ascii=False, indent=2)) if as_json else print_plan(
-                    works
-                )
+                _show_plan(works, book.ledger.folder if slurm else None, as_json=as_json)
                 return 0
             with running(works, enabled=not as_json) as tell:
-                done = book.run(assignment, works, options, attempts_at_once(assignment, options, jobs), tell)
+                done = book.run(assignment, works, options, at_once, tell, executor=opened)
     if as_json:
         click.echo(json.dumps(as_document(works, done), ensure_ascii=False, indent=2))
     else:
         print_done(done)
     return exit_code(done)
+
+
+def _notice(said: str) -> None:
+    click.echo(said, err=True)
+
+
+def _show_plan(works: Sequence[Work], slurm_folder: Path | None, *, as_json: bool) -> None:
+    from autograder.run.progress import as_document, print_plan
+
+    if as_json:
+        click.echo(json.dumps(as_document(works), ensure_ascii=False, indent=2))
+        return
+    print_plan(works)
+    if slurm_folder is not None:
+        from autograder.run.executors.slurm import job_script
+
+        click.echo(f"\n{job_script(slurm_folder)}")
 
 
 @click.command("override", cls=GradeCommand, help=text("cli.override.help"))

@@ -27,10 +27,11 @@ def roster() -> None:
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar=text("cli.metavar.roster_file"))
 @click.option("--yes", is_flag=True, help=text("cli.roster.yes"))
+@click.option("--add-only", is_flag=True, help=text("cli.roster.add_only"))
 @click.option("--dry-run", is_flag=True, help=text("cli.roster.dry_run"))
 @json_option
 @lang_option
-def import_roster(*, file: Path, yes: bool, dry_run: bool, as_json: bool) -> int:
+def import_roster(*, file: Path, yes: bool, add_only: bool, dry_run: bool, as_json: bool) -> int:
     """Show what a roster would change, and change it."""
     from autograder.gradebook import open_gradebook
     from autograder.report.roster import print_changes
@@ -38,18 +39,18 @@ def import_roster(*, file: Path, yes: bool, dry_run: bool, as_json: bool) -> int
 
     people = read(file)
     with open_gradebook(Path.cwd()) as book:
-        found = book.compare_roster(people)
+        found = book.compare_roster(people, add_only=add_only)
         if as_json:
             click.echo(json.dumps([change._asdict() for change in found], ensure_ascii=False, indent=2))
         else:
-            print_changes(found)
+            print_changes(found, sum(not one.left for one in book.students()))
         if not found or dry_run:
             return 0
         if not yes:
             if as_json or not sys.stdin.isatty():
                 raise UsageError(text("roster.not_applied"), hint=text("roster.not_applied_hint"))
             click.confirm(text("roster.apply"), abort=True)
-        book.apply_roster(people)
+        book.apply_roster(people, add_only=add_only)
     if not as_json:
         click.echo(text("roster.applied", count=len(found)))
     return 0

@@ -124,6 +124,8 @@ class Collector:
             raise
         made += self._record(source.label, tell)
         self._note(source.label, made, refused)
+        if isinstance(source, Repeatable):
+            source.recorded()
         return made
 
     def _note(self, label: str, made: list[Collected], refused: list[dict[str, object]]) -> None:

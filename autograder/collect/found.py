@@ -58,8 +58,12 @@ class Refused:
 class Repeatable:
     """A source that yields everything anew each time: many of its submissions are recorded together, which is faster.
 
-    SECURITY: not for one that notes how far it has come. What it has noted and nobody has recorded would be lost.
+    SECURITY: not for one that notes on its way how far it has come. What it has noted and nobody has recorded would be
+    lost. It notes that in `recorded`.
     """
+
+    def recorded(self) -> None:
+        """Be told that everything is recorded, what was refused, too."""
 
 
 class Source(Protocol):

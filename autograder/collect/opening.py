@@ -49,8 +49,14 @@ def _exchange(said: str, wanted: Wanted) -> Source:
     return open_exchange(said, wanted)
 
 
+def _mailbox(said: str, wanted: Wanted) -> Source:
+    from autograder.collect.mailbox import open_mailbox
+
+    return open_mailbox(said, wanted)
+
+
 Opener = Callable[[str, Wanted], Source]
-OPENERS: dict[str, Opener] = {"git": _git, "hub": _hub, "exchange": _exchange}
+OPENERS: dict[str, Opener] = {"git": _git, "hub": _hub, "exchange": _exchange, "imap": _mailbox, "imaps": _mailbox}
 """By the scheme, which ends at the first colon: `imap` of `imap://hw@mail.example.edu/INBOX`."""
 
 

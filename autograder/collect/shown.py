@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -35,11 +35,14 @@ def collecting(*, enabled: bool) -> Iterator[Callable[[Collected], None]]:
         yield lambda _: None
         return
     count = 0
-    with console.status("") as status:
+    with ExitStack() as stack:
+        status = console.status("")
 
         def tell(one: Collected) -> None:
             nonlocal count
             count += 1
+            if count == 1:  # not before: a source may ask for a password first
+                stack.enter_context(status)
             status.update(Text(text("collect.progress", count=count, name=printable(one.name))))
 
         yield tell

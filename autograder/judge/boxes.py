@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 import msgspec
 import numpy as np
 
-from autograder.box.backends import FORKED
+from autograder.box.backends import FORKED, PROCESS
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised
 from autograder.box.importing import is_below
 from autograder.box.protocol import (
@@ -139,11 +139,21 @@ class Boxes:
             return None
         return self.loaded
 
-    def close(self) -> None:
-        """End every box."""
+    @property
+    def may_hold_gpu(self) -> bool:
+        """Whether what they hold may be memory of a GPU."""
+        spec = self._spec
+        return bool(spec.grant.gpus) or (spec.isolation == PROCESS and spec.device != "cpu")
+
+    def begin_to_close(self) -> None:
+        """Have every box ending; `close` waits until they are gone."""
         for box in self._open:
             self._tell_end(box)
-            box.begin_to_close()  # all of them, before the first is waited for
+            box.begin_to_close()
+
+    def close(self) -> None:
+        """End every box."""
+        self.begin_to_close()  # all of them, before the first is waited for
         while self._open:
             self._open.pop().close()
 

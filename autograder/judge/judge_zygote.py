@@ -9,8 +9,8 @@
    inherit the locks of the caller's threads.
 2. It runs pytest up to where the checks are collected and would be run. There it waits, and forks a judge for each
    call. The judge opens a session for its submission and goes on: the rest of pytest's run is its attempt.
-3. The judge writes its answer, says so, and ends. Whatever it did to modules, the environment or the working folder
-   ends with it: the next one is forked from the same state.
+3. The judge writes its answer, says so, waits for the end of its boxes, and ends. Whatever it did to modules, the
+   environment or the working folder ends with it: the next one is forked from the same state.
 4. Where the checks can't be loaded, the error is the answer to every call.
 
 Everything here is trusted. Still no submission passes through this process: all later judges would carry it along. Only
@@ -48,6 +48,7 @@ from autograder.datasets import Split
 from autograder.errors import GradeError, InternalError
 from autograder.judge import orders
 from autograder.judge.attempt import assignment_in, build_report, require_device
+from autograder.judge.boxes import Boxes
 from autograder.judge.orders import Answer, Begin, Call, failure_of
 from autograder.judge.pytest_run import Managed, run_checks
 from autograder.judge.session import DataChoice, JudgeSession, Ready, read_dataset
@@ -124,6 +125,7 @@ class JudgeZygote:
         self._judges: dict[int, int] = {}  # pids by pidfd
         self._datasets: dict[DataChoice, Split] = {}
         self._attempt: Attempt | None = None  # in a judge: its own
+        self._boxes: Boxes | None = None  # the same
 
     def run(self) -> NoReturn:
         """Serve until the control socket ends. A judge comes by here as well, once its checks have been run."""
@@ -140,7 +142,11 @@ class JudgeZygote:
         except BaseException:  # noqa: BLE001
             traceback.print_exc(file=sys.__stderr__)
         finally:
-            os._exit(status)
+            try:
+                if self._boxes is not None:
+                    self._boxes.close()
+            finally:
+                os._exit(status)
 
     def _load_and_judge(self) -> Answer:
         """Return a judge's answer; in the zygote itself, only why the checks can't be loaded."""
@@ -155,7 +161,18 @@ class JudgeZygote:
             return Answer(failure=failure_of(error))
         finally:
             if managed is not None and managed.session is not None:
-                managed.session.boxes.close()
+                self._end_boxes(managed.session)
+
+    def _end_boxes(self, session: JudgeSession) -> None:
+        """Have an attempt's boxes end. They are waited for after the answer: the next attempt need not.
+
+        But those with a GPU before it, for the next one is lent its memory.
+        """
+        self._boxes = session.boxes
+        if self._boxes.may_hold_gpu:
+            self._boxes.close()
+        else:
+            self._boxes.begin_to_close()
 
     # --- the zygote -------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,11 @@ class JudgeDied(InternalError):
 class Pending(ABC):
     """An attempt that has been started."""
 
+    where = ""
+    """Who makes it, where that is not this machine and is known."""
+    host = ""
+    """The machine that it was made on; empty: this one."""
+
     @abstractmethod
     def result(self) -> Report:
         """Return the report, once it has ended; wait until then.

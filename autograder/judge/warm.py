@@ -67,6 +67,12 @@ class WarmPending(Pending):
         """Whether its result is known."""
         return self._outcome is not None
 
+    def gone(self, timeout_s: float = 0) -> bool:
+        """Whether the judge has gone, or does so soon: after its answer it still waits for the end of its boxes."""
+        if self._status.fileno() >= 0 and self.ended and _readable(self._status, timeout_s):
+            self._status.close()
+        return self._status.fileno() < 0
+
     def take(self) -> None:
         """Take one message, waiting for it."""
         message, descriptors = receive(self._status)
@@ -76,6 +82,7 @@ class WarmPending(Pending):
             self._end(self._read_answer())
         elif not message:
             self._end(None)
+            self._status.close()
 
     def result(self) -> Report:
         """Return the report."""
@@ -105,9 +112,8 @@ class WarmPending(Pending):
             return error
 
     def _end(self, outcome: Report | Exception | None) -> None:
-        """Note the result, and close everything: a class run makes thousands of attempts."""
+        """Note the result, and close what is done with: a class run makes thousands of attempts."""
         self._outcome = outcome or self._zygote.died()
-        self._status.close()
         self._answer.close()
         if self._pidfd is not None:
             os.close(self._pidfd)
@@ -183,7 +189,7 @@ class WarmJudges(Judges):
 
     def start(self, assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> Pending:
         """Fork a judge for an attempt."""
-        self._running = [one for one in self._running if not one.ended]
+        self._running = [one for one in self._running if not one.gone()]
         try:
             settled = settle(assignment, submission, options)
             boxes, lent = _lend(assignment, submission, options, settled)
@@ -220,6 +226,9 @@ class WarmJudges(Judges):
                 one.interrupt(number)
             while (left := [one for one in running if not one.ended]) and time.monotonic() < deadline:
                 self.wait(left, deadline - time.monotonic())
+        deadline = time.monotonic() + _ENDING_S
+        for one in self._running:  # a zygote takes its judges with it, and with them who would remove their groups
+            one.gone(max(deadline - time.monotonic(), 0))
         self._running.clear()
         while self._zygotes:
             self._zygotes.popitem()[1].close()
@@ -268,10 +277,10 @@ def _order(submission: Submission, options: AttemptOptions, settled: Settled) ->
     )
 
 
-def _readable(sock: socket.socket) -> bool:
+def _readable(sock: socket.socket, timeout_s: float = 0) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(timeout_s * 1000))
 
 
 def _memory_file() -> BinaryIO:

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from autograder.late_policy import Extension, HandIn, LatePolicy, Settled, Work, may_count, settle
+from autograder.ledger.corrections import corrected_times, received_at
 from autograder.ledger.models import (
     ExtensionRow,
     HandedInBy,
@@ -24,7 +25,7 @@ from autograder.ledger.models import (
     Student,
     SubmissionRow,
 )
-from autograder.ledger.records import CheckPoints, Graded, attempts_in_force, checks_of, in_parts
+from autograder.ledger.records import CheckPoints, Graded, attempts_in_force, checks_of, in_parts, unreadable
 
 
 class Rules(NamedTuple):
@@ -46,7 +47,9 @@ class Grade:
     submission: SubmissionRow | None = None
     """The one that counts; None: nothing was handed in."""
     attempt: Graded | None = None
-    """None: not graded yet."""
+    """None: not graded yet, or it can't be."""
+    unreadable: str = ""
+    """Why it can't be graded: then it has 0 points, unless somebody decides otherwise."""
     settled: Settled | None = None
     decisions: tuple[Override, ...] = ()
     """Those in force."""
@@ -74,28 +77,11 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
     """
     students = list(session.scalars(select(Student).order_by(Student.id)))
     owned = _submissions_by_student(session)
-    attempts = attempts_in_force(session)
-    decided, extended = _decisions_in_force(session), extensions(session)
-    checks = checks_of(session, _decided_about(owned, attempts, decided))
+    recorded = _recorded(session, owned)
     found: dict[str, list[Grade]] = {rule.assignment: [] for rule in rules}
     for student in students:
         mine = owned[student.id]
-        works = [
-            Work(
-                rule.assignment,
-                rule.due,
-                rule.max_points,
-                rule.policy,
-                tuple(
-                    _hand_in(one, attempts.get(one.id), checks, decided[student.id])
-                    for one in mine
-                    if one.assignment == rule.assignment
-                ),
-                tuple(given_to(student.id, rule.assignment, extended)),
-            )
-            for rule in rules
-        ]
-        settled = settle(works)
+        settled = settle([recorded.work(rule, student.id, mine) for rule in rules])
         by_id = {one.id: one for one in mine}
         for rule in rules:
             chosen = settled.get(rule.assignment)
@@ -105,12 +91,55 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
                     assignment=rule.assignment,
                     max_points=rule.max_points,
                     submission=by_id[chosen.hand_in.id] if chosen else None,
-                    attempt=attempts.get(chosen.hand_in.id) if chosen else None,
+                    attempt=recorded.attempts.get(chosen.hand_in.id) if chosen else None,
+                    unreadable=recorded.unreadable.get(chosen.hand_in.id, "") if chosen else "",
                     settled=chosen,
-                    decisions=tuple(one for one in decided[student.id] if one.assignment == rule.assignment),
+                    decisions=tuple(one for one in recorded.decided[student.id] if one.assignment == rule.assignment),
                 )
             )
     return found
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What the ledger has, as far as grades hang on it."""
+
+    attempts: Mapping[int, Graded]
+    checks: Mapping[int, list[CheckPoints]]
+    decided: defaultdict[str, list[Override]]
+    extended: Extended
+    corrected: Mapping[int, datetime]
+    unreadable: Mapping[int, str]
+    """Of the submissions without an attempt."""
+
+    def work(self, rule: Rules, student_id: str, rows: Iterable[SubmissionRow]) -> Work:
+        """Return what a student has handed in for an assignment."""
+        hand_ins = (
+            HandIn(row.id, received_at(row, self.corrected), self._score(row, student_id))
+            for row in rows
+            if row.assignment == rule.assignment
+        )
+        given = given_to(student_id, rule.assignment, self.extended)
+        return Work(rule.assignment, rule.due, rule.max_points, rule.policy, tuple(hand_ins), tuple(given))
+
+    def _score(self, row: SubmissionRow, student_id: str) -> float | None:
+        attempt = self.attempts.get(row.id)
+        if attempt is None:
+            return 0.0 if row.id in self.unreadable else None
+        about = [one for one in self.decided[student_id] if one.assignment == row.assignment and one.check_id]
+        return score_with(self.checks[attempt.id], about) if about else attempt.score
+
+
+def _recorded(session: Session, owned: Mapping[str, list[SubmissionRow]]) -> _Recorded:
+    attempts, decided = attempts_in_force(session), _decisions_in_force(session)
+    return _Recorded(
+        attempts=attempts,
+        checks=checks_of(session, _decided_about(owned, attempts, decided)),
+        decided=decided,
+        extended=extensions(session),
+        corrected=corrected_times(session),
+        unreadable={number: why for number, why in unreadable(session).items() if number not in attempts},
+    )
 
 
 def points_by_task(grade: Grade, checks: Iterable[CheckPoints]) -> dict[str, float]:
@@ -135,7 +164,7 @@ def facts_of(grade: Grade) -> dict[str, float | str | None]:
         "score": grade.score,
         "final": grade.final,
         "late": float(settled.days_late) if settled else None,
-        "status": attempt.status if attempt else None,
+        "status": attempt.status if attempt else "unreadable" if grade.unreadable else None,
         "framework": attempt.framework if attempt else None,
     }
 
@@ -148,9 +177,10 @@ def to_grade(session: Session, rules: Sequence[Rules], assignment: str) -> dict[
     (rule,) = [one for one in rules if one.assignment == assignment]
     found: dict[int, tuple[SubmissionRow, list[str]]] = {}
     owned, extended = _submissions_by_student(session, assignment), extensions(session)
+    corrected = corrected_times(session)
     for student_id, rows in sorted(owned.items()):
         mine = {row.id: row for row in rows}
-        hand_ins = tuple(HandIn(row.id, row.received, None) for row in mine.values())
+        hand_ins = tuple(HandIn(row.id, received_at(row, corrected), None) for row in mine.values())
         given = given_to(student_id, assignment, extended)
         work = Work(rule.assignment, rule.due, rule.max_points, rule.policy, hand_ins, tuple(given))
         for number in may_count(work):
@@ -182,6 +212,13 @@ def unclaimed(session: Session, assignment: str) -> list[SubmissionRow]:
     return list(session.scalars(asked.order_by(SubmissionRow.id)))
 
 
+def submissions_of(session: Session, assignment: str, students: Iterable[str]) -> list[SubmissionRow]:
+    """Return what belongs to any of these students now, the oldest first."""
+    owned = _submissions_by_student(session, assignment)
+    found = {row.id: row for student in students for row in owned[student]}
+    return [found[number] for number in sorted(found)]
+
+
 def _submissions_by_student(session: Session, assignment: str | None = None) -> defaultdict[str, list[SubmissionRow]]:
     # Joined, not `in`: with a condition beside it SQLite would work it out once for each submission.
     newest = select(func.max(Recognition.id).label("id")).group_by(Recognition.submission_id).subquery()
@@ -204,15 +241,6 @@ def _decided_about(
     """Return the attempts of students about whose checks somebody has decided: only they are added up anew."""
     students = {number for number, decisions in decided.items() if any(one.check_id for one in decisions)}
     return {attempts[row.id].id for number in students for row in owned[number] if row.id in attempts}
-
-
-def _hand_in(
-    row: SubmissionRow, attempt: Graded | None, checks: Mapping[int, list[CheckPoints]], decisions: list[Override]
-) -> HandIn:
-    if attempt is None:
-        return HandIn(row.id, row.received, None)
-    mine = [one for one in decisions if one.assignment == row.assignment and one.check_id is not None]
-    return HandIn(row.id, row.received, score_with(checks[attempt.id], mine) if mine else attempt.score)
 
 
 def _decisions_in_force(session: Session) -> defaultdict[str, list[Override]]:

@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 def history_of(session: Session, student_id: str, zone: ZoneInfo) -> list[Entry]:
     """Return what happened, by the course's clock, the oldest first."""
     entries = [
-        *_submissions(session, student_id),
+        *_submissions(session, student_id, zone),
         *_decisions(session, student_id),
         *_extensions(session, student_id, zone),
         *_requests(session, student_id),
@@ -48,7 +48,7 @@ def history_of(session: Session, student_id: str, zone: ZoneInfo) -> list[Entry]
     return [one._replace(at=one.at.astimezone(zone)) for one in sorted(entries, key=lambda entry: entry.at)]
 
 
-def _submissions(session: Session, student_id: str) -> Iterator[Entry]:
+def _submissions(session: Session, student_id: str, zone: ZoneInfo) -> Iterator[Entry]:
     ever = (
         select(SubmissionRow)
         .join(Recognition)
@@ -58,15 +58,22 @@ def _submissions(session: Session, student_id: str) -> Iterator[Entry]:
         .order_by(SubmissionRow.id)
     )
     for row in session.scalars(ever):
-        said = text("ledger.log.submission", name=row.name, hash=row.sha256[:12], origin=row.origin)
+        said = text("ledger.log.submission", number=row.id, name=row.name, hash=row.sha256[:12], origin=row.origin)
         yield Entry(row.received, row.assignment, "submission", said, "")
         for word in row.recognitions:
             whose = ", ".join(sorted(one.student_id for one in word.students)) or text("ledger.log.nobody")
             how = text(f"ledger.log.how.{word.how.replace(' ', '_')}")
             said = text("ledger.log.recognised", name=row.name, students=whose, how=how)
             yield Entry(word.at, row.assignment, "recognition", said, word.who)
+        for one in row.corrections:
+            received = f"{one.received.astimezone(zone):%Y-%m-%d %H:%M}"
+            said = text("ledger.log.received", name=row.name, received=received, why=one.why)
+            yield Entry(one.at, row.assignment, "received", said, one.who)
         for attempt in row.attempts:
             yield _attempt(attempt, row)
+        for failed in row.unreadable:
+            said = text("ledger.log.unreadable", name=row.name, problem=failed.problem)
+            yield Entry(failed.at, row.assignment, "unreadable", said, failed.host)
 
 
 def _attempt(attempt: Attempt, row: SubmissionRow) -> Entry:
@@ -95,4 +102,5 @@ def _extensions(session: Session, student_id: str, zone: ZoneInfo) -> Iterator[E
 def _requests(session: Session, student_id: str) -> Iterator[Entry]:
     for row in session.scalars(select(RegradeRequest).where(RegradeRequest.student_id == student_id)):
         key = "ledger.log.answer" if row.answers else "ledger.log.request"
-        yield Entry(row.at, row.assignment, "regrade", text(key, said=row.text), row.who)
+        about = row.check_id or text("ledger.log.whole")
+        yield Entry(row.at, row.assignment, "regrade", text(key, about=about, said=row.text), row.who)

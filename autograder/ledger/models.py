@@ -4,6 +4,7 @@
        │   └──< extensions
        ├──< group_members
        └─< handed_in_by >─ recognitions >─ submissions ─< attempts ─< check_results ─< metrics
+                                                └──< received_corrections, unreadable
     overrides, regrade_requests  by student, assignment and check
     events                       what was done to the ledger, by whom
 
@@ -147,6 +148,8 @@ class SubmissionRow(Base):
     """What was cleaned or is doubtful, in words."""
     recognitions: Mapped[list[Recognition]] = relationship(back_populates="submission", order_by="Recognition.id")
     attempts: Mapped[list[Attempt]] = relationship(back_populates="submission")
+    corrections: Mapped[list[ReceivedCorrection]] = relationship(back_populates="submission")
+    unreadable: Mapped[list[Unreadable]] = relationship(back_populates="submission")
 
 
 class Recognition(Base):
@@ -172,6 +175,33 @@ class HandedInBy(Base):
     recognition_id: Mapped[int] = mapped_column(ForeignKey("recognitions.id"), primary_key=True)
     student_id: Mapped[str] = mapped_column(ForeignKey("students.id"), primary_key=True, index=True)
     recognition: Mapped[Recognition] = relationship(back_populates="students")
+
+
+class ReceivedCorrection(Base):
+    """When a submission really came, where a source said it wrongly; the newest one about a submission is in force."""
+
+    __tablename__ = "received_corrections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
+    received: Mapped[datetime]
+    why: Mapped[str] = mapped_column(Text)
+    who: Mapped[str] = mapped_column(_Name)
+    at: Mapped[datetime]
+    submission: Mapped[SubmissionRow] = relationship(back_populates="corrections")
+
+
+class Unreadable(Base):
+    """A submission that no attempt can be made at, and why: no code in it, or several files that could be meant."""
+
+    __tablename__ = "unreadable"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
+    problem: Mapped[str] = mapped_column(Text)
+    host: Mapped[str] = mapped_column(_Name)
+    at: Mapped[datetime]
+    submission: Mapped[SubmissionRow] = relationship(back_populates="unreadable")
 
 
 class Attempt(Base):
@@ -286,7 +316,8 @@ class Event(Base):
 
 
 GROWS_ONLY = (
-    ExtensionRow, SubmissionRow, Recognition, HandedInBy, Attempt, CheckRow, MetricRow, Override, RegradeRequest, Event,
+    ExtensionRow, SubmissionRow, Recognition, HandedInBy, ReceivedCorrection, Unreadable, Attempt, CheckRow, MetricRow,
+    Override, RegradeRequest, Event,
 )  # fmt: skip
 
 

@@ -36,6 +36,8 @@ class StudentRow(NamedTuple):
     section: str
     pseudonym: str
     left: bool
+    groups: str = ""
+    """`hw2: A`, or the name alone where it is the group for every assignment."""
 
 
 def known_students(session: Session, zone: ZoneInfo) -> dict[str, Known]:
@@ -49,8 +51,27 @@ def known_students(session: Session, zone: ZoneInfo) -> dict[str, Known]:
     for row in session.scalars(select(ExtensionRow).where(ExtensionRow.why == _FROM_ROSTER).order_by(ExtensionRow.id)):
         until = row.until.astimezone(zone).replace(tzinfo=None) if row.until else None
         extended.setdefault(row.student_id, []).append(RosterExtension(row.assignment, row.days, until))
-    found = all_students(session)
-    return {student.id: Known(_person(student, extended.get(student.id, [])), student.left) for student in found}
+    grouped: dict[str, list[tuple[str, str]]] = {}
+    for member in session.scalars(select(GroupMember).order_by(GroupMember.assignment)):
+        grouped.setdefault(member.student_id, []).append((member.assignment, member.name))
+    return {
+        student.id: Known(_person(student, extended.get(student.id, []), grouped.get(student.id, [])), student.left)
+        for student in all_students(session)
+    }
+
+
+def student_rows(session: Session, section: str | None) -> list[StudentRow]:
+    """Return the students of a section, or all, those who have left at the end."""
+    asked = select(Student).order_by(Student.left, Student.section, Student.id)
+    grouped: dict[str, list[str]] = {}
+    for one in session.scalars(select(GroupMember).where(GroupMember.name != "").order_by(GroupMember.assignment)):
+        grouped.setdefault(one.student_id, []).append(f"{one.assignment}: {one.name}" if one.assignment else one.name)
+    return [
+        StudentRow(
+            one.id, one.name, one.email, one.section, one.pseudonym, one.left, "; ".join(grouped.get(one.id, []))
+        )
+        for one in session.scalars(asked if section is None else asked.where(Student.section == section))
+    ]
 
 
 def all_students(session: Session) -> list[Student]:
@@ -58,24 +79,34 @@ def all_students(session: Session) -> list[Student]:
     return list(session.scalars(select(Student).options(selectinload(Student.aliases)).order_by(Student.id)))
 
 
-def _person(student: Student, extensions: list[RosterExtension]) -> Person:
+def _person(student: Student, extensions: list[RosterExtension], groups: list[tuple[str, str]]) -> Person:
     aliases = tuple((alias.source, alias.alias) for alias in student.aliases)
-    return Person(student.id, student.name, student.email, student.section, aliases, tuple(extensions))
+    told = student.id, student.name, student.email, student.section
+    return Person(*told, aliases, tuple(extensions), tuple(groups))
 
 
-def apply(session: Session, people: Iterable[Person], author: Author, zone: ZoneInfo) -> list[Change]:
+def apply(
+    session: Session, people: Iterable[Person], author: Author, zone: ZoneInfo, *, add_only: bool = False
+) -> list[Change]:
     """Bring the ledger's students in step with a roster, and return what that changed.
+
+    Args:
+        session: of the ledger.
+        people: the roster.
+        author: who brings it.
+        zone: the course's.
+        add_only: it is a part of the class: who is not in it has not left.
 
     Raises:
         UsageError: two students would have one mail address, or another name that has to be theirs alone.
     """
     named = {person.id: person for person in people}
     known = known_students(session, zone)
-    made = changes(known, named.values())
+    made = changes(known, named.values(), add_only=add_only)
     _refuse_shared_aliases(session, named)
     for number in sorted(named):
         _apply_one(session, named[number], known.get(number), author, zone)
-    for number in known.keys() - named.keys():
+    for number in () if add_only else known.keys() - named.keys():
         _student(session, number).left = True
     if made:
         counts = Counter(change.kind for change in made)
@@ -110,6 +141,8 @@ def _apply_one(session: Session, person: Person, known: Known | None, author: Au
         if before is None or one not in before.extensions:
             until = one.until.replace(tzinfo=zone) if one.until else None
             extend(session, person.id, ExtensionRow(assignment=one.assignment, days=one.days, until=until), author)
+    for assignment, name in person.groups:
+        session.merge(GroupMember(assignment=assignment, student_id=person.id, name=name))
 
 
 def _student(session: Session, number: str) -> Student:
@@ -146,30 +179,40 @@ def extend(session: Session, number: str, extension: ExtensionRow, author: Autho
     session.add(extension)
 
 
-def group(session: Session, assignment: str, name: str, numbers: Iterable[str], author: Author) -> None:
-    """Have students hand in together; each is in one group of an assignment."""
-    members = [_student(session, number).id for number in numbers]
+def group(session: Session, assignment: str, name: str, numbers: Iterable[str], author: Author) -> list[str]:
+    """Have students hand in together, and return their numbers; each is in one group of an assignment.
+
+    What was recognised before stays as it was: whose a submission is, is a row that is never changed.
+
+    Args:
+        session: of the ledger.
+        assignment: that they hand in together.
+        name: of the group; empty: each by himself, whatever the roster says.
+        numbers: of the students.
+        author: who says so.
+    """
+    members = [require_student(session, number).id for number in numbers]
     for number in members:
         session.merge(GroupMember(assignment=assignment, student_id=number, name=name))
     about = {"assignment": assignment, "name": name, "students": members}
     session.add(Event(at=author.at, who=author.who, kind="group", about=about))
-
-
-def group_of(session: Session, assignment: str, number: str) -> list[str]:
-    """Return the numbers of all who hand in with a student, the student included."""
-    own = session.get(GroupMember, (assignment, number))
-    if own is None:
-        return [number]
-    same = select(GroupMember.student_id).where(GroupMember.assignment == assignment, GroupMember.name == own.name)
-    return sorted(session.scalars(same))
+    return members
 
 
 def groups_of(session: Session, assignment: str) -> dict[str, list[str]]:
-    """Return the numbers of those who hand in together, by the name of their group."""
-    asked = select(GroupMember.name, GroupMember.student_id).where(GroupMember.assignment == assignment)
+    """Return who hands in together, by the group's name; those who have left do no more."""
+    asked = (
+        select(GroupMember)
+        .join(Student, Student.id == GroupMember.student_id)
+        .where(GroupMember.assignment.in_(["", assignment]), ~Student.left)
+        .order_by(GroupMember.assignment, GroupMember.student_id)
+    )
+    # What is said of this assignment comes later than what is said of all, and takes its place.
+    names = {member.student_id: member.name for member in session.scalars(asked)}
     found: dict[str, list[str]] = {}
-    for name, student in session.execute(asked.order_by(GroupMember.student_id)):
-        found.setdefault(name, []).append(student)
+    for number, name in sorted(names.items()):
+        if name:
+            found.setdefault(name, []).append(number)
     return found
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from autograder.ledger.models import Attempt, CheckRow, MetricRow, SubmissionRow
+from autograder.ledger.models import Attempt, CheckRow, MetricRow, SubmissionRow, Unreadable
 from autograder.results import CheckResult, MetricResult, Report, Status
 
 _OWN_COLUMNS = {"id", "task", "title", "status", "score", "max_points", "hidden", "metrics"}
@@ -150,6 +150,30 @@ def attempts_at(session: Session, assignment: str) -> dict[int, list[Tried]]:
     for row in session.execute(asked):
         found.setdefault(row.submission_id, []).append(Tried(*row))
     return found
+
+
+def unreadable(session: Session) -> dict[int, str]:
+    """Return why no attempt can be made at submissions, by their numbers, as it was found out last."""
+    newest = select(func.max(Unreadable.id)).group_by(Unreadable.submission_id)
+    rows = session.scalars(select(Unreadable).where(Unreadable.id.in_(newest)))
+    return {row.submission_id: row.problem for row in rows}
+
+
+def record_unreadable(session: Session, found: Mapping[int, str], host: str, at: datetime) -> None:
+    """Note why no attempt can be made at submissions, where that is not noted yet.
+
+    Args:
+        session: of the ledger.
+        found: why, by the submissions' numbers.
+        host: that found it out.
+        at: when.
+    """
+    known = unreadable(session)
+    session.add_all(
+        Unreadable(submission_id=number, problem=problem, host=host, at=at)
+        for number, problem in found.items()
+        if known.get(number) != problem
+    )
 
 
 def _is_grade() -> ColumnElement[bool]:

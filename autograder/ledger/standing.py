@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from autograder.ledger.grades import Grade, Rules, unclaimed
 from autograder.ledger.models import Attempt, SubmissionRow
+from autograder.ledger.requests import open_requests
 from autograder.results import Status
 
 
@@ -25,10 +26,16 @@ class Standing(NamedTuple):
     handed_in: int
     late: int
     graded: int
+    unreadable: int
+    """Students whose work can't be graded: they have 0 points, unless somebody decides otherwise."""
+    too_late: int
+    """Students whose work came after the hard stop."""
     faults: int
     """Submissions whose newest attempt failed by our own fault."""
     unclaimed: int
     """Submissions that nobody was recognised for."""
+    requests: int
+    """Of students, for a second look, that nobody has answered yet."""
     median: float | None
     max_points: float
     full: int
@@ -49,8 +56,11 @@ def standing_of(session: Session, rules: Rules, found: Sequence[Grade], zone: Zo
         handed_in=len(handed_in),
         late=sum(grade.settled.days_late > 0 for grade in handed_in if grade.settled),
         graded=sum(grade.attempt is not None for grade in handed_in),
+        unreadable=sum(bool(grade.unreadable) for grade in handed_in),
+        too_late=sum(grade.settled.refused for grade in handed_in if grade.settled),
         faults=_faults(session, rules.assignment),
         unclaimed=len(unclaimed(session, rules.assignment)),
+        requests=len(open_requests(session, rules.assignment)),
         median=median(finals) if finals else None,
         max_points=rules.max_points,
         full=sum(final >= rules.max_points for final in finals),

@@ -19,5 +19,7 @@ class Flowing(Text):
         if options.get("no_wrap"):
             return super().wrap(console, width, **options)
         lines = self.split(allow_blank=True)
-        parts = (part for line in lines for part in line.divide(break_offsets(line.plain, width)))
+        parts = [part for line in lines for part in line.divide(break_offsets(line.plain, width))]
+        for part in parts:  # rich measures the space after a line in characters, and cuts a letter off in Chinese
+            part.rstrip()
         return Text("\n").join(parts).wrap(console, width, **options)

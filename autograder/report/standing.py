@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from autograder.ledger.refusals import Refusal
     from autograder.ledger.standing import Standing
 
-_COLUMNS = ("assignment", "due", "handed_in", "late", "graded", "faults", "unclaimed", "median", "full", "by_hand")
+_COLUMNS = ("assignment", "due", "handed_in", "late", "graded", "median", "full")
 _WORDS = frozenset(["assignment", "due"])
+# What is rare, and needs a look: below the table, in words. As columns they would not fit into 80.
+_NOTES = {
+    "faults": "red", "unclaimed": "yellow", "unreadable": "yellow", "too_late": "", "requests": "yellow", "by_hand": "",
+}  # fmt: skip
 
 
 def standing_document(standing: Sequence[Standing], missed: Sequence[Refusal]) -> list[dict[str, object]]:
@@ -49,7 +53,7 @@ def print_missed(missed: Sequence[Refusal], title: str, console: Console) -> Non
 def print_standing(
     standing: Sequence[Standing], missed: Sequence[Refusal] = (), console: Console | None = None
 ) -> None:
-    """Print a line for each assignment, and what could not be taken.
+    """Print a line for each assignment, below what needs a look, and what could not be taken.
 
     Args:
         standing: of the assignments.
@@ -61,31 +65,36 @@ def print_standing(
         made.print(text("standing.nothing"))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    rows = [_cells(one) for one in standing]
-    for column, cells in zip(_COLUMNS, zip(*rows, strict=True), strict=True):
+    for column in _COLUMNS:
         justify: JustifyMethod = "left" if column in _WORDS else "right"
-        header = text(f"standing.column.{column}")
-        if len(header) > max(cell.cell_len for cell in cells):
-            header = header.replace(" ", "\n", 1)
-        table.add_column(header, justify=justify, no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
+        table.add_column(text(f"standing.column.{column}"), justify=justify, no_wrap=True)
+    for one in standing:
+        table.add_row(*_cells(one))
     made.print(table)
+    for one in standing:
+        if notes := _notes(one):
+            made.print(Text(f"{one.assignment}  ", style="bold").append_text(Text(" · ").join(notes)))
     for assignment in dict.fromkeys(one.assignment for one in missed):
         own = [one for one in missed if one.assignment == assignment]
         print_missed(own, text("archives.still_refused_of", assignment=assignment), made)
 
 
 def _cells(one: Standing) -> list[Text]:
+    settled = one.graded + one.unreadable + one.too_late == one.handed_in
     return [
         Text(one.assignment, style="bold"),
         Text(one.due or "–"),
         Text(f"{one.handed_in}/{one.students}"),
         Text(str(one.late or "–")),
-        Text(f"{one.graded}/{one.handed_in}", style="green" if one.graded == one.handed_in else "yellow"),
-        Text(str(one.faults or "–"), style="red" if one.faults else ""),
-        Text(str(one.unclaimed or "–"), style="yellow" if one.unclaimed else ""),
+        Text(f"{one.graded}/{one.handed_in}", style="green" if settled else "yellow"),
         Text("–" if one.median is None else f"{shown_points(one.median)}/{shown_points(one.max_points)}"),
         Text(str(one.full)),
-        Text(str(one.by_hand or "–")),
+    ]
+
+
+def _notes(one: Standing) -> list[Text]:
+    return [
+        Text(text(f"standing.note.{name}", count=count), style=f"not bold {style}".strip())
+        for name, style in _NOTES.items()
+        if (count := getattr(one, name))
     ]

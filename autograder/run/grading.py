@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -19,6 +19,7 @@ from autograder.judge.session import AttemptOptions
 from autograder.ledger.database import Ledger
 from autograder.ledger.records import Circumstances, Tried, record
 from autograder.results import CheckResult, Report, Status
+from autograder.run.executors import Executor
 from autograder.run.keys import assignment_sha256
 from autograder.run.planning import Work, read_submission, told
 from autograder.run.rescoring import Anew, Rescorer, in_chunks
@@ -46,13 +47,18 @@ class Done:
     work: Work
     result: Result | None = None
     problem: str = ""
+    where: str = ""
+    """Who made the attempt, where that was not this machine."""
 
 
 class Tell:
     """Told how it goes; this one says nothing."""
 
     def started(self, work: Work) -> None:
-        """An attempt begins."""
+        """An attempt begins, or waits for a worker."""
+
+    def placed(self, work: Work, where: str) -> None:
+        """A worker of a cluster makes it now."""
 
     def waits(self, why: str) -> None:
         """No other attempt begins for now: why."""
@@ -73,6 +79,7 @@ class Grader:
         jobs: attempts at a time.
         warm: judges that are forked, where this system can.
         room: of this machine, that attempts may take; without: as if there were no end of it.
+        executor: that has the attempts made; None: judges of this machine.
     """
 
     ledger: Ledger
@@ -82,6 +89,7 @@ class Grader:
     jobs: int
     warm: bool = True
     room: Room = field(default_factory=Room)
+    executor: Executor | None = None
 
     def grade(self, works: Iterable[Work], tell: Tell) -> list[Done]:
         """Do what is to be done.
@@ -98,20 +106,24 @@ class Grader:
                 to_score.append(work)
             else:
                 known = _result(work.attempt) if work.attempt else None
-                done.append(Done("known" if known else "unreadable", work, known, work.problem))
+                became: Ended = "known" if known else "internal" if work.lost else "unreadable"
+                done.append(Done(became, work, known, work.problem))
                 tell.done(done[-1])
         scored, others = self._score_anew(to_score, tell)
         done += scored
         to_run.extend(others)
         if to_run:
             require_space(self.ledger.folder)
-            with open_judges(self.jobs, warm=self.warm) as judges:
+            with self._open_judges() as judges:
                 ended, faults = self._run_all(judges, to_run, self.jobs, tell)
                 done += ended
                 # Once more, with nothing beside it: what went wrong may have been the crowd.
                 again, still = self._run_all(judges, deque(faults), 1, tell, last=True)
                 done += again + [Done("internal", work, problem=problem) for work, problem in still.items()]
         return done
+
+    def _open_judges(self) -> Judges:
+        return self.executor.open(self.jobs) if self.executor else open_judges(self.jobs, warm=self.warm)
 
     def _score_anew(self, works: Iterable[Work], tell: Tell) -> tuple[list[Done], list[Work]]:
         """Score attempts by the thresholds of today; return what is done, and what has to be run after all."""
@@ -151,13 +163,16 @@ class Grader:
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
                 self.room.give_back(pending)
-                outcome = self._record(work, pending.result, last=last)
+                outcome = replace(self._record(work, pending, last=last), where=pending.where)
                 if outcome.ended == "internal":
                     faults[work] = outcome.problem
                 else:
                     done.append(outcome)
                 if outcome.ended != "internal" or last:
                     tell.done(outcome)
+            for pending, work in running.items():
+                if pending.where:
+                    tell.placed(work, pending.where)
         return done, faults
 
     def _has_room(self, running: int, tell: Tell) -> bool:
@@ -166,9 +181,9 @@ class Grader:
             tell.waits(why_not)
         return not why_not
 
-    def _record(self, work: Work, result: Callable[[], Report], *, last: bool) -> Done:
+    def _record(self, work: Work, pending: Pending, *, last: bool) -> Done:
         try:
-            report = result()
+            report = pending.result()
         except (GradeError, OSError) as error:
             require_space(self.ledger.folder)
             return Done("internal", work, problem=str(error))
@@ -180,7 +195,7 @@ class Grader:
             return Done("internal", work, _result(report), problem)
         with recording(self.ledger) as session:
             report = self._completed(session, work, with_hashes(report, work.suite))
-            record(session, work.row.id, report, self._circumstances(work))
+            record(session, work.row.id, report, self._circumstances(work, host=pending.host))
         return Done("internal" if internal else "graded", work, _result(report), problem if internal else "")
 
     def _options_for(self, work: Work) -> AttemptOptions:
@@ -200,12 +215,12 @@ class Grader:
     def _limits(self) -> dict[str, Any]:
         return self.assignment.limits.model_dump(mode="json")
 
-    def _circumstances(self, work: Work, rescored_from: int | None = None) -> Circumstances:
+    def _circumstances(self, work: Work, rescored_from: int | None = None, *, host: str = "") -> Circumstances:
         return Circumstances(
             key=str(work.key),
             measured=work.key.measured,
             assignment_sha256=self._assignment_sha256,
-            host=socket.gethostname(),
+            host=host or socket.gethostname(),
             limits=self._limits,
             rescored_from=rescored_from,
         )

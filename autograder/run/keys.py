@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,8 +53,17 @@ class Conditions(NamedTuple):
         return Key(_hash([self.measured, submission_sha256]), self.scored)
 
 
-def conditions_of(assignment: LoadedAssignment, options: AttemptOptions, isolation: str) -> Conditions:
-    """Return what attempts at an assignment hang on beside the submission."""
+def conditions_of(
+    assignment: LoadedAssignment, options: AttemptOptions, isolation: str, versions: Mapping[str, str] | None = None
+) -> Conditions:
+    """Return what attempts at an assignment hang on beside the submission.
+
+    Args:
+        assignment: what is checked.
+        options: how.
+        isolation: of the boxes.
+        versions: what `environment` returns where the attempts are made; None: they are made here.
+    """
     common = {
         "embedded": files_sha256(assignment, *filter(None, [assignment.embedded_data])),
         "assignment": assignment.spec.model_dump(mode="json", include=_MEASURED),
@@ -64,7 +73,7 @@ def conditions_of(assignment: LoadedAssignment, options: AttemptOptions, isolati
         "hidden": options.hidden,
         "seeds": list(options.seeds or assignment.spec.seeds),
         "data": options.data,
-        "environment": environment(),
+        "environment": environment() if versions is None else dict(versions),
     }
     measured = common | {"checks": files_sha256(assignment, assignment.tests, assignment.hidden)}
     scored = {name: one.model_dump() for name, one in assignment.spec.metrics.items()}

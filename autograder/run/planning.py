@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
-from autograder.errors import GradeError
+from autograder.errors import GradeError, UsageError
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.models import SubmissionRow
 from autograder.ledger.records import Tried, attempts_at
@@ -53,6 +53,8 @@ class Work:
     """What each check hangs on, as it is now."""
     problem: str = ""
     """Why it can't be checked at all: there is no code in it, or several files that could be meant."""
+    lost: bool = False
+    """The store has not what it had, which is our fault and not the student's."""
     expected_s: float = 0.0
     """How long the last attempt took; longest first keeps all cores busy to the end."""
 
@@ -66,12 +68,14 @@ class Planner:
         assignment: what is checked.
         options: how attempts are made.
         isolation: of the boxes.
+        versions: that numbers hang on, where they are made; None: they are made here.
     """
 
     store: Store
     assignment: LoadedAssignment
     options: AttemptOptions
     isolation: str
+    versions: Mapping[str, str] | None = None
 
     def plan(
         self, session: Session, rows: Mapping[int, tuple[SubmissionRow, tuple[str, ...]]], *, again: bool = False
@@ -117,7 +121,7 @@ class Planner:
 
     @cached_property
     def _conditions(self) -> Conditions:
-        return conditions_of(self.assignment, self.options, self.isolation)
+        return conditions_of(self.assignment, self.options, self.isolation, self.versions)
 
     def _work(self, row: SubmissionRow, students: tuple[str, ...], known: Sequence[Tried], *, again: bool) -> Work:
         key = self._conditions.key(row.sha256)
@@ -130,8 +134,10 @@ class Planner:
                 return Work("score", row, students, key, attempt, expected_s=took_s)
         try:
             read_submission(self.store, row, self.assignment)
-        except GradeError as error:
+        except UsageError as error:
             return Work("unreadable", row, students, key, problem=told(error))
+        except GradeError as error:
+            return Work("unreadable", row, students, key, problem=told(error), lost=True)
         return Work("run", row, students, key, expected_s=took_s)
 
 

@@ -21,6 +21,7 @@ from autograder.run.planning import Work
 
 _STYLES = {"graded": "green", "scored": "cyan", "known": "dim", "unreadable": "yellow", "internal": "red"}
 _INTERNAL, _SOME_UNREADABLE = 3, 1
+_MOST_SHOWN = 4  # of those that are being graded: a cluster grades a hundred at a time
 
 
 def exit_code(done: Sequence[Done]) -> int:
@@ -82,6 +83,11 @@ class _Bar(Tell):
         self._running[work.row.id] = ", ".join(work.students)
         self._show()
 
+    def placed(self, work: Work, where: str) -> None:
+        """Show which worker grades whom."""
+        self._running[work.row.id] = f"{', '.join(work.students)} ({printable(where)})"
+        self._show()
+
     def waits(self, why: str) -> None:
         """Say so once, above the bar."""
         if not self._waits:
@@ -97,7 +103,9 @@ class _Bar(Tell):
             self._progress.console.print(_line(done))
 
     def _show(self) -> None:
-        self._progress.update(self._task, who=" · ".join(self._running.values()))
+        shown = list(self._running.values())
+        more = [f"+{len(shown) - _MOST_SHOWN}"] if len(shown) > _MOST_SHOWN else []
+        self._progress.update(self._task, who=" · ".join([*shown[:_MOST_SHOWN], *more]))
 
 
 def _line(done: Done, before: str = "") -> Text:
@@ -112,6 +120,8 @@ def _line(done: Done, before: str = "") -> Text:
     score = f"{shown_points(result.score)}/{shown_points(result.max_points)}"
     line.append(score, style="green" if result.score >= result.max_points else "yellow")
     line.append(f"  {text(f'status.{result.status}')}  {result.duration_s:.1f} s", style="dim")
+    if done.where:
+        line.append(f"  {printable(done.where)}", style="dim")
     return line if done.ended == "graded" else line.append(f"  {text(f'run.ended.{done.ended}')}", style="cyan")
 
 
@@ -177,4 +187,5 @@ def _ended(done: Done) -> dict[str, object]:
         "max_points": result.max_points if result else None,
         "status": result.status if result else None,
         "problem": done.problem,
+        "worker": done.where or None,
     }

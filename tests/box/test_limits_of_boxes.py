@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytest
 
 from autograder.box.client import BoxClient, BoxSpec, StudentRaised, full_files
 from autograder.box.init import Room
+from autograder.box.linux import cgroup
 from autograder.judge import limit_words
 from autograder.limits import MB, Limits
 from autograder.results import Status
 from tests.box.conftest import Driven, close, sealed_only
 
 SOURCE = """
-    import mmap, os
+    import mmap, os, threading
     import numpy as np
 
     def write(size):
@@ -34,6 +36,11 @@ SOURCE = """
         file.truncate(size)
         memory = mmap.mmap(file.fileno(), size)
         for at in range(0, size, 4096): memory[at] = 1
+    def share(size):
+        memory = mmap.mmap(-1, size)
+        for at in range(0, size, 4096): memory[at] = 1
+    def share_later(size):
+        threading.Timer(0.2, share, [size]).start()
     def answer(size): return np.zeros(size // 8)
     def spin():
         while True: pass
@@ -99,6 +106,37 @@ def test_a_limit_that_a_box_survives_is_named_with_its_value_and_what_was_used(l
 @sealed_only
 def test_a_mapped_file_without_room_ends_the_box_and_is_no_crash(limited):
     assert limited(disk_mb=4).death_in("mapped", 8 * MB) == (Status.OUTPUT, "disk", "4", "4.0")
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+@sealed_only
+def test_security_shared_memory_which_no_process_is_charged_for_ends_the_box_as_memory(limited, processes):
+    cause = limited(memory_mb=256, processes=processes).death_in("share", 600 * MB, timeout_s=60)
+    assert cause[:3] == (Status.MEMORY, "memory", "256")
+
+
+@sealed_only
+def test_security_a_box_that_takes_too_much_while_nobody_waits_for_it_is_found_dead_of_that(limited, until):
+    student = limited(memory_mb=256)
+    student.call("share_later", 600 * MB)
+    assert until(lambda: not student.client.alive)
+    assert student.death_in("one")[:3] == (Status.MEMORY, "memory", "256")
+
+
+@sealed_only
+def test_a_thread_looks_at_the_memory_of_a_box_only_where_the_kernel_alone_would_not_end_it(limited):
+    def looked_at(**limits: int) -> bool:
+        before = set(threading.enumerate())
+        limited(**limits)
+        return "box memory" in {one.name for one in set(threading.enumerate()) - before}
+
+    try:
+        cgroup.places()
+    except OSError:  # no groups here, as for most ordinary users
+        assert looked_at()
+    else:
+        assert not looked_at()
+    assert looked_at(processes=2)
 
 
 @sealed_only

@@ -109,10 +109,19 @@ FAMILY = f"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="adopting orphans is Linux's")
-def test_a_tree_is_a_process_its_children_and_the_daemons_it_adopted(start):
+@pytest.mark.parametrize("tree_of", [plain.process_tree, plain.family_of])
+def test_a_tree_is_a_process_its_children_and_the_daemons_it_adopted(start, tree_of):
     process, family = start(FAMILY)
-    assert set(plain.process_tree(process.pid)) == set(family)
+    assert set(tree_of(process.pid)) == set(family)
     assert len(family) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the list is Linux's")
+def test_security_where_the_kernel_keeps_no_list_of_children_all_processes_are_looked_at(start, monkeypatch):
+    process, family = start(FAMILY)
+    monkeypatch.setattr(os.path, "exists", lambda path: path != "/proc/thread-self/children")
+    monkeypatch.setattr(plain.Path, "read_text", lambda self: pytest.fail(f"{self} is read"))
+    assert set(plain.family_of(process.pid)) == set(family)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="adopting orphans is Linux's")
@@ -140,7 +149,7 @@ def test_killing_a_tree_twice_does_nothing_the_second_time(start):
 def test_the_tree_of_a_process_that_is_gone_is_empty(start):
     process, _ = start("import os; print(os.getpid(), flush=True)")
     process.wait(LONG_S)
-    assert plain.process_tree(process.pid) == []
+    assert plain.process_tree(process.pid) == plain.family_of(process.pid) == []
 
 
 def test_security_a_stranger_who_got_a_dead_workers_number_is_not_killed(start, monkeypatch):

@@ -53,6 +53,7 @@ from autograder.box.protocol import (
     decode_request,
     encode_message,
 )
+from tests.named import named
 
 HANDLE = Handle(7, 3, "Perceptron", True)
 NODES: list[Any] = [
@@ -237,7 +238,7 @@ REPLY = {"type": "returned", "id": 1, "value": 2}
         msgspec.msgpack.Ext(1, b"\x80\x04N."),
         {**REPLY, "value": msgspec.msgpack.Ext(-1, b"\x00" * 4)},
     ],
-    ids=str,
+    ids=named,
 )
 def test_security_a_reply_with_anything_unexpected_is_refused(forged):
     with pytest.raises(ProtocolError, match="not a message of the protocol"):

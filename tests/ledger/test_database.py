@@ -6,10 +6,11 @@ import stat
 import threading
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select, text
 
 from autograder.errors import UsageError
 from autograder.ledger.database import FILE, NEWEST, Ledger, migration_config
@@ -39,6 +40,21 @@ def test_a_ledger_is_opened_again_with_what_was_recorded(tmp_path):
                 session.add(event())
             with ledger.reading() as session:
                 assert session.scalar(select(func.count()).select_from(Event)) == count + 1
+
+
+@pytest.mark.parametrize("version", ["0001"])
+def test_a_ledger_of_an_older_version_keeps_what_it_has(tmp_path, version):
+    engine = create_engine(f"sqlite:///{tmp_path / FILE}")
+    config = migration_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+        connection.execute(text("INSERT INTO students VALUES ('1', '张三', '', '', 'amber-fox', 0)"))
+    engine.dispose()
+    with Ledger(tmp_path) as ledger, ledger.reading() as session:
+        assert session.get(Student, "1").name == "张三"
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
 
 
 def test_security_only_its_owner_can_read_a_ledger_and_git_leaves_it_out(ledger):

@@ -3,11 +3,22 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from autograder.late_policy import LatePolicy
-from autograder.ledger.grades import Rules, grades
-from autograder.ledger.models import ExtensionRow, HandedInBy, Override, Recognition, Student
-from autograder.ledger.records import record
+from autograder.ledger.corrections import correct
+from autograder.ledger.grades import Rules, grades, to_grade
+from autograder.ledger.models import (
+    ExtensionRow,
+    HandedInBy,
+    Override,
+    Recognition,
+    Student,
+    SubmissionRow,
+    Unreadable,
+)
+from autograder.ledger.people import Author
+from autograder.ledger.records import record, record_unreadable
 from autograder.results import Status
 from tests.ledger.conftest import NOW, submission
 from tests.ledger.test_records import CIRCUMSTANCES
@@ -96,6 +107,51 @@ def test_a_decision_about_the_whole_assignment_is_final(course):
     assert of(course, ZHANG) == (2, 16.0, 19.0)
     decide(course, None, 5.0, student=LI)
     assert of(course, LI) == (None, None, 5.0)
+
+
+def test_what_cannot_be_graded_has_no_points_until_it_can(course):
+    with course.writing() as session:
+        session.add(submission(LI, sha256="ee" * 32, origin="folder:c"))
+        session.flush()
+        record_unreadable(session, {3: "no code in it"}, "host", NOW)
+    assert of(course, LI) == (3, 0.0, 0.0)
+    decide(course, None, 9.0, student=LI)
+    assert of(course, LI) == (3, 0.0, 9.0)
+    decide(course, None, None, student=LI)
+    attempt(course, 3, 6.0, 6.0)  # a newer version could read it
+    assert of(course, LI) == (3, 12.0, 12.0)
+
+
+def test_why_something_cannot_be_graded_is_noted_once(course):
+    def noted():
+        with course.reading() as session:
+            return [one.problem for one in session.scalars(select(Unreadable).order_by(Unreadable.id))]
+
+    for problem in ("no code in it", "no code in it", "two candidates"):
+        with course.writing() as session:
+            record_unreadable(session, {1: problem}, "host", NOW)
+    assert noted() == ["no code in it", "two candidates"]
+
+
+def test_a_corrected_time_takes_the_place_of_the_sources_and_of_an_earlier_correction(course):
+    def correct_(hours):
+        with course.writing() as session:
+            correct(session, [session.get(SubmissionRow, 2)], NOW + timedelta(hours=hours), "why", Author("me", NOW))
+
+    assert of(course, ZHANG) == (2, 16.0, pytest.approx(14.4))
+    correct_(-1)
+    assert of(course, ZHANG) == (1, 12.0, 12.0)  # the other one is the last now
+    correct_(0.5)
+    assert of(course, ZHANG) == (2, 16.0, pytest.approx(14.4))
+    with course.reading() as session:
+        assert session.get(SubmissionRow, 2).received == NOW + timedelta(hours=3)  # what was recorded stays
+
+
+def test_a_corrected_time_decides_what_is_to_be_graded(course):
+    with course.writing() as session:
+        correct(session, [session.get(SubmissionRow, 2)], NOW - timedelta(hours=1), "why", Author("me", NOW))
+    with course.reading() as session:
+        assert list(to_grade(session, [RULES], "hw1")) == [1]
 
 
 def test_our_own_fault_leaves_the_grade_that_was_there(course):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -25,6 +26,8 @@ _RETRIES, _RETRY_S = 50, 0.01  # a group is empty a moment after its last proces
 # waits until every processor knows (5 to 10 ms); a thread that moves itself needs no such wait (0.04 ms). Version 2 has
 # no file for that outside of threaded groups.
 _JOINED_BY = {1: "tasks", 2: "cgroup.procs"}
+_COUNTED_IN = {1: "memory.oom_control", 2: "memory.events"}
+_COUNTS_BYTES = 4096
 
 
 class Caps(NamedTuple):
@@ -54,6 +57,8 @@ class Group:
         # SECURITY: a box reads its group's name in /proc; a number would tell it whether it is a hidden check's.
         self._name = f"{_PREFIX}-{os.getpid()}-{started(os.getpid())}-{secrets.token_hex(8)}"
         self._folders: list[tuple[Path, Place]] = []
+        self._asking = threading.Lock()
+        self._ended: int | None = None  # a descriptor of the file that counts whom the kernel has ended
         self.descriptors: list[int] = []  # of the files that a process joins by writing a zero to them
         try:
             for place in places:
@@ -63,18 +68,20 @@ class Group:
                 for name, value in _settings(place, caps):
                     (folder / name).write_text(value)
                 self.descriptors.append(os.open(folder / _JOINED_BY[place.version], os.O_WRONLY | os.O_CLOEXEC))
+                if "memory" in place.controllers:
+                    self._ended = os.open(folder / _COUNTED_IN[place.version], os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
             self.close()
             raise
 
     def memory_exceeded(self) -> bool:
         """Whether the kernel has ended a process of the group for lack of memory within its limit."""
-        for folder, place in self._folders:
-            if "memory" in place.controllers:
-                file = folder / ("memory.events" if place.version == 2 else "memory.oom_control")  # noqa: PLR2004
-                with contextlib.suppress(OSError):
-                    return counter(file.read_text(), "oom_kill") > 0
-        return False
+        # Asked after each call and each check: to open the file for it would take longer than all the rest. Locked, for
+        # a thread may ask while the group is closed, and a descriptor's number is soon another file's.
+        with self._asking:
+            if self._ended is None:
+                return False
+            return counter(os.pread(self._ended, _COUNTS_BYTES, 0).decode(), "oom_kill") > 0
 
     def memory_peak(self) -> int:
         """Return the most memory that the group had, in bytes; 0 where the kernel does not keep it (before 5.19)."""
@@ -93,6 +100,10 @@ class Group:
     def close(self) -> None:
         """Remove it; its processes have ended, or are about to."""
         self.let_go()
+        with self._asking:
+            if self._ended is not None:
+                os.close(self._ended)
+                self._ended = None
         while self._folders:
             _remove(self._folders.pop()[0])
 

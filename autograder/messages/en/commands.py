@@ -9,6 +9,7 @@ MESSAGES: dict[str, str] = {
     "cli.options": "Options",
     "cli.help_option": "Show this help and exit.",
     "cli.commands": "Commands",
+    "cli.required": " (required)",
     "cli.error": "Error: {message}",
     "cli.internal": "grade itself failed, which is our fault and not yours: {problem}",
     "cli.internal_hint": "Add --verbose for details.",

@@ -67,11 +67,8 @@ MESSAGES: dict[str, str] = {
     "standing.column.handed_in": "handed in",
     "standing.column.late": "late",
     "standing.column.graded": "graded",
-    "standing.column.faults": "our fault",
-    "standing.column.unclaimed": "nobody's",
     "standing.column.median": "median",
     "standing.column.full": "full points",
-    "standing.column.by_hand": "by hand",
     # --- what a run survives
     "run.waits_for_memory": (
         "Not as many at a time as there are cores: each attempt may take {needed} MB (limits: memory_mb), and {left} MB are free. "

@@ -11,7 +11,7 @@ MESSAGES: dict[str, str] = {
     "roster.not_text": "{file} is no text in UTF-8, GB18030 or UTF-16, and no workbook",
     "roster.not_text_hint": "Save it as CSV (UTF-8) or as .xlsx.",
     "roster.no_header": "{file} has no line that names its columns, at least the student number and the name",
-    "roster.no_header_hint": "Expected: id, name, email, section, extension; the Chinese names of these; or an export of Canvas or Moodle.",
+    "roster.no_header_hint": "Expected: id, name, email, section, group, extension; the Chinese names of these; or an export of Canvas or Moodle.",
     "roster.no_name": "{file}, line {line}: there is a column of student numbers, but none of names",
     "roster.empty": "there is no student in {file}",
     "roster.wrong": "{file} was not taken: {count} of its lines can't be understood",
@@ -58,7 +58,7 @@ MESSAGES: dict[str, str] = {
     "ledger.broken": "Problems: {count}. Keep the file as it is, and go on with a backup.",
     "ledger.backed_up": "Copied to {file}.",
     "ledger.log.empty": "The ledger has nothing about this student yet.",
-    "ledger.log.submission": "handed in {name} ({hash}) by way of {origin}",
+    "ledger.log.submission": "handed in #{number} {name} ({hash}) by way of {origin}",
     "ledger.log.recognised": "{name} belongs to {students} ({how})",
     "ledger.log.nobody": "nobody",
     "ledger.log.attempt": "attempt {number} of {name}: {score}, {status}",
@@ -68,13 +68,13 @@ MESSAGES: dict[str, str] = {
     "ledger.log.whole": "the whole assignment",
     "ledger.log.until": "may hand in until {until}: {why}",
     "ledger.log.days": "may hand in {days} days later: {why}",
-    "ledger.log.request": "asks for a second look: {said}",
-    "ledger.log.answer": "answer: {said}",
+    "ledger.log.request": "asks for a second look at {about}: {said}",
+    "ledger.log.answer": "answer about {about}: {said}",
     "cli.roster.short": "who takes the course",
     "cli.roster.help": "The roster: who takes the course, and by which names an LMS or a mailbox knows them.",
     "cli.roster.import.short": "Take a roster from a file.",
     "cli.roster.import.help": (
-        "Take a roster from FILE, a .csv or .xlsx with the columns id, name, email, section, extension (or the Chinese names "
+        "Take a roster from FILE, a .csv or .xlsx with the columns id, name, email, section, group, extension (or the Chinese names "
         "of these), or an export of Canvas's gradebook or Moodle's grading worksheet.\n\nWhat it would change is shown first. Nobody "
         "is deleted: who is not in it any more is marked as having left."
     ),

@@ -9,6 +9,7 @@ MESSAGES: dict[str, str] = {
     "cli.options": "选项",
     "cli.help_option": "显示帮助后退出。",
     "cli.commands": "命令",
+    "cli.required": "（必填）",
     "cli.error": "错误：{message}",
     "cli.internal": "grade 自身出错，是我们的问题，与你无关：{problem}",
     "cli.internal_hint": "加 --verbose 可看详情。",

@@ -67,11 +67,8 @@ MESSAGES: dict[str, str] = {
     "standing.column.handed_in": "已交",
     "standing.column.late": "迟交",
     "standing.column.graded": "已评",
-    "standing.column.faults": "系统故障",
-    "standing.column.unclaimed": "无归属",
     "standing.column.median": "中位数",
     "standing.column.full": "满分人数",
-    "standing.column.by_hand": "人工",
     # --- what a run survives
     "run.waits_for_memory": "内存不够让每个核都跑一份：每份作业最多可占 {needed} MB（limits 里的 memory_mb），现在还剩 {left} MB，其余的排队等候。",
     "run.part": "只运行 {checks}",

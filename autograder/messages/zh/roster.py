@@ -11,7 +11,7 @@ MESSAGES: dict[str, str] = {
     "roster.not_text": "{file} 既不是 UTF-8、GB18030 或 UTF-16 编码的文本，也不是 Excel 工作簿",
     "roster.not_text_hint": "请另存为 CSV（UTF-8）或 .xlsx。",
     "roster.no_header": "{file} 里没有表头；至少要有学号和姓名两列",
-    "roster.no_header_hint": "表头应为：学号 姓名 邮箱 班级 延期；或 id, name, email, section, extension；也可以是 Canvas 或 Moodle 导出的文件。",
+    "roster.no_header_hint": "表头应为：学号 姓名 邮箱 班级 小组 延期；或 id, name, email, section, group, extension；也可以是 Canvas 或 Moodle 导出的文件。",
     "roster.no_name": "{file} 第 {line} 行有学号列，但没有姓名列",
     "roster.empty": "{file} 里没有学生",
     "roster.wrong": "没有采用 {file}：有 {count} 行无法理解",
@@ -58,7 +58,7 @@ MESSAGES: dict[str, str] = {
     "ledger.broken": "发现 {count} 个问题。请原样保留该文件，改用备份继续。",
     "ledger.backed_up": "已备份到 {file}。",
     "ledger.log.empty": "账本里还没有这名学生的记录。",
-    "ledger.log.submission": "提交了 {name}（{hash}），来源 {origin}",
+    "ledger.log.submission": "提交了 {name}（第 {number} 号，{hash}），来源 {origin}",
     "ledger.log.recognised": "{name} 属于 {students}（{how}）",
     "ledger.log.nobody": "无人",
     "ledger.log.attempt": "{name} 的第 {number} 号评分：{score}，{status}",
@@ -68,13 +68,13 @@ MESSAGES: dict[str, str] = {
     "ledger.log.whole": "整个作业",
     "ledger.log.until": "可以延至 {until} 提交：{why}",
     "ledger.log.days": "可以延后 {days} 天提交：{why}",
-    "ledger.log.request": "申请复查：{said}",
-    "ledger.log.answer": "答复：{said}",
+    "ledger.log.request": "申请复查 {about}：{said}",
+    "ledger.log.answer": "关于 {about} 的答复：{said}",
     "cli.roster.short": "课程的学生名单",
     "cli.roster.help": "名单：谁选了这门课，教学平台和邮箱里用什么名字称呼他们。",
     "cli.roster.import.short": "从文件导入名单。",
     "cli.roster.import.help": (
-        "从 FILE 导入名单：.csv 或 .xlsx，列为 学号 姓名 邮箱 班级 延期（id, name, email, section, extension），也可以是 Canvas "
+        "从 FILE 导入名单：.csv 或 .xlsx，列为 学号 姓名 邮箱 班级 小组 延期（id, name, email, section, group, extension），也可以是 Canvas "
         "成绩册或 Moodle 评分表的导出文件。\n\n先显示会改变什么。不会删除任何人：不在名单里的学生标记为退课。"
     ),
     "cli.roster.yes": "不询问，直接应用。",

@@ -1,0 +1,57 @@
+"""docs/cluster.md is a transcript, as docs/instructors.md is; the scheduler that it names is one of this machine.
+
+python -m tests.cluster_page        writes the page anew
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests import test_instructors_page as instructors
+from tests.tiny_course import ROOT
+
+PAGE = ROOT / "docs" / "cluster.md"
+ADDRESS = "tls://10.0.0.1:8786"
+
+
+def written_anew(page: str, folder: Path, address: str) -> Iterator[str]:
+    """Yield the lines of the page with what its commands print now; `dask …` prints nothing here."""
+    inside = False
+    for line in page.splitlines():
+        if line.startswith("    $ "):
+            inside = True
+            yield line
+            if line.startswith("    $ grade "):
+                came = instructors.typed(folder, line.removeprefix("    $ ").replace(ADDRESS, address))
+                yield from (re.sub(r"( s  )[012]$", r"\1worker", f"    {one}") for one in came)
+        elif not (inside and line.startswith("    ")):
+            inside = False
+            yield line
+
+
+def made_anew(folder: Path, address: str) -> str:
+    """Return the page as it is to be."""
+    instructors.course(folder)
+    for command in ("roster import roster.csv --yes", "collect hw1 downloads", "assign 3 2026003"):
+        instructors.typed(folder, f"grade {command}")
+    return "\n".join(written_anew(PAGE.read_text("utf-8"), folder, address)) + "\n"
+
+
+def _write() -> None:
+    from distributed import LocalCluster
+
+    folder = Path(tempfile.mkdtemp())
+    try:
+        with LocalCluster(n_workers=3, threads_per_worker=2, local_directory=str(folder / "scratch")) as cluster:
+            page = made_anew(folder, cluster.scheduler_address)
+    finally:
+        shutil.rmtree(folder)
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _write()
