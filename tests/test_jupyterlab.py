@@ -22,6 +22,7 @@ from tests.lab import (
     open_notebook,
     run_cell,
     save,
+    start_cell,
     write_cell,
 )
 from tests.tiny_course import write
@@ -66,6 +67,7 @@ def test_a_homework_from_fetch_to_formgrader(tmp_path):
         open_notebook(page, lab, "hw1/hw1.ipynb")
         edit_and_check(page, home / "hw1/hw1.ipynb")
         check_cells(page)
+        stop(page, lab)
         validate(page)
         submit(page, home)
         nbgrader(home, "collect", "hw1")
@@ -125,12 +127,29 @@ def check_cells(page):
     assert "Traceback" not in wrong.inner_text()
 
 
+def stop(page, lab):
+    """While a check runs, its cell says what it does and the server answers; the stop button ends it."""
+    at = place("hw1-solution-1")
+    written = "".join(CELLS[at]["source"])
+    write_cell(page, at, f"import time\n\ntime.sleep(600)\n\n{written}")
+    save(page, lab.home / "hw1/hw1.ipynb")
+    checking = start_cell(page, -1)
+    checking.get_by_text("importing").wait_for()
+    lab.status_s()
+    assert checking.locator(".jp-InputPrompt").inner_text() == "[*]:"
+    shot(page, "5_checking")
+    page.locator(".jp-NotebookPanel:visible [data-jp-item-name='interrupt'] jp-button").click()
+    checking.get_by_text("The check was stopped.").wait_for()
+    write_cell(page, at, written)
+    save(page, lab.home / "hw1/hw1.ipynb")
+
+
 def validate(page):
     """nbgrader's own button shows the first check cell that fails, with what is in its error and nothing else."""
     page.get_by_role("button", name="Validate").click()
     dialog = page.locator(".jp-Dialog", has_text="Validation Results")
     dialog.wait_for(timeout=240_000)
-    shot(page, "5_validate")
+    shot(page, "6_validate")
     said = dialog.inner_text()
     assert 'check("hw1", "1.5")' in said
     assert "A count, not a share" in said
@@ -144,7 +163,7 @@ def submit(page, home):
     page.locator("#submitted_assignments_list, #submitted_assignments_list_placeholder").get_by_text(
         "hw1"
     ).first.wait_for()
-    shot(page, "6_submitted")
+    shot(page, "7_submitted")
     (handed_in,) = (home / "exchange/dl101/inbound").glob("*/hw1.ipynb")
     assert WRONG in handed_in.read_text(encoding="utf-8")
 
@@ -159,11 +178,11 @@ def look_into_formgrader(page, score):
     row = frame.get_by_role("row").filter(has_text="hw1")
     row.first.wait_for()
     assert score in row.first.inner_text()
-    shot(page, "7_formgrader")
+    shot(page, "8_formgrader")
     row.first.get_by_role("link", name="hw1").click()
     frame.get_by_role("link", name="Submission #1").click()
     frame.locator(".autograder-report").first.wait_for()
-    shot(page, "8_graded")
+    shot(page, "9_graded")
     assert "A count, not a share" in frame.locator("body").inner_text()
 
 
