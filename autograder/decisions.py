@@ -33,6 +33,8 @@ class Formed(NamedTuple):
 
     members: list[str]
     apart: list[int]
+    moved: dict[str, list[str]]
+    """Who was in another group until now, by its name."""
 
 
 # --- when work came ---------------------------------------------------------------------------------------------------
@@ -54,7 +56,7 @@ def correct_received(book: Gradebook, numbers: Sequence[int], received: datetime
     with book.ledger.writing() as session:
         rows = [_submission(session.get(SubmissionRow, number), number) for number in numbers]
         known = corrected_times(session)
-        correct(session, rows, moment, why, book.author())
+        correct(session, (row for row in rows if received_at(row, known) != moment), moment, why, book.author())
         zone = book.zone
         return [
             Corrected(row.id, row.name, received_at(row, known).astimezone(zone), moment.astimezone(zone))
@@ -98,6 +100,7 @@ def form_groups(book: Gradebook, assignment_id: str, named: Mapping[str, Sequenc
     seen: dict[str, str] = {}
     with book.ledger.writing() as session:
         for name, students in named.items():
+            before = people.groups_of(session, assignment)
             members = people.group(session, assignment, name, students, book.author())
             for number in members:
                 if seen.setdefault(number, name) != name:
@@ -107,8 +110,15 @@ def form_groups(book: Gradebook, assignment_id: str, named: Mapping[str, Sequenc
             rows = submissions_of(session, assignment, members)
             whose = owners(session, (row.id for row in rows))
             apart = [row.id for row in rows if {one.student_id for one in whose[row.id].students} != together]
-            made[name] = Formed(sorted(together) or members, apart if name else [])
+            made[name] = Formed(
+                sorted(together) or members, apart if name else [], _moved(before, name, members) if name else {}
+            )
     return made
+
+
+def _moved(before: Mapping[str, Sequence[str]], name: str, members: Sequence[str]) -> dict[str, list[str]]:
+    others = {other: sorted({*had} & {*members}) for other, had in before.items() if other != name}
+    return {other: left for other, left in others.items() if left}
 
 
 # --- regrade requests -------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ row.
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import os
 import socket
@@ -321,8 +322,11 @@ class Gradebook:
         for row in rows:
             if check in {row.check_id, row.check_id.rpartition("::")[2]}:
                 return row.check_id, row.max_points
-        known = ", ".join(row.check_id.rpartition("::")[2] for row in rows)
-        hint = text("override.checks", checks=known) if known else ""
+        known = [row.check_id.rpartition("::")[2] for row in rows]
+        near = [name for name in known if check in name] or difflib.get_close_matches(check, known)
+        hint = text("override.nothing_graded", id=assignment.id)
+        if known:
+            hint = text("override.near" if near else "override.checks", checks=", ".join(near or known))
         raise UsageError(text("override.no_check", check=check), hint=hint)
 
     def extend(

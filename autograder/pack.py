@@ -16,11 +16,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder import __version__
+from autograder.course import LoadedAssignment
 from autograder.errors import UsageError
 from autograder.messages import text
 from autograder.submission import Submission, sha256_of
 
 MANIFEST = "grade-manifest.json"
+_MOST_NAMED = 5
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
@@ -66,6 +68,23 @@ def pack(submission: Submission, assignment_id: str, number: str, name: str, fol
     except OSError as error:
         raise UsageError(text("pack.not_written", file=path, problem=error.strerror or error)) from None
     return path
+
+
+def contents(submission: Submission) -> str:
+    """Return the names of the files that were packed, as far as one reads them."""
+    names = sorted(submission.files)
+    return ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
+
+
+def is_untouched(submission: Submission, assignment: LoadedAssignment) -> bool:
+    """Return whether the file is still the stub, as the course gave it."""
+    stubs = (assignment.folder / name for name in assignment.stub_names)
+    given = {_text_of(stub.read_bytes()) for stub in stubs if stub.is_file()}
+    return _text_of(submission.files[submission.main]) in given
+
+
+def _text_of(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n")  # as editors on Windows save it
 
 
 def manifests_in(files: dict[str, bytes]) -> list[Manifest]:

@@ -128,6 +128,8 @@ def describe(started: Started, cwd: Path) -> list[str]:
     lines = [text(f"start.{file.state.value}", file=_shown(file.path, cwd)) for file in started.files]
     # Without a file where `grade check` finds it by itself.
     found = started.folder in {cwd, cwd / started.assignment}
+    if started.entry.suffix == ".ipynb":  # beside a .py that was begun, too, that one would be checked
+        found = found and not any(started.folder.glob("*.py"))
     entry = _shown(started.entry, cwd)
     if started.begun:
         folder = _shown(started.folder.with_name(f"{started.folder.name}_{started.asked}"), cwd)

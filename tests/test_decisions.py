@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import json
@@ -14,7 +15,7 @@ from sqlalchemy import select
 from autograder import cli
 from autograder.errors import UsageError
 from autograder.gradebook import open_gradebook
-from autograder.ledger.models import Event, Override, RegradeRequest, SubmissionRow
+from autograder.ledger.models import Event, Override, ReceivedCorrection, RegradeRequest, SubmissionRow
 from autograder.messages import CATALOGUES, set_language
 from autograder.roster import Person
 from tests.test_run import run
@@ -78,6 +79,16 @@ def test_wrong_times_are_put_right_and_stay_in_the_record(course):
     assert late(course) == [0, 0, None, None]
 
 
+def test_a_time_that_is_known_already_is_no_correction(course):
+    command = ("received", "1-2", "2026-09-27T19:00", "--why", "copied")
+    typed(course, *command)
+    assert typed(course, *command).splitlines() == [
+        "#1 1.py is known to have come at 2026-09-27 19:00 UTC; nothing was changed.",
+        "#2 2.py is known to have come at 2026-09-27 19:00 UTC; nothing was changed.",
+    ]
+    assert len(rows(course, ReceivedCorrection)) == 2
+
+
 @pytest.mark.parametrize(
     ("numbers", "says"),
     [("x", "names no submissions"), ("2-1", "names no"), ("1,", "names no"), ("1-99999999", "names no"), ("1,7", "7")],
@@ -112,6 +123,12 @@ def test_a_group_that_is_formed_late_is_told_what_is_not_its_own(course):
     assert late(course)[2] is None
     typed(course, "assign", "2", "2", "3")
     assert late(course)[2] == 3
+
+
+def test_who_leaves_a_group_for_another_is_said(course):
+    typed(course, "group", "hw1", "--name", "A", "1", "2")
+    assert "No longer in A: 2\n" in typed(course, "group", "hw1", "--name", "B", "2", "3")
+    assert "No longer" not in typed(course, "group", "hw1", "--name", "B", "2", "4")
 
 
 def test_the_roster_groups_for_every_assignment_and_one_assignment_otherwise(course):
@@ -191,6 +208,32 @@ def test_what_cannot_be_asked_or_answered(course):
 
 
 # --- a roster that would mark many as having left ---------------------------------------------------------------------
+
+
+def test_more_time_that_ends_before_what_counts_is_said(course):
+    until = ("extend", "1", "--assignment", "hw1", "--why", "ill", "--until")
+    assert typed(course, *until, "2026-09-30") == "1 may hand in hw1 until 2026-09-30 23:59 UTC.\n"
+    said = typed(course, *until, "2026-09-29").splitlines()
+    assert said[0] == "1 may hand in hw1 until 2026-09-30 23:59 UTC."
+    assert said[1] == "This is later than what you said: of the deadline and all extensions the latest counts."
+
+
+def test_a_check_that_is_called_otherwise_is_guessed(course):
+    command = ("override", "hw1", "1", "--points", "3", "--why", "right", "--check")
+    assert "`grade run hw1` comes first" in typed(course, *command, "add", code=2)
+    run(course)
+    assert "Did you mean: test_slope, test_slope_negative\n" in typed(course, *command, "slope", code=2)
+    assert "There are: test_add, " in typed(course, *command, "xyz", code=2)
+    assert "is not a number" in typed(course, "override", "hw1", "1", "--points", "ten", "--why", "x", code=2)
+
+
+def test_the_name_of_a_file_says_its_kind(course):
+    typed(course, "export", "hw1", "--out", "a.xlsx")
+    assert (course / "a.xlsx").read_bytes().startswith(b"PK")
+    typed(course, "export", "hw1", "--out", "grades")
+    assert (course / "grades").read_bytes().startswith(codecs.BOM_UTF8)
+    assert "Leave --to out" in typed(course, "export", "hw1", "--to", "csv", "--out", "b.xlsx", code=2)
+    assert not (course / "b.xlsx").exists()
 
 
 def test_many_that_would_be_marked_as_having_left_are_said_and_nothing_is_done_unasked(course):

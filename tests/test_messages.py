@@ -24,9 +24,10 @@ FAMILIES = {
         for command in (
             *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
             *("pack", "collect", "assign", "run", "override", "extend", "received", "group", "request", "status"),
-            *("export", "roster", "ledger", "receipts"),
+            *("export", "roster", "ledger", "receipts", "nbgrader"),
         )
     },
+    "plain.ended.": {"time", "memory", "disk", "output"},
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
     "data.column.": {"name", "where", "download", "licence"},

@@ -111,6 +111,27 @@ def test_as_a_student_types_it(course):
     assert grade("check", "hw1", "hw1", cwd=course).returncode == 0  # the whole folder, handed in
 
 
+def test_beside_a_file_that_was_begun_the_notebook_is_named(course):
+    notebook = Path("hw1", "hw1.ipynb")
+    started = starting.Started("hw1", course / "hw1", course / notebook, ())
+    assert starting.describe(started, course)[-1].endswith("then: grade check hw1")
+    write(course / "hw1/sums.py", SOLUTION)
+    assert starting.describe(started, course)[-1].endswith(f"then: grade check hw1 {notebook}")
+
+
+def test_what_is_packed_is_named_and_an_untouched_file_is_said(course):
+    begin(course)
+    command = ("pack", "hw1", "--id", "1")
+    first, second = grade(*command, cwd=course).stdout.decode().splitlines()
+    assert first == "Written: 1_hw1.zip (sums.py). This is what you hand in."
+    assert second.startswith("But nothing in it is yours yet")
+    stub = course / "hw1/sums.py"
+    stub.write_bytes(stub.read_bytes().replace(b"\n", b"\r\n"))  # an editor on Windows
+    assert "nothing in it is yours" in grade(*command, cwd=course).stdout.decode()
+    write(stub, SOLUTION)
+    assert "nothing in it is yours" not in grade(*command, cwd=course).stdout.decode()
+
+
 def test_in_chinese(course):
     result = grade("start", "hw1", "--lang", "zh", cwd=course)
     assert "新建" in result.stdout.decode()

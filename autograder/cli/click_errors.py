@@ -24,6 +24,8 @@ _SENTENCES = (
      "cli.click.not_in_range"),
     (re.compile(r"Invalid value for '(?P<name>[^']*)': (?P<came>.*) is not a valid integer(?: range)?\.", re.DOTALL),
      "cli.click.not_a_number"),
+    (re.compile(r"Invalid value for '(?P<name>[^']*)': (?P<came>.*) is not a valid float\.", re.DOTALL),
+     "cli.click.not_a_decimal"),
     (re.compile(r"Invalid value for '[^']*': \w+ '(?P<file>.*)' does not exist\.", re.DOTALL), "usage.no_file"),
 )  # fmt: skip
 

@@ -53,7 +53,8 @@ def received(*, numbers: list[int], moment: datetime, why: str) -> int:
         made = correct_received(book, numbers, moment, why)
     for one in made:
         before, after = (f"{moment:%Y-%m-%d %H:%M %Z}" for moment in (one.before, one.after))
-        click.echo(text("received.done", number=one.number, name=one.name, before=before, after=after))
+        key = "received.same" if one.before == one.after else "received.done"
+        click.echo(text(key, number=one.number, name=one.name, before=before, after=after))
     return 0
 
 

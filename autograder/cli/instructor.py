@@ -199,8 +199,11 @@ def extend(*, student: str, assignment_id: str | None, days: int | None, until: 
         raise UsageError(text("extend.what"), hint=text("extend.what_hint"))
     with open_gradebook(Path.cwd()) as book:
         number, deadlines = book.extend(student, assignment_id, days or 0, until, why)
+        asked = book.moment(until) if until else None
     for name, deadline in deadlines.items():
         click.echo(text("extend.done", student=number, assignment=name, deadline=f"{deadline:%Y-%m-%d %H:%M %Z}"))
+        if asked is not None and deadline > asked:
+            click.echo(text("extend.longer"))
     return 0
 
 
@@ -223,21 +226,22 @@ def status(*, as_json: bool) -> int:
 
 @click.command("export", cls=GradeCommand, help=text("cli.export.help"))
 @_assignment
-@click.option("--to", type=click.Choice(["csv", "xlsx", "json"]), default="csv", help=text("cli.export.to"))
+@click.option("--to", type=click.Choice(["csv", "xlsx", "json"]), help=text("cli.export.to"))
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar=text("cli.metavar.file_out"), help=text("cli.export.out")
 )
 @click.option("--anonymous", is_flag=True, help=text("cli.export.anonymous"))
 @lang_option
-def export(*, assignment_id: str, to: str, out: Path | None, anonymous: bool) -> int:
+def export(*, assignment_id: str, to: str | None, out: Path | None, anonymous: bool) -> int:
     """Write the grades of an assignment."""
     from autograder.gradebook import open_gradebook
-    from autograder.report.export import write
+    from autograder.report.export import kind_of, write
 
+    kind = kind_of(to, out)
     with open_gradebook(Path.cwd()) as book:
         assignment = book.course.assignment(assignment_id)
         rows = book.export_rows(assignment, anonymous=anonymous)
-    path = out or Path(f"{assignment.id}_grades.{to}")
-    write(rows, to, path)
+    path = out or Path(f"{assignment.id}_grades.{kind}")
+    write(rows, kind, path)
     click.echo(text("export.written", file=path, count=len(rows)))
     return 0

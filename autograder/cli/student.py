@@ -115,11 +115,14 @@ def start(*, assignment: str, framework: str | None, notebook: bool, to: Path | 
 def pack(*, assignment_id: str, file: Path | None, number: str, name: str) -> int:
     """Put a student's work into an archive."""
     from autograder.course import find_course
+    from autograder.pack import contents, is_untouched
     from autograder.pack import pack as pack_up
     from autograder.submission import find
 
     assignment = find_course(Path.cwd()).assignment(assignment_id)
     submission = find(assignment, file, Path.cwd())
     written = pack_up(submission, assignment.id, number, name, Path.cwd())
-    click.echo(text("pack.written", file=written.name, count=len(submission.files)))
+    click.echo(text("pack.written", file=written.name, files=contents(submission)))
+    if is_untouched(submission, assignment):
+        click.echo(text("pack.untouched", command=f"grade check {assignment.id}"))
     return 0

@@ -25,13 +25,15 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from autograder.collect.accounts import Accounts, user_name
-from autograder.collect.found import Found, Refused
+from autograder.collect.found import Found, Refused, is_shown
 from autograder.collect.hostile_tree import Tree, opened, read_tree
 from autograder.collect.hub import ANY_OWNER, changed_later
+from autograder.collect.letter import one_line
 from autograder.collect.opening import Wanted
 from autograder.collect.unpack import unpack
 from autograder.errors import UsageError
 from autograder.messages import joined, text
+from autograder.zip_archive import decoded_name
 
 SCHEME = "exchange:"
 _OF_NBGRADER = ("timestamp.txt", "submission_secret.txt")
@@ -79,19 +81,24 @@ def read_time(said: str, zone: tzinfo) -> Time | None:
     if match is None:
         return None
     try:
-        face = datetime.fromisoformat(match["face"])
-        named = match["zone"]
-        if named is None:
-            return Time(face.replace(tzinfo=UTC))  # as nbgrader reads it
-        if offset := re.fullmatch(r"([+-])(\d\d):?(\d\d)", named):
-            sign = -1 if offset[1] == "-" else 1
-            ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3])) * sign
-            return Time(face.replace(tzinfo=timezone(ahead)).astimezone(UTC))
-        found = _zone(named, face, zone)
-        note = "" if found else text("sources.exchange_zone", zone=named)
-        return Time(face.replace(tzinfo=found or zone).astimezone(UTC), note)
+        made = _made(match, zone)
     except (ValueError, OverflowError):
         return None
+    return made if is_shown(made.moment) else None
+
+
+def _made(match: re.Match[str], zone: tzinfo) -> Time:
+    face = datetime.fromisoformat(match["face"])
+    named = match["zone"]
+    if named is None:
+        return Time(face.replace(tzinfo=UTC))  # as nbgrader reads it
+    if offset := re.fullmatch(r"([+-])(\d\d):?(\d\d)", named):
+        sign = -1 if offset[1] == "-" else 1
+        ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3])) * sign
+        return Time(face.replace(tzinfo=timezone(ahead)).astimezone(UTC))
+    found = _zone(named, face, zone)
+    note = "" if found else text("sources.exchange_zone", zone=named)
+    return Time(face.replace(tzinfo=found or zone).astimezone(UTC), note)
 
 
 def _zone(named: str, face: datetime, course: tzinfo) -> tzinfo | None:
@@ -129,19 +136,20 @@ class ExchangeSource:
         mine = frozenset({assignment.id, assignment.folder.name})
         dated: list[tuple[datetime, str, Name, Time]] = []
         for name in self._names():
-            told = read_name(name, mine)
+            told = read_name(_storable(name), mine)
             if told is None:
                 continue
             time = read_time(told.time, self._wanted.zone)
             if time is None:
-                yield Refused(name, name, text("sources.exchange_name"))
+                yield Refused(_storable(name), _storable(name), text("sources.exchange_name"))
             else:
                 dated.append((time.moment, name, told, time))
         for _, name, told, time in sorted(dated):
             try:
                 yield self._take(name, told, time)
             except UsageError as error:
-                yield Refused(name, name, joined(error.message, error.hint), self._texts(told.user))
+                problem = joined(error.message, error.hint)
+                yield Refused(_storable(name), _storable(name), problem, self._texts(told.user))
 
     def _names(self) -> list[str]:
         try:
@@ -154,22 +162,23 @@ class ExchangeSource:
     def _take(self, name: str, told: Name, time: Time) -> Found:
         with opened(self._inbound, name) as descriptor:
             owner = os.fstat(descriptor).st_uid
-            tree = read_tree(descriptor, name)
+            key = _storable(name)
+            tree = read_tree(descriptor, key)
         for file, other in tree.linked.items():
             if other != owner:
                 raise UsageError(text("sources.hard_link", file=file, owner=user_name(other)))
         stamp = tree.files.get(_OF_NBGRADER[0], b"").decode(errors="replace")
         mine = {file: content for file, content in tree.files.items() if file not in _OF_NBGRADER}
         cleaned: list[str] = []
-        files = unpack(mine, name, cleaned.append)
+        files = unpack(mine, key, cleaned.append)
         students = self._accounts.students(told.user)
         notes = (*self._time_notes(time, stamp, tree, students), *tree.notes(), *cleaned)
         shown = f"{told.user} {time.moment.astimezone(self._wanted.zone):%Y-%m-%d %H:%M}"
         if stranger := self._stranger(tree, told.user):
             doubt = text("sources.impersonation", said=told.user, owner=user_name(stranger[0]))
             candidates = tuple(dict.fromkeys((*students, *self._accounts.students(user_name(stranger[0])))))
-            return Found(name, shown, time.moment, files, (), doubt=doubt, candidates=candidates, notes=notes)
-        return Found(name, shown, time.moment, files, self._texts(told.user), notes=notes)
+            return Found(key, shown, time.moment, files, (), doubt=doubt, candidates=candidates, notes=notes)
+        return Found(key, shown, time.moment, files, self._texts(told.user), notes=notes)
 
     def _texts(self, user: str) -> tuple[str, ...]:
         students = self._accounts.students(user)
@@ -192,6 +201,14 @@ class ExchangeSource:
         deadlines = [self._wanted.deadlines[one] for one in students if one in self._wanted.deadlines]
         if len(deadlines) == 1:
             yield from changed_later(time.moment, tree.changed, deadlines[0], zone)
+
+
+def _storable(name: str) -> str:
+    """Return a folder's name as text in one line.
+
+    SECURITY: everybody may write into inbound, names of any bytes: one that is no text would end the collection.
+    """
+    return one_line(decoded_name(os.fsencode(name)))
 
 
 def open_exchange(said: str, wanted: Wanted) -> ExchangeSource:

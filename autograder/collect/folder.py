@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from autograder.collect import reading
-from autograder.collect.found import Found, Refused, Repeatable
+from autograder.collect.found import Found, Refused, Repeatable, moment_of
 from autograder.collect.layouts import Group, grouped
 from autograder.collect.reader_process import MOST_ENTRIES
 from autograder.collect.unpack import ARCHIVES, TARS, unpack
@@ -149,7 +149,7 @@ class FolderSource(_Files):
 
     def modified(self, name: str) -> datetime:
         """Return when a file was changed last."""
-        return datetime.fromtimestamp(self._paths[name].stat().st_mtime, UTC)
+        return moment_of(self._paths[name].stat().st_mtime)
 
 
 class ZipSource(_Files):
@@ -268,11 +268,8 @@ class UnpackedSource(_Files):
         return self._unpacked.read(place.length)
 
     def modified(self, name: str) -> datetime:
-        """Return when a file was changed last; what is no date is the beginning of all."""
-        try:
-            return datetime.fromtimestamp(self._places[name].modified, UTC)
-        except (ValueError, OverflowError, OSError):
-            return datetime.fromtimestamp(0, UTC)
+        """Return when a file was changed last; as far as clocks go."""
+        return moment_of(self._places[name].modified)
 
 
 def open_source(path: Path, zone: tzinfo) -> _Files:

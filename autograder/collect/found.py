@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
+
+# What every clock on earth can show. SECURITY: the last second of the year 9999 is a date, and in Shanghai none any
+# more: a student's commit, file or folder's name with it would end the collection for all.
+_FIRST_S, _LAST_S = 0.0, datetime(9998, 1, 1, tzinfo=UTC).timestamp()
+
+
+def moment_of(seconds: float) -> datetime:
+    """Return the moment of so many seconds since 1970; what is none is the nearest that all clocks can show."""
+    return datetime.fromtimestamp(min(max(_FIRST_S, seconds), _LAST_S), UTC)  # in this order: archives can say NaN
+
+
+def is_shown(moment: datetime) -> bool:
+    """Whether every clock on earth can show a moment."""
+    return _FIRST_S <= moment.timestamp() <= _LAST_S
 
 
 class Submitter(NamedTuple):

@@ -45,7 +45,7 @@ from autograder.collect.git_command import (
 from autograder.collect.git_remote import GitRemote, Place, Taken
 from autograder.collect.matching import Matcher
 from autograder.collect.opening import Wanted
-from autograder.collect.template import GAP, NoValueError, filled, no_value, values_of
+from autograder.collect.template import GAP, NoValueError, filled, no_value, require_known, values_of
 from autograder.collect.unpack import unpack
 from autograder.errors import UsageError
 from autograder.late_policy import utc
@@ -165,17 +165,20 @@ def open_git(said: str, wanted: Wanted) -> GitSource:
         raise UsageError(text("sources.git_branch", branch=branch))
     found = _TABLE.match(address)
     if found is None:
-        template, local = address, _is_local(address)
+        template, local, hosts_told = address, _is_local(address), False
         _require_gap(template)
+        require_known(template, wanted.students, wanted.assignment)
         asked = [_of_student(template, wanted, number) for number in range(len(wanted.students))]
     else:
         template = found["template"] or _REMOTE_COLUMN
         _require_gap(template)
         # SECURITY: a table's remotes may be what students wrote into a form: no path of this machine is read for them.
         local = found["template"] is not None and _is_local(template)
+        hosts_told = found["template"] is None
         asked = list(_of_table(Path(found["table"]).expanduser(), template, wanted))
     made = [_checked(one, local=local) for one in asked]
-    return GitSource(SCHEME + without_secrets(said.removeprefix(SCHEME)), made, Git(local=local), branch, wanted)
+    git = Git(local=local, hosts_told=hosts_told)
+    return GitSource(SCHEME + without_secrets(said.removeprefix(SCHEME)), made, git, branch, wanted)
 
 
 def place_of(wanted: Wanted) -> Place:

@@ -34,6 +34,7 @@ _MOST_SAID_BYTES = 16 << 20
 _FETCH_S = 120.0
 _TAKEN_OVER = r"^(credential\.|http\.|safe\.directory$)"
 _FOR_EVERY_HOST = "http.extraheader"  # a token, as a rule; hosts may be what students wrote into a table
+_OWN_COMMAND = ("!", "/", "~")  # and not the name of one of git's
 _OLDEST = (2, 32)  # earlier ones don't know GIT_CONFIG_GLOBAL and GIT_CONFIG_COUNT: nothing below would hold
 _ALLOWED = ("https", "http", "ssh", "git")
 _SETTINGS = {
@@ -80,20 +81,21 @@ class Git:
 
     Args:
         local: whether remotes may be paths of this machine.
+        hosts_told: whether remotes may be of hosts that students named.
         timeout_s: for one command.
 
     Raises:
         UsageError: there is no git here.
     """
 
-    def __init__(self, *, local: bool, timeout_s: float = _FETCH_S) -> None:
+    def __init__(self, *, local: bool, hosts_told: bool = False, timeout_s: float = _FETCH_S) -> None:
         program = shutil.which("git")
         if program is None:
             raise UsageError(text("sources.no_git"), hint=text("sources.no_git_hint"))
         if _version(program) < _OLDEST:
             raise UsageError(text("sources.old_git", least=".".join(map(str, _OLDEST))))
         self._program, self._timeout_s = program, timeout_s
-        self._environment = _environment(program, local=local)
+        self._environment = _environment(program, local=local, hosts_told=hosts_told)
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -113,7 +115,8 @@ class Git:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
             code = self._wait(folder, arguments, said, (out, errors))
             problem = _head(errors, 10_000).decode(errors="replace")
-            if code in {-_SIGXFSZ, 128 + _SIGXFSZ} or _ENDED_BY_LIMIT.search(problem):
+            is_bad = "fsck error" in problem  # that ends the command in the same words
+            if code in {-_SIGXFSZ, 128 + _SIGXFSZ} or (_ENDED_BY_LIMIT.search(problem) and not is_bad):
                 raise GitTooLargeError(problem)
             if code:
                 raise GitFailedError(problem)
@@ -177,9 +180,9 @@ def _version(program: str) -> tuple[int, ...]:
     return tuple(map(int, match.groups())) if match else (0, 0)
 
 
-def _environment(program: str, *, local: bool) -> dict[str, str]:
+def _environment(program: str, *, local: bool, hosts_told: bool) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    settings = [*_taken_over(program, kept), *_SETTINGS.items()]
+    settings = [*_taken_over(program, kept, hosts_told=hosts_told), *_SETTINGS.items()]
     settings.append(("protocol.file.allow", "always" if local else "never"))
     made = kept | {
         "LC_ALL": "C",  # what it says is looked at
@@ -201,13 +204,18 @@ def _environment(program: str, *, local: bool) -> dict[str, str]:
     return made
 
 
-def _taken_over(program: str, environment: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the user's own settings that a private remote can't be read without."""
+def _taken_over(program: str, environment: dict[str, str], *, hosts_told: bool) -> Iterator[tuple[str, str]]:
+    """Yield the user's own settings that a private remote can't be read without.
+
+    SECURITY: a command of the user's own that is asked for every host may give its password to each, a student's, too.
+    Git's helpers look at the host.
+    """
     command = [program, "config", "--null", "--get-regexp", _TAKEN_OVER]
     asked = subprocess.run(command, cwd=Path.home().anchor, env=environment, capture_output=True, check=False)
     for entry in asked.stdout.decode(errors="surrogateescape").split("\0"):
         name, _, value = entry.partition("\n")
-        if name and name != _FOR_EVERY_HOST:
+        is_anybodys = hosts_told and name == "credential.helper" and value.startswith(_OWN_COMMAND)
+        if name and name != _FOR_EVERY_HOST and not is_anybodys:
             yield name, value
 
 

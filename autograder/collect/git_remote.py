@@ -16,7 +16,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
+from autograder.collect.found import moment_of
 from autograder.collect.git_command import MOST_PACK_BYTES, Git, GitFailedError
 from autograder.errors import UsageError
 from autograder.messages import text
@@ -31,6 +32,7 @@ from autograder.submission import MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, is
 from autograder.zip_archive import decoded_name, safe_name
 
 _SHALLOW = 64  # commits; where they don't reach back far enough, all are fetched
+_ALL = (1 << 31) - 1  # git's own number for it
 _TIP = "refs/heads/tip"
 _MOST_COMMITS = 20_000
 _LEAST_FREE_BYTES = 8 * MOST_PACK_BYTES  # the ledger needs room, too, and other remotes are fetched meanwhile
@@ -110,6 +112,8 @@ class GitRemote:
             try:
                 self._fetch()
                 return self._taken(place, deadline, received, now)
+            except ValueError as error:  # whatever a repository holds that git has not looked at ends nobody else's
+                raise GitFailedError(f"unexpected answer of git: {error}") from None
             finally:
                 for unfinished in self._folder.glob("objects/pack/tmp_*"):
                     unfinished.unlink(missing_ok=True)
@@ -125,7 +129,9 @@ class GitRemote:
         self._run("init", "--quiet", "--bare", "--template=", ".")
         self._run("config", "remote.origin.url", self._address)
         has_all = self._looks_file.exists() and not (self._folder / "shallow").exists()
-        self._fetch_commits("--quiet" if has_all else f"--depth={_SHALLOW}")
+        # SECURITY: always with a depth. Over HTTP without a git behind it objects come one by one, without end and as
+        # anybody wrote them; where there is a depth git refuses that.
+        self._fetch_commits(f"--depth={_ALL if has_all else _SHALLOW}")
 
     def _fetch_commits(self, how_many: str) -> None:
         source = f"refs/heads/{self._branch}" if self._branch else "HEAD"
@@ -239,7 +245,7 @@ class GitRemote:
         """Return the commits that led to one, the newest first; of a folder, those that changed it."""
         chosen = ("log", "--first-parent", f"--max-count={_MOST_COMMITS}", "--format=%H %ct", commit, "--")
         lines = (line.split() for line in self._run(*chosen, *([folder] if folder else [])).splitlines())
-        return [Commit(hash_, _moment(int(seconds))) for hash_, seconds in lines]
+        return [Commit(hash_, moment_of(int(seconds))) for hash_, seconds in lines]
 
     def _led_to(self, commit: str) -> frozenset[str]:
         """Return a commit and all that it was made of, by any parent."""
@@ -356,13 +362,6 @@ def _batch(said: bytes) -> Iterable[bytes]:
         size = int(said[at:end].rsplit(b" ", 1)[1])
         yield said[end + 1 : end + 1 + size]
         at = end + size + 2
-
-
-def _moment(seconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):  # the year 40,000
-        return datetime(9998, 1, 1, tzinfo=UTC)
 
 
 def _shown(moment: datetime, zone: tzinfo) -> str:

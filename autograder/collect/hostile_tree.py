@@ -13,11 +13,12 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+from autograder.collect.found import moment_of
 from autograder.errors import UsageError
 from autograder.messages import text
 from autograder.submission import MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, is_skipped, too_large
@@ -26,7 +27,7 @@ from autograder.zip_archive import decoded_name, safe_name
 # Windows has none of these; opening asks for them there first, and fails with a sentence.
 _FOLDER = sum(getattr(os, name, 0) for name in ("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"))
 _FILE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC"))
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_LONG_AGO = moment_of(0)
 _MOST_ENTRIES = 20_000
 _MOST_DEPTH = 32
 _A_LINK = {errno.ELOOP, errno.ENOTDIR, errno.EMLINK}  # what O_NOFOLLOW answers on Linux, and where it is a folder
@@ -131,7 +132,7 @@ class _Reading:
 
     def own(self, about: os.stat_result, name: str) -> None:
         self.tree.owners.setdefault(about.st_uid, name)
-        self.tree.changed = max(self.tree.changed, _moment(about.st_ctime))
+        self.tree.changed = max(self.tree.changed, moment_of(about.st_ctime))
 
     def folder(self, descriptor: int, way: PurePosixPath, depth: int) -> None:
         for raw in self._names_in(descriptor):
@@ -191,7 +192,7 @@ class _Reading:
             self.own(about, name)
             if about.st_nlink > 1:
                 self.tree.linked[name] = about.st_uid
-            self.tree.modified = max(self.tree.modified, _moment(about.st_mtime))
+            self.tree.modified = max(self.tree.modified, moment_of(about.st_mtime))
             # Counted as it is read: its size may be another by then.
             try:
                 content = file.read(min(MAX_FILE_BYTES, MAX_TOTAL_BYTES - self._bytes) + 1)
@@ -205,9 +206,3 @@ class _Reading:
 
     def _left_out(self, path: PurePosixPath, error: OSError) -> None:
         (self.tree.links if error.errno in _A_LINK else self.tree.unreadable).append(str(path))
-
-
-def _moment(seconds: float) -> datetime:
-    with suppress(OverflowError, OSError, ValueError):
-        return datetime.fromtimestamp(seconds, UTC)
-    return datetime(9998, 1, 1, tzinfo=UTC)

@@ -21,7 +21,7 @@ from autograder.collect.found import Found, Refused
 from autograder.collect.hostile_tree import NoFolderError, Tree, opened, read_tree
 from autograder.collect.matching import Student
 from autograder.collect.opening import Wanted
-from autograder.collect.template import GAP, NoValueError, filled, no_value, values_of
+from autograder.collect.template import GAP, NoValueError, filled, no_value, require_known, values_of
 from autograder.collect.unpack import unpack
 from autograder.errors import UsageError
 from autograder.late_policy import utc
@@ -106,6 +106,7 @@ def open_hub(said: str, wanted: Wanted) -> HubSource:
     template, _, option = said.removeprefix(SCHEME).strip().partition("#")
     if option not in {"", ANY_OWNER} or not GAP.search(template) or ".." in PurePosixPath(template).parts:
         raise UsageError(text("sources.no_gap", address=said), hint=text("sources.hub_hint"))
+    require_known(template, wanted.students, wanted.assignment)
     return HubSource(template, wanted, any_owner=option == ANY_OWNER)
 
 

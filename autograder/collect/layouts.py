@@ -20,7 +20,7 @@ handed it in (several in a group) and when. https://github.com/donnell-f/gradesc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -42,6 +42,7 @@ _BLACKBOARD_FILE = re.compile(
     r"^\s*Original filename:[ \t]*(?P<given>[^\r\n]+?)[ \t]*\r?\n\s*Filename:[ \t]*(?P<kept>[^\r\n]+?)[ \t]*\r?$",
     re.MULTILINE,
 )
+_SUBMISSION, _EXPORT = re.compile(r"submission_\d+/"), re.compile(r"assignment_\d+_export/")
 _MOST_TOLD_BYTES = 1 << 20  # of such a .txt: what was typed in stands there, too
 
 Read = Callable[[str, int], bytes]
@@ -79,7 +80,7 @@ def grouped(names: Iterable[str], read: Read) -> list[Group]:
     every = list(names)
     top = _common_folder(every)
     inner = {name: name[len(top) :] for name in every}
-    if any(short == gradescope.METADATA for short in inner.values()):
+    if _is_gradescope(inner.values()):
         told = gradescope.read(read(top + gradescope.METADATA, gradescope.MOST_BYTES))
         return _gathered(inner, [_gradescope(short, told) for short in inner.values()])
     # The most telling first: `HW_1_2026017_attempt_…` could be one of Canvas, too.
@@ -93,6 +94,15 @@ def grouped(names: Iterable[str], read: Read) -> list[Group]:
                     _as_blackboard_tells(group, read)
             return groups
     return _gathered(inner, [None] * len(every))
+
+
+def _is_gradescope(names: Collection[str]) -> bool:
+    """Whether files are an export of Gradescope's.
+
+    SECURITY: a file of that name alone may be a student's among those of others, and would say whose all of them are.
+    """
+    others = [name for name in names if name != gradescope.METADATA]
+    return len(others) < len(names) and all(_SUBMISSION.match(name) for name in others)
 
 
 def _gathered(inner: dict[str, str], found: list[_Placed | None]) -> list[Group]:
@@ -205,7 +215,7 @@ def _common_folder(names: list[str]) -> str:
         return ""
     top = tops.pop() + "/"
     below = [name[len(top) :] for name in names]
-    if gradescope.METADATA in below:
+    if _EXPORT.fullmatch(top) and _is_gradescope(below):
         return top
     numbered = sum(bool(_NUMBERED.search(name)) for name in below)
     return top if numbered > len(below) / 2 or all("/" in name for name in below) else ""

@@ -7,10 +7,11 @@ A value is one part of a path, and can't be an option, a path of its own, or lea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from autograder.collect.matching import Student
+from autograder.errors import UsageError
 from autograder.messages import text
 
 GAP = re.compile(r"\{(?:alias:)?([\w-]+)\}")
@@ -36,6 +37,19 @@ def values_of(student: Student, assignment: str) -> dict[str, str]:
         "email_user": email.partition("@")[0],
         "assignment": assignment,
     }
+
+
+def require_known(template: str, students: Iterable[Student], assignment: str) -> None:
+    """Make sure that somebody has a value for each gap: where nobody has, it is a slip of the pen.
+
+    Raises:
+        UsageError: nobody has.
+    """
+    known = {name for student in students for name, said in values_of(student, assignment).items() if said}
+    for name in GAP.findall(template):
+        if name not in known:
+            shown = ", ".join(f"{{{one}}}" for one in sorted(known))
+            raise UsageError(text("sources.no_such_gap", name=name), hint=text("sources.no_such_gap_hint", known=shown))
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

@@ -54,6 +54,9 @@ def unpack(files: Mapping[str, bytes], shown: str, note: Note = say_nothing) -> 
         raise too_large(shown) from None
     if not opened:
         raise UsageError(text("collect.nothing", name=shown))
+    for name in opened:
+        if any(str(parent) in opened for parent in PurePosixPath(name).parents):  # no disk holds both
+            raise UsageError(text("usage.unsafe_zip", file=shown, name=name[:100]), hint=text("usage.bad_zip_hint"))
     return opened
 
 
@@ -66,6 +69,8 @@ class _Room:
 
     def __init__(self, note: Note) -> None:
         self._files, self._bytes, self._archives = MAX_FILES, MAX_TOTAL_BYTES, _MOST_OPENED
+        # Of all of them together: a hundred thousand empty ones take seconds to look at, and half a megabyte to send.
+        self._entries = MOST_ENTRIES
         self._note = note
 
     def take(self, content: bytes) -> None:
@@ -124,8 +129,11 @@ class _Room:
         with tempfile.TemporaryFile() as file:
             file.write(content)
             file.seek(0)
-            # More entries than files: those passed over are bounded by what `entries` looks at.
+            # More entries than files: many are passed over.
             for entry in reading.entries(file, kind, path.name, caps._replace(files=MOST_ENTRIES)):
+                self._entries -= 1
+                if self._entries < 0:
+                    raise TooLarge
                 made = PurePosixPath(entry.name.replace("\\", "/"))
                 if is_skipped(made.parts):
                     continue

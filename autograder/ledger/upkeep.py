@@ -71,4 +71,5 @@ def back_up(ledger: Ledger, to: Path) -> None:
         unfinished.rename(to)
     except (OSError, sqlite3.Error) as error:
         unfinished.unlink(missing_ok=True)
-        raise UsageError(text("ledger.backup_failed", file=to, problem=error)) from None
+        problem = (error.strerror if isinstance(error, OSError) else None) or error  # without the name of the .part
+        raise UsageError(text("ledger.backup_failed", file=to, problem=problem)) from None

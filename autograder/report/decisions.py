@@ -33,6 +33,11 @@ class Formed(Protocol):
         """What members handed in before, and not all of them."""
         ...
 
+    @property
+    def moved(self) -> dict[str, list[str]]:
+        """Who was in another group before, by its name."""
+        ...
+
 
 def print_formed(made: Mapping[str, Formed], console: Console | None = None) -> None:
     """Print groups that were formed, and what needs a decision about earlier submissions."""
@@ -42,6 +47,8 @@ def print_formed(made: Mapping[str, Formed], console: Console | None = None) -> 
         out.print(
             Text(text("group.formed", name=name, members=members) if name else text("group.alone", members=members))
         )
+        for other, left in formed.moved.items():
+            out.print(Text(text("group.moved", name=other, members=" ".join(left)), style="yellow"))
         if formed.apart:
             numbers = ", ".join(f"#{number}" for number in formed.apart)
             said = text("group.apart", name=name, numbers=numbers, number=formed.apart[-1], members=members)

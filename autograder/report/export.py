@@ -12,9 +12,23 @@ from pathlib import Path
 from autograder.errors import UsageError
 from autograder.messages import text
 
+_KINDS = ("csv", "xlsx", "json")
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
 
 Row = Mapping[str, object]
+
+
+def kind_of(said: str | None, path: Path | None) -> str:
+    """Return the kind of file: what was said, else what the file's name says, else csv.
+
+    Raises:
+        UsageError: the name says another kind; Excel would call such a file damaged.
+    """
+    ending = path.suffix.lower().removeprefix(".") if path else ""
+    named = ending if ending in _KINDS else None
+    if said and named and said != named:
+        raise UsageError(text("export.other_kind", file=path, kind=said), hint=text("export.other_kind_hint"))
+    return said or named or "csv"
 
 
 def write(rows: Sequence[Row], kind: str, path: Path) -> None:

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+PLAIN = False  # whether files are handed out as they lie there, by no git
+
 
 class _Handler(BaseHTTPRequestHandler):
     """Hands requests to the backend, as CGI defines it."""
@@ -26,6 +28,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         path, _, query = self.path.partition("?")
+        if PLAIN:
+            self._hand_out(self.root / path.lstrip("/"))
+            return
         length = self.headers.get("Content-Length", "")
         body = self.rfile.read(int(length)) if length else b""
         environment = {
@@ -44,14 +49,43 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def _hand_out(self, file: Path) -> None:
+        self.send_response(200 if file.is_file() else 404)
+        self.end_headers()
+        self.wfile.write(file.read_bytes() if file.is_file() else b"")
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
         """Say nothing."""
 
 
 @contextmanager
+def asking_for_a_password() -> Iterator[tuple[int, list[str]]]:
+    """Serve nothing but the question for a password; give the port, and what was answered."""
+    came: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            came.append(self.headers.get("Authorization", ""))
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="x"')
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
+            """Say nothing."""
+
+    with _running(Handler) as port:
+        yield port, came
+
+
+@contextmanager
 def serving(root: Path) -> Iterator[int]:
     """Serve the repositories under a folder while the block runs; give the port."""
-    handler = type("Handler", (_Handler,), {"root": root})
+    with _running(type("Handler", (_Handler,), {"root": root})) as port:
+        yield port
+
+
+@contextmanager
+def _running(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

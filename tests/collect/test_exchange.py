@@ -75,6 +75,32 @@ def test_security_what_was_handed_in_in_another_s_name_is_doubtful_and_says_whos
     assert (real.doubt, real.texts) == ("", (ME,))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"guest+hw1+9999-12-31 23:59:59 UTC",
+        b"g\xff\xfeest+hw1+2026-09-26 12:00:00 UTC",
+        b"guest+hw1+2026-09-26 12:00:00 UTC+\xff\xfe",
+        b"\xff+hw1+",
+        b"g\x1b[31m+hw1+2026-09-26 12:00:00 UTC",
+    ],
+)
+def test_security_no_name_of_a_folder_ends_the_collection_of_the_others(tmp_path, inbound, ledger, name):
+    """Everybody may make folders in inbound. Without care the first four ended it for all, the last recoloured it."""
+    put(inbound / os.fsdecode(name) / "sums.py", "x = 2\n")
+    submit(inbound, ME, FIRST)
+    store = Store(tmp_path / "store")
+    found = Collector(ledger, store, "hw1", ME_NOW).collect(
+        open_named(f"exchange:{inbound}", wanted_in(tmp_path)), _ignore
+    )
+    assert len(found) == 2
+    assert all(one.name.isprintable() and one.name.encode() for one in found)
+
+
+def _ignore(_):
+    """Show nothing."""
+
+
 @needs_root
 def test_security_such_a_submission_is_in_the_ledger_and_nobody_s(tmp_path, inbound, ledger):
     with ledger.writing() as session:
@@ -221,7 +247,11 @@ def test_times_as_nbgrader_writes_them(said, hour):
 
 
 @pytest.mark.parametrize(
-    "said", ["", "now", "2026-13-01 00:00:00 UTC", "2026-09-26 12:00:00 +9999", "0001-01-01 00:00 +0800"]
+    "said",
+    [
+        *("", "now", "2026-13-01 00:00:00 UTC", "2026-09-26 12:00:00 +9999", "0001-01-01 00:00 +0800"),
+        *("9999-12-31 23:59:59 UTC", "0001-01-01 00:00:00 UTC"),  # in some parts of the world there is no such date
+    ],
 )
 def test_what_is_no_time(said):
     assert read_time(said, SHANGHAI) is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import time
@@ -11,8 +12,10 @@ from autograder.collect import git_command, git_remote
 from autograder.collect.found import Found, Refused
 from autograder.collect.git import _said, open_git
 from autograder.collect.git_command import Git, GitFailedError, GitTimeoutError, is_allowed, is_local
+from autograder.collect.git_remote import GitRemote
 from autograder.collect.matching import Student
 from autograder.errors import UsageError
+from tests.collect.git_server import asking_for_a_password
 from tests.collect.repositories import CODE, IN_TIME, LATE, commit, git
 from tests.collect.wanted import DUE, STUDENTS, found_by, short, wanted_in
 
@@ -208,6 +211,12 @@ def test_gaps_are_filled_from_the_roster(tmp_path):
     ]  # fmt: skip
     with pytest.raises(UsageError, match="the same for every student"):
         open_git("git:https://git.example.edu/hw1.git", wanted)
+
+
+def test_a_gap_that_nobody_in_the_roster_fills_is_one_error_and_not_one_for_each(tmp_path):
+    with pytest.raises(UsageError, match=r"has a value for \{nummer\}") as caught:
+        open_git("git:https://git.example.edu/{nummer}.git", wanted_in(tmp_path))
+    assert "{id}" in caught.value.hint
 
 
 def test_two_students_with_one_remote_both_get_it_and_it_is_said(tmp_path, remotes):
@@ -482,6 +491,28 @@ def test_credentials_and_proxies_of_the_user_are_taken_over_and_nothing_else(tmp
     assert "alias" not in listed
 
 
+@pytest.mark.parametrize(
+    ("remote", "is_told"), [("{host}/1.git", False), ("git:{host}/{{id}}.git", True)], ids=["a student's", "ours"]
+)
+def test_security_a_password_for_every_host_does_not_go_to_those_that_students_name(
+    tmp_path, monkeypatch, remote, is_told
+):
+    """A helper of one's own, as people write them for a machine that asks nobody: it does not look who asks."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text('[credential]\n\thelper = "!f() { echo username=me; echo password=t0ken; }; f"\n')
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    with asking_for_a_password() as (port, came):
+        said = remote.format(host=f"http://127.0.0.1:{port}")
+        if not said.startswith("git:"):
+            filled = table(tmp_path, f"id,remote\n2026001,{said}\n")
+            said = f"git:{filled}"
+        (refused,) = found_by(said, wanted_in(tmp_path, ONE))
+    assert isinstance(refused, Refused)
+    assert (f"Basic {base64.b64encode(b'me:t0ken').decode()}" in came) is is_told
+
+
 def test_secrets_of_an_address_are_not_shown(tmp_path):
     source = open_git("git:ftp://me:t0ken@git.example.edu/{id}.git", wanted_in(tmp_path, ONE))
     (refused,) = source
@@ -547,6 +578,64 @@ def test_windows_paths_and_gaps_with_colons():
     assert is_local(r"C:\git\a")
     assert is_local("/srv/git/a:b")
     assert not is_local("h:a")
+
+
+LAST_SECOND = 253_402_300_799  # of the year 9999, and none any more in Shanghai
+NOT_A_COMMIT = "tree {tree}\nparent {parent}\nauthor x\n\nx\n"
+
+
+def write_commit(folder, content):
+    """Commit what git itself would not write, beside the work that is there."""
+    tree, parent = git(folder, "rev-parse", "HEAD^{tree}", "HEAD").split()
+    said = content.format(tree=tree, parent=parent).encode()
+    made = git(folder, "hash-object", "-t", "commit", "-w", "--literally", "--stdin", said=said)
+    git(folder, "update-ref", "HEAD", made)
+
+
+def test_security_a_date_that_no_clock_shows_ends_nobody_elses_collection(tmp_path, remotes, address):
+    commit(remotes / "2026001", {"sums.py": CODE})
+    who = f"a <a@example.edu> {LAST_SECOND} +0000"
+    write_commit(remotes / "2026001", f"tree {{tree}}\nauthor {who}\ncommitter {who}\n\nx\n")
+    commit(remotes / "2026002", {"sums.py": CODE})
+    first, second = found_by(address, wanted_in(tmp_path, STUDENTS[:2]))
+    assert first.notes == ("dated 9998-01-01 08:00 CST, which is still to come",)
+    assert isinstance(second, Found)
+
+
+def test_security_what_git_has_not_looked_at_is_one_line(tmp_path, remotes, address, monkeypatch):
+    commit(remotes / "2026001", {"sums.py": CODE})
+    write_commit(remotes / "2026001", NOT_A_COMMIT)
+    commit(remotes / "2026002", {"sums.py": CODE})
+    monkeypatch.setitem(git_command._SETTINGS, "transfer.fsckObjects", "false")
+    first, second = found_by(address, wanted_in(tmp_path, STUDENTS[:2]))
+    assert "unexpected answer of git" in first.problem
+    assert isinstance(second, Found)
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_security_objects_are_not_taken_one_by_one_where_nobody_looks_at_them(
+    tmp_path, remotes, monkeypatch, is_refused
+):
+    """A server of plain files, from the second collection on: then all commits are asked for."""
+    from tests.collect.git_server import serving
+
+    fetch = GitRemote._fetch_commits
+    if not is_refused:
+        monkeypatch.setattr(GitRemote, "_fetch_commits", lambda self, _: fetch(self, "--quiet"))
+    folder = remotes / "2026001"
+    commit(folder, {"sums.py": CODE})
+    wanted = wanted_in(tmp_path, ONE)
+    with serving(remotes) as port:
+        address = f"git:http://127.0.0.1:{port}/{{id}}/.git"
+        assert isinstance(found_by(address, wanted)[0], Found)
+        write_commit(folder, NOT_A_COMMIT)
+        (looked_at,) = found_by(address, wanted)
+        git(folder, "update-server-info")
+        monkeypatch.setattr("tests.collect.git_server.PLAIN", True)
+        (plain,) = found_by(address, wanted)
+    assert "fsck error" in looked_at.problem or "missingEmail" in looked_at.problem
+    assert ("dumb http" in plain.problem) is is_refused
+    assert ("unexpected answer of git" in plain.problem) is not is_refused
 
 
 # --- as it is used ----------------------------------------------------------------------------------------------------

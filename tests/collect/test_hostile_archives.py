@@ -355,3 +355,25 @@ def test_a_class_s_archive_that_can_t_be_read_is_an_error(tmp_path, content):
     (tmp_path / "class.7z").write_bytes(content)
     with pytest.raises(UsageError, match=r"class\.7z"):
         list(open_source(tmp_path / "class.7z", SHANGHAI))
+
+
+def test_security_a_file_in_the_place_of_a_folder_is_refused():
+    """No disk holds both: an attempt ended with an error of ours, in the student's name."""
+    both = {"a": CODE, "a/b.py": CODE}
+    for files in (
+        {"all.tar": tarred(both)},
+        {"all.zip": zipped(both)},
+        {"x.tar": tarred({"b.py": CODE}), "x.tar.d": CODE},
+    ):
+        with pytest.raises(UsageError, match="can't be unpacked"):
+            unpack(files, "2026017")
+    assert len(unpack({"all.tar": tarred({"a": CODE, "b/c.py": CODE})}, "2026017")) == 2
+
+
+def test_security_entries_that_are_passed_over_are_counted_over_all_archives(monkeypatch):
+    """Half a megabyte of a hundred thousand empty files takes seconds; of such archives there may be fifty."""
+    monkeypatch.setattr("autograder.collect.unpack.MOST_ENTRIES", 30)
+    one = tarred({f"__pycache__/{number}": b"" for number in range(20)} | {"mlp.py": CODE})
+    assert unpack({"a.tar": one}, "2026017") == {"mlp.py": CODE}
+    with pytest.raises(UsageError, match="more than"):
+        unpack({"a.tar": one, "b.tar": one}, "2026017")

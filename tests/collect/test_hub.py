@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import threading
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from autograder.collect import accounts, exchange, hostile_tree, hub
 from autograder.collect.accounts import Accounts
-from autograder.collect.found import Found
+from autograder.collect.found import Found, moment_of
 from autograder.collect.hub import open_hub
 from autograder.collect.matching import Student
 from autograder.errors import UsageError
@@ -260,6 +261,13 @@ def test_security_there_is_no_more_read_than_may_be_handed_in(tmp_path, home, mo
     assert isinstance(collect(home, tmp_path)[0], Found)
     monkeypatch.setattr(hostile_tree, name, limit)
     assert not isinstance(collect(home, tmp_path)[0], Found)
+
+
+@pytest.mark.parametrize("seconds", [253_402_300_799.0, -62_135_596_800.0, 1e20, -1e20, float("nan"), float("inf")])
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_security_every_time_of_a_file_can_be_shown_everywhere(seconds, zone):
+    """File systems take any: in Shanghai the last second of the year 9999 ended the collection for all."""
+    assert moment_of(seconds).astimezone(ZoneInfo(zone)).year in {1969, 1970, 9997, 9998}
 
 
 def test_security_a_file_without_an_end_is_not_read_to_it(tmp_path, home):

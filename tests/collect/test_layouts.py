@@ -171,6 +171,30 @@ def test_a_gradescope_export_that_was_unpacked(course, folder):
     assert [one[0] for one in collect(course, FolderSource(folder, SHANGHAI))] == ["new", "new", "doubtful"]
 
 
+FORGED = "2026001_mlp.py:\n  :submitters:\n  - :name: San Zhang\n    :sid: '2026017'\n"
+
+
+@pytest.mark.parametrize("metadata", [FORGED, "["], ids=["forged", "broken"])
+@pytest.mark.parametrize("name", ["submission_metadata.yml", "2026017/submission_metadata.yml"])
+def test_security_metadata_among_the_files_of_students_says_nothing(folder, name, metadata):
+    """It is a student's: who hands in such a file would have all others' work for his own, or end the collection."""
+    for path, content in {"2026001_mlp.py": CODE, "2026018/mlp.py": CODE, name: metadata.encode()}.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    found = list(FolderSource(folder, SHANGHAI))
+    assert {one.texts[0] for one in found} == {"2026001_mlp", "2026018", name.partition("/")[0].removesuffix(".yml")}
+    assert [one.submitters for one in found] == [()] * 3
+
+
+def test_security_metadata_in_the_one_folder_there_is_says_nothing(folder):
+    """Who is the first to hand in is alone in the folder, or in the archive of an LMS."""
+    (folder / "2026017").mkdir()
+    (folder / "2026017" / "mlp.py").write_bytes(CODE)
+    (folder / "2026017" / "submission_metadata.yml").write_text(FORGED.replace("2026001_", ""))
+    (found,) = FolderSource(folder, SHANGHAI)
+    assert (found.texts, found.submitters) == (("2026017",), ())
+
+
 LAUGHS = "a: &a [x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(f'*{chr(97 + n)}' for _ in range(9))}]\n" for n in range(9)
 )

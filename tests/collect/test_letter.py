@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import email
+import email.message
 from email.header import Header
+from email.utils import parseaddr
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.collect.letter import Letter, TooManyParts, read_headers, read_letter, safe_name
-from autograder.collect.mail_text import decoded, plain, text_of
+from autograder.collect.letter import MOST_PARTS, Letter, TooManyParts, _counted, read_headers, read_letter, safe_name
+from autograder.collect.mail_text import MOST_HEADER, decoded, plain, text_of
 from tests.collect.mails import CODE, mail
 
 HEAD = b"From: x@y.example\r\nSubject: 1\r\nMIME-Version: 1.0\r\n"
@@ -181,6 +184,42 @@ def test_security_what_parts_within_parts_would_do_to_the_parser(monkeypatch):
     monkeypatch.setattr("autograder.collect.letter._MOST_NESTED", 10**9)
     with pytest.raises(RecursionError):
         read_letter(nested(5_000))
+
+
+@pytest.mark.parametrize("brackets", ["(" * 3500, "(" * 1900 + ")" * 1900, "a:" * 1900])
+def test_security_a_sender_of_a_thousand_brackets_is_nobody(brackets):
+    """Python's parser of addresses calls itself for each: one such mail would end every collection from the mailbox."""
+    with pytest.raises(RecursionError):
+        parseaddr(f"{brackets} x@y.example")
+    found = read_headers(f"From: {brackets} x@y.example\r\nSubject: hw1 2026001\r\n\r\n".encode())
+    assert (found.address, found.subject) == ("", "hw1 2026001")
+
+
+@pytest.mark.parametrize("boundary", ["boundary*0=b{0}", "boundary*=us-ascii''b{0}", "boundary\r\n =b{0}"])
+def test_security_parts_within_parts_are_counted_however_their_boundaries_are_written(boundary):
+    parts = "".join(f"Content-Type: multipart/mixed; {boundary.format(n)}\r\n\r\n--b{n}\r\n" for n in range(30))
+    with pytest.raises(TooManyParts):
+        read_letter(HEAD + parts.encode())
+
+
+def test_security_parts_are_counted_while_they_are_parsed():
+    """Each is an object of 2 kB: a mail of 50 MB has ten million."""
+    with pytest.raises(TooManyParts):
+        email.message_from_bytes(HEAD + MANY, _counted())
+    assert len(email.message_from_bytes(HEAD + MANY).get_payload()) > MOST_PARTS
+
+
+MANY = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * (MOST_PARTS + 1)
+
+
+def test_security_parameters_within_quotes_are_read_in_no_time(monkeypatch):
+    """The library counts the quotes anew at each semicolon: 200 kB took 15 s, and 2 MB half an hour."""
+    looked: list[int] = []
+    read = email.message._parseparam
+    monkeypatch.setattr(email.message, "_parseparam", lambda said: looked.append(len(said)) or read(said))
+    read_letter(b'Content-Type: multipart/mixed; x="' + b';\\"' * 50_000 + b"\r\n\r\nx")
+    assert looked
+    assert max(looked) <= MOST_HEADER
 
 
 def test_security_a_long_header_is_cut():

@@ -8,7 +8,7 @@ MESSAGES: dict[str, str] = {
         "by what `grade pack` wrote, by the LMS's own numbers, or by a number or a name in the file's name. What nobody is recognised for waits: `grade assign`."
     ),
     "cli.collect.received": "When all of it was handed in, by the course's clock; otherwise when each file was changed last.",
-    "cli.collect.from": "From a source that has an address, instead of SOURCE: git:…, hub:…, exchange:…; see docs/instructors.md.",
+    "cli.collect.from": "From a source that has an address, instead of SOURCE: git:, hub:, exchange:, imap: and what follows; see docs/instructors.md and docs/mail.md.",
     "cli.metavar.collect_source": "SOURCE",
     "cli.metavar.submission_number": "NUMBER",
     "cli.metavar.students": "[STUDENT]…",
@@ -23,7 +23,7 @@ MESSAGES: dict[str, str] = {
     "collect.no_submission": "there is no submission {number}",
     "collect.no_submission_hint": "The numbers stand before the names in what `grade collect` prints.",
     "collect.no_roster": "there is nobody in the roster yet, so nobody can be recognised",
-    "collect.which_source": "say from where, once",
+    "collect.which_source": "say where the homework lies: one place",
     "collect.which_source_hint": "A path (grade collect {id} downloads/), or an address after --from.",
     "collect.no_source": "{file} is neither a folder nor an archive (.zip, .tar, .7z, .rar)",
     "collect.no_source_hint": "Put what was handed in into a folder: one file, folder or archive for each student.",
@@ -61,6 +61,7 @@ MESSAGES: dict[str, str] = {
     "cli.pack.help": "Put your work for HW into one .zip to hand in, with your number and name in it, so that nobody has to guess whose it is.",
     "cli.pack.id": "Your student number.",
     "cli.pack.name": "Your name.",
-    "pack.written": "Written: {file} ({count} files). This is what you hand in.",
+    "pack.written": "Written: {file} ({files}). This is what you hand in.",
+    "pack.untouched": "But nothing in it is yours yet: it is the file that the course gave you. To look: {command}",
     "pack.not_written": "{file} can't be written: {problem}",
 }

@@ -79,6 +79,7 @@ MESSAGES: dict[str, str] = {
     "cli.click.not_one_of": "Invalid value for {name}: {came} is not one of {choices}.",
     "cli.click.not_in_range": "Invalid value for {name}: {came} is not in the range {range}.",
     "cli.click.not_a_number": "Invalid value for {name}: {came} is not a whole number.",
+    "cli.click.not_a_decimal": "Invalid value for {name}: {came} is not a number.",
     # --- what the user asked for
     "usage.no_course": "No course.yml in {folder} or any folder above it.",
     "usage.no_course_hint": "Go to the folder of your course, or to any folder inside it, and try again.",

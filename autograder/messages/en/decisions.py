@@ -20,6 +20,7 @@ MESSAGES: dict[str, str] = {
     "cli.metavar.moment": "TIME",
     "received.bad_numbers": "{said!r} names no submissions",
     "received.bad_numbers_hint": "Expected numbers as `grade collect` shows them: 4, or 4-20, or 4,7,9-12.",
+    "received.same": "#{number} {name} is known to have come at {after}; nothing was changed.",
     "received.done": "#{number} {name} came at {after}, and not at {before}.",
     "ledger.log.received": "{name} came at {received}: {why}",
     # --- groups
@@ -38,6 +39,7 @@ MESSAGES: dict[str, str] = {
     "group.no_header_hint": "Expected: id and group, or the Chinese names of these.",
     "group.twice": "{student} is in two groups: {one} and {other}",
     "group.formed": "Group {name}: {members}",
+    "group.moved": "No longer in {name}: {members}",
     "group.alone": "By themselves: {members}",
     "group.apart": "Handed in before, and not of all of {name}: {numbers}. To share one: grade assign {number} {members}",
     "group.nobody": "Nobody hands in {id} together.",

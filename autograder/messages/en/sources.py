@@ -29,6 +29,8 @@ MESSAGES: dict[str, str] = {
     "sources.git_shared": "the same remote stands for several students",
     "sources.links_left_out": "links are left out: {files}",
     "sources.no_gap": "{address} is the same for every student",
+    "sources.no_such_gap": "nobody in the roster has a value for {{{name}}}",
+    "sources.no_such_gap_hint": "It has values for: {known}.",
     "sources.no_value": "nothing is known for {{{name}}}",
     "sources.bad_value": "{value!r} can't stand for {{{name}}} in an address",
     "sources.hub_hint": "For example: hub:/home/{{id}}/hw2, or hub:/home/jupyter-{{email_user}}/hw2",

@@ -7,7 +7,7 @@ MESSAGES: dict[str, str] = {
         "Canvas、Moodle、Blackboard、Gradescope 打包下载的。\n\n归属依次按 `grade pack` 写入的信息、教学平台的编号、文件名里的学号或姓名来判断。认不出的会留着，用 `grade assign` 指定。"
     ),
     "cli.collect.received": "全部提交的时间（按课程时区）；不给则取每个文件的修改时间。",
-    "cli.collect.from": "不用 SOURCE，而从一个有地址的来源收取：git:…、hub:…、exchange:…，见 docs/instructors.md。",
+    "cli.collect.from": "不用 SOURCE，而从一个有地址的来源收取：以 git:、hub:、exchange: 或 imap: 开头，见 docs/instructors.md 和 docs/mail.md。",
     "cli.metavar.collect_source": "来源",
     "cli.metavar.submission_number": "编号",
     "cli.metavar.students": "[学生]…",
@@ -60,6 +60,7 @@ MESSAGES: dict[str, str] = {
     "cli.pack.help": "把你的作业 HW 打成一个 .zip 用于提交，里面写有你的学号和姓名，老师不用猜是谁交的。",
     "cli.pack.id": "你的学号。",
     "cli.pack.name": "你的姓名。",
-    "pack.written": "已写入：{file}（{count} 个文件）。提交它即可。",
+    "pack.written": "已写入：{file}（{files}）。提交它即可。",
+    "pack.untouched": "不过里面还没有你写的内容：仍是课程发下来的原文件。可以运行 {command} 看看。",
     "pack.not_written": "无法写入 {file}：{problem}",
 }

@@ -73,6 +73,7 @@ MESSAGES: dict[str, str] = {
     "cli.click.not_one_of": "{name} 不能是 {came}，可以是：{choices}。",
     "cli.click.not_in_range": "{name} 的值 {came} 不在范围内：{range}。",
     "cli.click.not_a_number": "{name} 的值 {came} 不是整数。",
+    "cli.click.not_a_decimal": "{name} 的值 {came} 不是数字。",
     # --- 用户的要求
     "usage.no_course": "{folder} 及其上级文件夹中都没有 course.yml。",
     "usage.no_course_hint": "请进入课程文件夹（或其中任一子文件夹）再试。",

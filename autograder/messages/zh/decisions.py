@@ -19,6 +19,7 @@ MESSAGES: dict[str, str] = {
     "cli.metavar.moment": "时间",
     "received.bad_numbers": "{said!r} 不是提交编号",
     "received.bad_numbers_hint": "应为 `grade collect` 显示的编号：4、4-20 或 4,7,9-12。",
+    "received.same": "第 {number} 号 {name} 的提交时间本来就是 {after}，没有改动。",
     "received.done": "第 {number} 号 {name} 的提交时间由 {before} 更正为 {after}。",
     "ledger.log.received": "{name} 的提交时间更正为 {received}：{why}",
     # --- groups
@@ -36,6 +37,7 @@ MESSAGES: dict[str, str] = {
     "group.no_header_hint": "表头应为：学号 小组，或 id, group。",
     "group.twice": "{student} 同时在两个小组里：{one} 和 {other}",
     "group.formed": "小组 {name}：{members}",
+    "group.moved": "已退出小组 {name}：{members}",
     "group.alone": "各自提交：{members}",
     "group.apart": "此前收到、尚未归 {name} 全组的提交：{numbers}。要归全组所有：grade assign {number} {members}",
     "group.nobody": "{id} 没有分组。",

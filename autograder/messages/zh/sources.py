@@ -29,6 +29,8 @@ MESSAGES: dict[str, str] = {
     "sources.git_shared": "多名学生用的是同一个仓库",
     "sources.links_left_out": "链接已略去：{files}",
     "sources.no_gap": "{address} 对每个学生都一样",
+    "sources.no_such_gap": "名单里没有 {{{name}}} 这一项",
+    "sources.no_such_gap_hint": "可用的有：{known}。",
     "sources.no_value": "不知道 {{{name}}} 是什么",
     "sources.bad_value": "{value!r} 不能用在地址的 {{{name}}} 处",
     "sources.hub_hint": "例如：hub:/home/{{id}}/hw2，或 hub:/home/jupyter-{{email_user}}/hw2",
