@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +13,24 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "tensorflow", "matplotlib", "ipykernel", "nbgrader")
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for needed in NEEDED:
-        if item.get_closest_marker(needed) and importlib.util.find_spec(needed) is None:
+    for needed in (*NEEDED, "chromium"):
+        if item.get_closest_marker(needed) and not _is_here(needed):
             reason = f"{needed} is not installed"
             if os.environ.get("GRADE_REQUIRE_ALL"):
                 pytest.fail(f"{reason}, and GRADE_REQUIRE_ALL is set")
             pytest.skip(reason)
     if item.get_closest_marker("real_data") and not os.environ.get("GRADE_DATA_DIR"):
         pytest.skip("GRADE_DATA_DIR is not set: the course's datasets are not here")
+
+
+def _is_here(needed: str) -> bool:
+    if needed == "chromium":
+        return importlib.util.find_spec("playwright") is not None and any(map(shutil.which, CHROMIUMS))
+    return importlib.util.find_spec(needed) is not None
 
 
 @pytest.hookimpl(tryfirst=True)

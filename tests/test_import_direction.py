@@ -30,6 +30,7 @@ LAYERS = (
         "start",
         "validate",
         "new",
+        "nbgrader",
         "notebook",
         "schema",
         "doctor",
@@ -48,6 +49,7 @@ PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submis
 OLDEST = (3, 9)
 INSIDE = (
     "advice",
+    "cells",
     "protocol",
     "values",
     "channel",
@@ -65,7 +67,7 @@ INSIDE = (
 STAND_IN = ("stand_in.datasets", "stand_in.top", "stand_in.transforms")
 # Of sealed boxes: what the worker's process goes through before it is the worker.
 LINUX = tuple(sorted(f"linux.{file.stem}" for file in (PACKAGE / "box" / "linux").glob("[a-z]*.py")))
-SEALED = ("seal", "init", "zygote", "rehearsal", "restrict", "cold", *LINUX)
+SEALED = ("seal", "init", "zygote", "rehearsal", "restrict", "cold", "kernel", *LINUX)
 WIRE = {"numpy", "msgspec"}
 FRAMEWORKS = {"torch", "tensorflow", "keras", "torchvision", "jax"}
 
@@ -152,8 +154,13 @@ def test_only_the_box_is_asked_by_the_judge_and_by_nobody_above():
     What closes the process that reads archives (`collect.closing`) is made of the same layers as a box.
     """
     users = {importer for importer, imported, _ in OURS if imported == "box"}
-    assert users <= {"box", "judge", "run", "doctor", "start", "collect"}
-    allowed = {"collect": {"linux"}, "doctor": {"devices", "interpreter", "probe", "pythons"}, "start": {"interpreter"}}
+    assert users <= {"box", "judge", "run", "doctor", "start", "collect", "notebook"}
+    allowed = {
+        "collect": {"linux"},
+        "doctor": {"devices", "interpreter", "probe", "pythons"},
+        "start": {"interpreter"},
+        "notebook": {"kernels"},
+    }
     for unit, modules in allowed.items():
         used = {found.name.split(".")[2] for importer, imported, found in OURS if (importer, imported) == (unit, "box")}
         assert used <= modules
@@ -212,7 +219,7 @@ def test_what_runs_inside_the_box_can_be_read_by_the_oldest_python(name):
     assert (unions, strict) == ([], [])
 
 
-_WITH_STRUCTS = {"protocol", "advice", "seal", "zygote"}
+_WITH_STRUCTS = {"protocol", "advice", "seal", "zygote", "kernel"}
 
 
 def _is_type(node: ast.expr) -> bool:

@@ -24,9 +24,12 @@ FAMILIES = {
         for command in (
             *("list", "start", "check", "doctor", "data", "validate", "calibrate", "new", "release"),
             *("pack", "collect", "assign", "run", "override", "extend", "received", "group", "request", "status"),
-            *("export", "roster", "ledger", "receipts"),
+            *("export", "roster", "ledger", "receipts", "nbgrader"),
         )
     },
+    "cli.nbgrader.": {f"{name}.{part}" for name in ("init", "autograde", "push", "pull") for part in ("help", "short")},
+    "nbgrader.init.": {"written", "same", "kept", "removed", "due", "other_due"},
+    "plain.ended.": {"time", "memory", "disk", "output"},
     "validate.": {"solution", "stub"},
     "validate.column.": {"assignment", "what", "score", "seconds", "verdict"},
     "data.column.": {"name", "where", "download", "licence"},
@@ -188,6 +191,7 @@ SAME = {
     "validate.failed",
     "new.file",
     "receipt.noted",
+    "nbgrader.repair.line",
 }
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from types import SimpleNamespace
 
 import nbformat
+import psutil
 import pytest
 
 from autograder.errors import UsageError
 from autograder.messages import speaking
-from autograder.notebook.checking import in_words, saved_notebook
+from autograder.notebook.checking import in_words
+from autograder.notebook.saved import language_of, look_at, saved_notebook
 from autograder.report.html import report_html
 from autograder.results import Status
 from tests.tiny_course import SOLUTION, attempt, environment, make_course, write
@@ -62,6 +67,7 @@ def test_a_right_answer_and_the_commands(folder, monkeypatch):
 
 @pytest.mark.ipykernel
 def test_a_wrong_answer_is_told_in_our_words_and_no_others(folder, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
     _, patched, check, _, cell = run(
         folder, SOLUTION, "def add(a, b): return a - b", CHECK,
         "%load_ext autograder", f"%%grade hw1 --task 1.1\n{SOLUTION}", monkeypatch=monkeypatch,
@@ -83,6 +89,49 @@ def test_a_wrong_answer_is_told_in_our_words_and_no_others(folder, monkeypatch):
     ]
     assert "0/10" in html(check)
     assert "0/10" in html(cell)
+    monkeypatch.delenv("NBGRADER_EXECUTION")
+    _, check = run(folder, WRONG, CHECK, monkeypatch=monkeypatch)
+    assert errors(check) == ["Score 0 / 10  failed"]  # the report stands above it
+
+
+# --- stopped ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.ipykernel
+@pytest.mark.parametrize("stop", ["interrupt_kernel", "shutdown_kernel"])
+def test_a_stopped_check_leaves_nothing_running(folder, monkeypatch, stop):
+    """The stop button; and the kernel shut down, as when its tab is closed for good."""
+    from jupyter_client.manager import start_new_kernel
+
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    endless = SOLUTION.replace("return a + b", "import time; time.sleep(600)")
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(endless)]), folder / "hw1.ipynb")
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder))
+    try:
+        asked = client.execute(CHECK)
+        told = told_about(client, asked)
+        next(message for message in told if "html" in str(message["content"]) and "add" in str(message["content"]))
+        running = psutil.Process(manager.provisioner.pid).children(recursive=True)
+        assert len(running) >= 2  # the check and its box
+        getattr(manager, stop)(**({"now": False} if stop == "shutdown_kernel" else {}))
+        _, left = psutil.wait_procs(running, timeout=60)
+        assert left == []
+        if stop == "interrupt_kernel":
+            error = next(message["content"] for message in told if message["msg_type"] == "error")
+            assert error["traceback"] == ["The check was stopped."]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+
+def told_about(client, asked):
+    """Yield what the kernel publishes about one cell, while it runs."""
+    while True:
+        message = client.get_iopub_msg(timeout=120)
+        if message["parent_header"].get("msg_id") == asked:
+            yield message
 
 
 # --- which notebook -------------------------------------------------------------------------------------------------
@@ -105,6 +154,39 @@ def test_the_notebook_is_found_by_what_it_is_about(folder, monkeypatch):
     write(folder / "hw2.ipynb", json.dumps(about))
     with pytest.raises(UsageError, match=r"hw2\.ipynb, renamed\.ipynb"):
         saved_notebook("hw2", folder)
+
+
+def test_a_notebook_that_is_behind_what_was_run_is_told_until_it_is_saved(folder):
+    path = save(folder, SOLUTION, CHECK)
+    assert not look_at(path, ran(SOLUTION, CHECK)).lacks_last_run
+    assert not look_at(path, ran(WRONG, SOLUTION, "%load_ext autograder", CHECK)).lacks_last_run
+    assert look_at(path, ran(SOLUTION, WRONG, CHECK)).lacks_last_run
+    assert look_at(path, ran(SOLUTION, WRONG, CHECK, CHECK)).lacks_last_run  # checked again, and still not saved
+    os.utime(save(folder, WRONG, CHECK), ns=(0, 0))
+    assert look_at(path, ran(SOLUTION, WRONG, CHECK, CHECK)) == (pytest.approx(time.time(), rel=0.1), False)
+    assert look_at(path, ran(CHECK)).age_text().endswith(" h ago")
+    assert look_at(write(folder / "hw1.ipynb", "{"), ran(SOLUTION, CHECK)) == (None, False)
+
+
+def save(folder, *sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "hw1.ipynb")
+    return folder / "hw1.ipynb"
+
+
+def ran(*sources):
+    """An IPython that has run some cells; the last one is running."""
+    return SimpleNamespace(history_manager=SimpleNamespace(input_hist_raw=["", *sources]))
+
+
+def test_a_notebook_is_spoken_to_in_its_language_unless_the_user_says_another(folder, monkeypatch):
+    chinese = write(folder / "hw1.ipynb", json.dumps({"metadata": {"autograder": {"language": "zh"}}}))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.delenv("GRADE_LANG", raising=False)
+    assert language_of(chinese) == "zh"
+    assert language_of(write(folder / "other.ipynb", "{}")) == "en"
+    monkeypatch.setenv("GRADE_LANG", "en")
+    assert language_of(chinese) == "en"
 
 
 # --- the report as HTML ---------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def launch(run: Run, stdout: int, stderr: IO[bytes] | int) -> subprocess.Popen[b
     Raises:
         OSError: bwrap is not installed, or not where the user can run it.
     """
-    files = {name: _readable(content) for name, content in mounts.ETC_MADE.items()}
+    files = {name: readable(content) for name, content in mounts.ETC_MADE.items()}
     user = own_user()
     python = [sys.executable, "-P", "-B", "-X", "utf8", "-c", _START.format(function=run.function)]
     # Opened here, for the box's user may not; bwrap makes copies.
@@ -260,7 +260,7 @@ def _temporary_folder(folders: tuple[str, ...]) -> Iterator[str]:
         yield from ("--symlink", f"{mounts.SCRATCH}/tmp", "/tmp")  # noqa: S108 - the box's own
 
 
-def _readable(content: str) -> int:
+def readable(content: str) -> int:
     """Return a descriptor that a short text can be read from."""
     read, write = os.pipe()
     with os.fdopen(write, "w", encoding="utf-8") as pipe:

@@ -72,6 +72,7 @@ class BoxSpec:
     device: str = "auto"
     limits: Limits = field(default_factory=Limits)
     notebook: bool = False
+    cells: tuple[int, ...] = ()  # of a notebook: the lines of `main` that they begin at
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
     grant: Grant = NO_GPU
@@ -323,6 +324,7 @@ class BoxClient:
             answer_bytes=limits.answer_mb * MB,
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
+            cells=list(spec.cells),
             gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
             datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
         )

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.box.cells import Cells
 from autograder.box.protocol import MAX_FILES, MAX_PAYLOAD_BYTES, Unsendable
 
 MODULE_NAME = "submission"  # fixed: a file called torch.py or 感知机.py must not choose a name in sys.modules
@@ -92,8 +93,10 @@ def import_frameworks(names: list[str]) -> None:
             os.close(descriptor)
 
 
-def import_submission(folder: Path, main: str, given: dict[str, object]) -> ModuleType:
+def import_submission(folder: Path, main: str, given: dict[str, object], cells: Cells | None = None) -> ModuleType:
     """Execute `main` as a module and return it; the names in `given` are there from the start.
+
+    A notebook's is executed cell by cell.
 
     Its folder goes to the end of sys.path: siblings can be imported, but a student's random.py does not take the place
     of the real one.
@@ -111,7 +114,10 @@ def import_submission(folder: Path, main: str, given: dict[str, object]) -> Modu
     if is_free:
         sys.modules[alias] = module  # for a sibling that imports the main file: the same module, not a second one
     vars(module).update(given)
-    loader.exec_module(module)
+    if cells is None:
+        loader.exec_module(module)
+    else:
+        cells.run(module)
     return module
 
 
@@ -124,7 +130,7 @@ class _NoIPython:
 
 def notebook_names() -> dict[str, object]:
     """Return what code in a notebook has without importing it."""
-    return {"display": print, "get_ipython": _NoIPython}
+    return {"display": print, "get_ipython": _NoIPython, "In": [], "Out": {}, "_": ""}
 
 
 def defined_names(module: ModuleType) -> list[str]:

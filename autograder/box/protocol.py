@@ -157,6 +157,7 @@ class Load(Message, frozen=True, tag="load"):
     answer_bytes: int
     frameworks: list[str]
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
+    cells: list[int] = []  # of a notebook: the line of `main` that each begins at, from 1; they run one by one
     gpu_share: float = 0.0  # of the memory of each granted GPU; 0: none is granted
     datasets: dict[str, str] = {}  # mounted ones: the folder of each one's .gz files, as the box sees it
 

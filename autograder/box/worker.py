@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from autograder.box import advice, devices, frameworks, importing, mounted, plotting, stand_in, tracebacks
+from autograder.box.cells import Cells
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.protocol import (
@@ -70,6 +71,7 @@ class Worker:
         self._folder = folder
         self._module: ModuleType | None = None
         self._main = folder
+        self._cells: Cells | None = None
         self._objects: dict[int, object] = {}
         self._next_number = 1
         self._generation = 0
@@ -128,8 +130,11 @@ class Worker:
         self._main = self._folder / request.main
         frameworks.seed_all(0, cpu_only=self._cpu_only)
         given = importing.notebook_names() if request.notebook else {}
+        if request.cells:
+            source = self._main.read_text(encoding="utf-8")
+            self._cells = Cells(source, request.cells, str(self._main))
         mounted.while_importing(begins=True)
-        self._module = importing.import_submission(self._folder, request.main, given)
+        self._module = importing.import_submission(self._folder, request.main, given, self._cells)
         mounted.while_importing(begins=False)
         framework = next((name for name in request.frameworks if frameworks.loaded(name)), None)
         available = devices.available(framework)
@@ -219,6 +224,8 @@ class Worker:
         except AttributeError:
             if hasattr(type(holder), name):  # a property of the student's that raised by itself
                 raise
+            if holder is self._module and self._cells and (raised := self._cells.blame(name)):
+                raise raised from raised.__cause__
             if isinstance(holder, ModuleType):
                 own = importing.own_names(holder, self._folder)
                 raise _Missing(name, own, "", self._outline(name)) from None

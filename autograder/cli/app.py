@@ -36,6 +36,7 @@ _COMMANDS = {
     "export": "autograder.cli.instructor",
     "roster": "autograder.cli.roster",
     "ledger": "autograder.cli.ledger",
+    "nbgrader": "autograder.cli.nbgrader",
 }
 _FUNCTIONS = {"list": "list_"}  # where the command's name is Python's own
 

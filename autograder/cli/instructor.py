@@ -87,7 +87,7 @@ def assign(*, number: int, students: tuple[str, ...], nobody: bool) -> int:
     return 0
 
 
-_ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
+ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 
 
 @click.command("run", cls=GradeCommand, help=text("cli.run.help"))
@@ -99,7 +99,7 @@ _ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 @click.option("--dry-run", is_flag=True, help=text("cli.run.dry_run"))
 @click.option("--jobs", type=click.IntRange(min=1), help=text("cli.run.jobs"))
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help=text("cli.check.device"))
-@click.option("--isolation", type=click.Choice(_ISOLATIONS), default="auto", help=text("cli.check.isolation"))
+@click.option("--isolation", type=click.Choice(ISOLATIONS), default="auto", help=text("cli.check.isolation"))
 @click.option("--executor", type=click.Choice(_EXECUTORS), default="local", help=text("cli.run.executor"))
 @click.option("--scheduler", metavar="ADDRESS", help=text("cli.run.scheduler"))
 @click.option("--slurm", is_flag=True, help=text("cli.run.slurm"))

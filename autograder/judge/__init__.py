@@ -43,10 +43,12 @@ if TYPE_CHECKING:
     from autograder.judge.proxy import moved as moved
     from autograder.judge.proxy import new_folder as new_folder
     from autograder.judge.proxy import unboxed as unboxed
+    from autograder.judge.raising import raises as raises
 
 _HOME = {
     **dict.fromkeys(("CheckFailed", "as_array", "as_int", "as_number", "both", "expect", "show"), "expectations"),
     **dict.fromkeys(("boxed", "fresh", "moved", "new_folder", "unboxed"), "proxy"),
+    "raises": "raising",
 }
 
 

@@ -160,6 +160,7 @@ class JudgeSession:
                 device=options.device,
                 limits=self.limits,
                 notebook=bool(submission.cells),
+                cells=tuple(cell.line for cell in submission.cells),
                 python=self.python,
                 isolation=choice.isolation,
                 grant=choice.grant,

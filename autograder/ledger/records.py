@@ -88,6 +88,7 @@ class CheckPoints(NamedTuple):
     task: str
     score: float
     max_points: float
+    hidden: bool = False
 
 
 def attempts_in_force(session: Session) -> dict[int, Graded]:

@@ -6,24 +6,20 @@ file is checked, as it will be when it is handed in.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from autograder.errors import GradeError, UsageError
-from autograder.messages import detect_language, set_language, text
-from autograder.report.progress import PROGRESS_MARK
+from autograder.messages import detect_language, language, set_language, text
+from autograder.notebook.cell import follow, show_report
+from autograder.notebook.saved import Saved, language_of, look_at, saved_notebook
 from autograder.results import Report, Status
 
-SESSION = "JPY_SESSION_NAME"  # the notebook that a kernel was started for; jupyter_server sets it
-_SHOWN_EVERY_S = 0.25
-_MOST_BYTES = 20 << 20  # of a notebook that is looked into for what it is about
+_BY_NBGRADER = "NBGRADER_EXECUTION"  # nbgrader sets it where it runs a notebook itself: Validate
 
 
 class ChecksFailed(Exception):
@@ -46,12 +42,28 @@ def check(assignment_id: str, *tasks: str) -> None:
     set_language(detect_language([]))
     arguments = [argument for task in tasks for argument in ("--task", task)]
     try:
-        report = run_check(assignment_id, saved_notebook(assignment_id, Path.cwd()), arguments)
+        path = saved_notebook(assignment_id, Path.cwd())
+        set_language(language_of(path))
+        saved = look_at(path, _shell())
+        report = run_check(assignment_id, path, arguments)
     except GradeError as error:
         raise ChecksFailed("\n".join(filter(None, (error.message, error.hint)))) from None
-    show_report(report)
+    show_checked(report, saved)
     if report.status is not Status.PASSED:
-        raise ChecksFailed(in_words(report))
+        # The report stands above it; Validate shows nothing but this.
+        said = in_words(report)
+        raise ChecksFailed(said if os.environ.get(_BY_NBGRADER) else said.splitlines()[0])
+
+
+def show_checked(report: Report, saved: Saved) -> None:
+    """Show the report of a saved notebook in the cell, with how old the file is that it is about."""
+    show_report(report, in_words(report), saved=saved.age_text(), unsaved=saved.unsaved_text())
+
+
+def _shell() -> Any:
+    from IPython.core.getipython import get_ipython
+
+    return get_ipython()
 
 
 def in_words(report: Report) -> str:
@@ -71,44 +83,6 @@ def in_words(report: Report) -> str:
     return "\n".join(lines)
 
 
-# --- which notebook -------------------------------------------------------------------------------------------------
-
-
-def saved_notebook(assignment_id: str, cwd: Path) -> Path:
-    """Return the file of the notebook that this is called from.
-
-    Args:
-        assignment_id: "hw2".
-        cwd: the kernel's working directory, which is the notebook's.
-
-    Raises:
-        UsageError: it can't be told.
-    """
-    session = os.environ.get(SESSION, "")
-    if session.endswith(".ipynb"):
-        for path in (Path(session), cwd / Path(session).name):
-            if path.is_file():
-                return path
-    about = [path for path in sorted(cwd.glob("*.ipynb")) if _is_about(path, assignment_id)]
-    if len(about) == 1:
-        return about[0]
-    if about:
-        raise UsageError(text("notebook.several", files=", ".join(path.name for path in about)))
-    raise UsageError(text("notebook.not_found", id=assignment_id, folder=cwd), hint=text("notebook.not_found_hint"))
-
-
-def _is_about(path: Path, assignment_id: str) -> bool:
-    if path.stem == assignment_id:
-        return True
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            return False
-        found = json.loads(path.read_bytes())["metadata"]["autograder"]["assignment"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
-    return bool(found == assignment_id)
-
-
 # --- one check ------------------------------------------------------------------------------------------------------
 
 
@@ -126,7 +100,7 @@ def run_check(assignment_id: str, path: Path | None, arguments: Sequence[str]) -
     given = [str(path)] if path else []
     # -P: nothing that lies beside the notebook takes the place of our modules.
     command = [sys.executable, "-P", "-m", "autograder", "check", assignment_id, *given, *arguments]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1", "GRADE_LANG": language()}
     with subprocess.Popen(
         [*command, "--json", "--progress-lines"],
         stdin=subprocess.DEVNULL,
@@ -141,9 +115,12 @@ def run_check(assignment_id: str, path: Path | None, arguments: Sequence[str]) -
             raise AssertionError("asked for pipes")
         try:
             # Nothing is written to stdout before the end, so that reading one pipe after the other can't block.
-            said = _follow(process.stderr)
+            said = follow(process.stderr)
             answer = process.stdout.read()
-        except BaseException:  # the kernel was interrupted: so is the check
+        except KeyboardInterrupt:  # the kernel was interrupted: so is the check, and its boxes go with it
+            process.kill()
+            raise GradeError(text("notebook.stopped")) from None
+        except BaseException:
             process.kill()
             raise
     return _report_in(answer, said)
@@ -158,68 +135,6 @@ def _report_in(answer: str, said: list[str]) -> Report:
 
 def _raise(said: list[str]) -> NoReturn:
     raise GradeError("\n".join(said).strip() or text("notebook.no_answer"))
-
-
-def _follow(lines: IO[str]) -> list[str]:
-    """Show what is being done while it is; return what else was said."""
-    said: list[str] = []
-    line = _LiveLine()
-    for one in lines:
-        told = _progress_in(one)
-        if told is None:
-            said.append(one.rstrip("\n"))
-        else:
-            line.show(told)
-    line.close()
-    return said
-
-
-def _progress_in(line: str) -> str | None:
-    if not line.startswith(PROGRESS_MARK):
-        return None
-    return line.removeprefix(PROGRESS_MARK).rstrip("\n")
-
-
-class _LiveLine:
-    """One line of output that is replaced by the next, and goes away at the end."""
-
-    def __init__(self) -> None:
-        self._handle: Any = None
-        self._shown_at = 0.0
-
-    def show(self, said: str) -> None:
-        now = time.monotonic()
-        if not said or now - self._shown_at < _SHOWN_EVERY_S:
-            return
-        self._shown_at = now
-        html = f'<span style="color: var(--jp-content-font-color2, #666)">{escape(said)} …</span>'
-        if self._handle is None:
-            self._handle = _display(html, update=True)
-        else:
-            self._handle.update(_html(html))
-
-    def close(self) -> None:
-        if self._handle is not None:
-            self._handle.update(_html(""))
-
-
-def show_report(report: Report) -> None:
-    """Show a report in the cell."""
-    from autograder.report.html import report_html
-
-    _display(report_html(report))
-
-
-def _html(content: str) -> Any:
-    from IPython.display import HTML
-
-    return HTML(content)
-
-
-def _display(content: str, *, update: bool = False) -> Any:
-    from IPython.display import display
-
-    return display(_html(content), display_id=True) if update else display(_html(content))
 
 
 def split_line(line: str) -> Iterator[str]:

@@ -16,6 +16,9 @@ from autograder.report.html import checks_html
 from autograder.report.words import points_text
 from autograder.results import CheckResult, Report
 
+UNREADABLE = "unreadable"
+"""Where a notebook's metadata says, under `autograder`, why there is nothing in it that could be graded."""
+
 
 class Graded(NamedTuple):
     """What a check cell earns."""

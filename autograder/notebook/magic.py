@@ -18,7 +18,9 @@ from typing import Any
 
 from autograder.errors import GradeError, UsageError
 from autograder.messages import detect_language, set_language, text
-from autograder.notebook.checking import ChecksFailed, run_check, saved_notebook, show_report, split_line
+from autograder.notebook.cell import show_report
+from autograder.notebook.checking import ChecksFailed, in_words, run_check, show_checked, split_line
+from autograder.notebook.saved import language_of, look_at, saved_notebook
 from autograder.submission import read_file
 
 _CHECK = "check"
@@ -51,14 +53,17 @@ def _grade(shell: Any, line: str, cell: str | None) -> None:
         return  # its own error is shown already
     given = [word for word in rest[:1] if not word.startswith("-")]
     if given:
-        show_report(run_check(assignment_id, Path(given[0]), rest[1:]))
+        report = run_check(assignment_id, Path(given[0]), rest[1:])
+        show_report(report, in_words(report))
         return
     path = saved_notebook(assignment_id, Path.cwd())
+    set_language(language_of(path))
+    saved = look_at(path, shell)
     if cell is None:
-        show_report(run_check(assignment_id, path, rest))
+        show_checked(run_check(assignment_id, path, rest), saved)
         return
     with _with_cell(path, _cell_id(shell), f"%%grade {line}\n{cell}") as current:
-        show_report(run_check(assignment_id, current, rest))
+        show_checked(run_check(assignment_id, current, rest), saved)
 
 
 def _run_command(words: list[str]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,14 @@ from traitlets import Unicode
 from autograder.course import LoadedAssignment, find_course
 from autograder.errors import InternalError, UsageError
 from autograder.judge.judges import Judges, open_judges
-from autograder.messages import detect_language, set_language, text
-from autograder.notebook.graded import fill_in, nothing_earned
+from autograder.messages import LANGUAGES, Language, detect_language, speaking, text
+from autograder.notebook.graded import UNREADABLE, fill_in, nothing_earned
 from autograder.results import Report, Status
 from autograder.run.options import options_for
 from autograder.submission import Submission, read_file
 
-Attempt = Callable[[LoadedAssignment, Submission, str], Report]
+REPORT = "report"
+"""Where nbgrader's resources hold the report of an attempt that has been made already."""
 
 
 class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
@@ -37,9 +37,7 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
     course = Unicode("", help="The folder of the course: where its course.yml lies.").tag(config=True)
     device = Unicode("auto", help="Where to train: auto, cpu, cuda or mps.").tag(config=True)
     isolation = Unicode("auto", help="How boxes are closed; auto is the strictest there is.").tag(config=True)
-
-    attempt: Attempt | None = None
-    """Gives the report of a submission; None: an attempt is made here and now."""
+    language = Unicode("", help="Of the feedback: en or zh; empty: the language of whoever grades.").tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Grade one notebook.
@@ -48,36 +46,66 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
             InternalError: it could not be graded, which is our fault: nbgrader records nothing, and goes on.
             GradeError: the course can't be used.
         """
-        set_language(detect_language([]))
+        with speaking(language_of(self.config)):
+            return self._in_words(nb, resources)
+
+    def _in_words(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         names = resources["nbgrader"]
-        course = find_course(Path(self.course or os.getcwd()))  # noqa: PTH109 - nbgrader has gone to the course's folder
-        assignment = course.assignment(names["assignment"])
+        assignment = self.assignment(names["assignment"])
         path = Path(resources["metadata"]["path"], f"{resources['metadata']['name']}.ipynb")
         try:
-            submission = read_file(path)
+            submission = gradable(path, nb)
         except UsageError as error:
             nothing_earned(nb, " ".join(filter(None, (error.message, error.hint))))
             return nb, resources
-        report = self._graded(assignment, submission, names["student"])
-        fill_in(nb, assignment, report)
-        return nb, resources
-
-    def _graded(self, assignment: LoadedAssignment, submission: Submission, student: str) -> Report:
-        make = self.attempt or self._made
-        report = make(assignment, submission, student)
-        if report.status is Status.INTERNAL and self.attempt is None:
-            report = make(assignment, submission, student)
+        report = names.get(REPORT) or self._graded(assignment, submission)
         if report.status is Status.INTERNAL:
             problem = next((check.message for check in report.checks if check.status is Status.INTERNAL), "")
             raise InternalError(text("notebook.internal", problem=problem))
-        return report
+        fill_in(nb, assignment, report)
+        return nb, resources
 
-    def _made(self, assignment: LoadedAssignment, submission: Submission, _student: str) -> Report:
+    def assignment(self, assignment_id: str) -> LoadedAssignment:
+        """Return what a notebook is graded by.
+
+        Raises:
+            GradeError: there is no such assignment, or the course can't be used.
+        """
+        # nbgrader has gone to the course's folder.
+        return find_course(Path(self.course or os.getcwd())).assignment(assignment_id)  # noqa: PTH109
+
+    def _graded(self, assignment: LoadedAssignment, submission: Submission) -> Report:
+        report = self._made(assignment, submission)
+        return report if report.status is not Status.INTERNAL else self._made(assignment, submission)
+
+    def _made(self, assignment: LoadedAssignment, submission: Submission) -> Report:
         options, _ = options_for(assignment, self.device, self.isolation)
         judges = _judges()
         pending = judges.start(assignment, submission, options)
         judges.wait([pending])
         return pending.result()
+
+
+def language_of(config: Any) -> Language:
+    """Return the language that nbgrader's configuration asks for, or else that of whoever grades."""
+    asked = str(config.GradeNotebook.get("language", ""))
+    return next((one for one in LANGUAGES if one == asked), None) or detect_language([])
+
+
+def gradable(path: Path, notebook: Any) -> Submission:
+    """Return what is handed to the judge of a notebook that nbgrader has sanitised.
+
+    Args:
+        path: of the file.
+        notebook: what it holds.
+
+    Raises:
+        UsageError: there is nothing that could be graded.
+    """
+    ours = notebook.metadata.get("autograder", {})
+    if isinstance(ours, dict) and ours.get(UNREADABLE):
+        raise UsageError(str(ours[UNREADABLE]))
+    return read_file(path)
 
 
 @cache

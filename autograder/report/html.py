@@ -17,16 +17,20 @@ _TAIL_LINES = 8
 _STYLES = {Status.PASSED.value: "passed", Status.PARTIAL.value: "partial", Status.SKIPPED.value: "dim"}
 
 
-def report_html(report: Report) -> str:
+def report_html(report: Report, *, saved: str = "", unsaved: str = "") -> str:
     """Return a report as a piece of HTML.
 
     Args:
         report: as its reader may see it: redacted, where that is a student.
+        saved: how old the file is that it is about.
+        unsaved: that there is something newer than the file.
     """
     tasks = dict.fromkeys(check.task for check in report.checks)
     return _rendered(
         "report.html.j2",
         report=report,
+        saved=saved,
+        unsaved=unsaved,
         tasks=[(task, [check for check in report.checks if check.task == task]) for task in tasks],
         where=words.where_text(report),
         score_style="passed" if report.status is Status.PASSED else "partial" if report.score else "failed",

@@ -26,6 +26,7 @@ LONG = (
     "../test_warm.py",
     "test_audit.py",
     "test_soak.py",
+    "test_kernels.py",
 )
 FILES = (*ALWAYS, *(pytest.param(file, marks=pytest.mark.slow) for file in LONG))
 # keras' own tests take long, and see no user; a cold start for each test would take longer than all the others.

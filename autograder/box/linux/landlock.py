@@ -29,7 +29,9 @@ class Right(IntFlag):
     WRITE = 1 << 1
     READ = 1 << 2
     LIST = 1 << 3
+    REMOVE_FILE = 1 << 5
     MAKE_CHARACTER_DEVICE = 1 << 6
+    MAKE_SOCKET = 1 << 9
     MAKE_BLOCK_DEVICE = 1 << 11
     TRUNCATE = 1 << 14
     IOCTL_DEVICE = 1 << 15
@@ -47,6 +49,7 @@ class Rules(NamedTuple):
     writable: tuple[str, ...]  # everything but devices and execution
     devices: tuple[str, ...]  # read, written and controlled
     written: tuple[str, ...] = ()  # what is there is read and written; nothing is made
+    sockets: tuple[str, ...] = ()  # folders where sockets may be made and removed, and nothing else
 
 
 def abi() -> int:
@@ -99,6 +102,7 @@ def _granted(rules: Rules, handled: int) -> list[tuple[str, int]]:
         *((path, write) for path in rules.writable),
         *((path, int(Right.READ | Right.WRITE | Right.IOCTL_DEVICE)) for path in rules.devices),
         *((path, int(Right.READ | Right.LIST | Right.WRITE | Right.TRUNCATE)) for path in rules.written),
+        *((path, int(Right.LIST | Right.MAKE_SOCKET | Right.REMOVE_FILE)) for path in rules.sockets),
     ]
 
 

@@ -271,6 +271,35 @@ def for_zygote() -> dict[str, Rule]:
     return made | dict.fromkeys(_SETTING_UP, Allow())
 
 
+def for_kernel(profile: Profile, *, programs: bool) -> dict[str, Rule]:
+    """Return what is decided of a Jupyter kernel, which is reached by sockets that it makes in a folder.
+
+    Args:
+        profile: of the box.
+        programs: whether others may be run: by the student's code, or because the kernel is one.
+    """
+    made = rules(profile) | {
+        # ZeroMQ's threads set the scheduling that they have, and it ends the process where that is refused.
+        "sched_setscheduler": Refuse(0),
+        # ipykernel would listen on a port as well, and does without; of ZeroMQ's errors this is one that it can take.
+        "socket": OneOf(0, (int(socket.AF_UNIX),), errno.EOPNOTSUPP),
+    }
+    if programs:
+        made |= dict.fromkeys(_RUNNING_PROGRAMS, Allow())
+    if profile.only_signals_to is None:
+        return made
+    own = profile.only_signals_to
+    return made | {
+        # SECURITY: never `connect`. It serves and calls nobody; sockets of the machine's services have names here.
+        **dict.fromkeys(_SERVING, Allow()),
+        # Also to its own group, by which ipykernel interrupts itself; nobody else is in it.
+        "kill": OneOf(0, (own, -own), errno.EPERM),
+    }
+
+
+_RUNNING_PROGRAMS = _names("execve execveat pidfd_open")
+_SERVING = _names("bind listen accept accept4")
+
 _SETTING_UP = _names(
     """
     execve execveat prctl capset setgroups setresgid setresuid setrlimit prlimit64 pidfd_open pidfd_send_signal

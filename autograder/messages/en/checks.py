@@ -21,6 +21,8 @@ MESSAGES: dict[str, str] = {
     "expect.shape": "{what} to have shape {shape}",
     "expect.at_most": "{what} to be at most {most} numbers",
     "expect.came_shape": "shape {shape}",
+    "expect.raises": "{name} to be raised",
+    "expect.came_nothing_raised": "no exception",
     "expect.came_none": "None (is a `return` missing?)",
     "expect.came_object": "an object of type {type}",
     "show.array": "array of shape {shape}, {dtype}: {values}, …",

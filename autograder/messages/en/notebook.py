@@ -9,6 +9,11 @@ MESSAGES: dict[str, str] = {
     "notebook.not_found": "no saved notebook about {id} in {folder}",
     "notebook.not_found_hint": "Save the notebook in the folder of the homework, under the name it came with.",
     "notebook.no_answer": "The check ended without an answer.",
+    "notebook.stopped": "The check was stopped.",
+    "notebook.saved_seconds": "saved {number} s ago",
+    "notebook.saved_minutes": "saved {number} min ago",
+    "notebook.saved_hours": "saved {number} h ago",
+    "notebook.unsaved": "Save first (Ctrl+S): the saved notebook is what is checked, and it does not have what you ran last.",
     "notebook.bad_line": "this line can't be read: {line} ({problem})",
     "notebook.which": "which assignment?",
     "notebook.which_hint": "Write its id: %grade check hw2",
@@ -16,4 +21,5 @@ MESSAGES: dict[str, str] = {
     "notebook.cell_not_saved_hint": "Save the notebook, then run the cell again.",
     "notebook.not_ours": "This cell belongs to no task of the assignment, and earns nothing.",
     "notebook.internal": "The notebook could not be graded, which is our fault; it has no grade yet. {problem}",
+    "note.cell_raised": "a cell of your notebook raised, and the cells after it ran: cell {detail}",
 }

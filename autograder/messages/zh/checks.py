@@ -21,6 +21,8 @@ MESSAGES: dict[str, str] = {
     "expect.shape": "{what} 的形状为 {shape}",
     "expect.at_most": "{what} 最多有 {most} 个数值",
     "expect.came_shape": "形状 {shape}",
+    "expect.raises": "抛出 {name}",
+    "expect.came_nothing_raised": "没有抛出异常",
     "expect.came_none": "None（是不是漏了 return？）",
     "expect.came_object": "{type} 类型的对象",
     "show.array": "形状 {shape} 的数组，{dtype}：{values}，…",

@@ -9,6 +9,11 @@ MESSAGES: dict[str, str] = {
     "notebook.not_found": "{folder} 里没有已保存的、属于 {id} 的 notebook",
     "notebook.not_found_hint": "请把 notebook 保存在作业文件夹里，并保留原来的文件名。",
     "notebook.no_answer": "检查结束了，但没有给出结果。",
+    "notebook.stopped": "检查已中止。",
+    "notebook.saved_seconds": "{number} 秒前保存",
+    "notebook.saved_minutes": "{number} 分钟前保存",
+    "notebook.saved_hours": "{number} 小时前保存",
+    "notebook.unsaved": "请先保存（Ctrl+S）：检查的是已保存的 notebook，而刚才运行的内容还没有存进去。",
     "notebook.bad_line": "看不懂这一行：{line}（{problem}）",
     "notebook.which": "检查哪一次作业？",
     "notebook.which_hint": "请写上作业编号：%grade check hw2",
@@ -16,4 +21,5 @@ MESSAGES: dict[str, str] = {
     "notebook.cell_not_saved_hint": "请先保存 notebook，再运行这个单元格。",
     "notebook.not_ours": "这个单元格不属于本次作业的任何一道题，不计分。",
     "notebook.internal": "这个 notebook 没能评分，是评分系统的问题；它还没有成绩。{problem}",
+    "note.cell_raised": "notebook 里有单元格运行出错，后面的单元格照常运行：单元格 {detail}",
 }

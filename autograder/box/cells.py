@@ -1,0 +1,112 @@
+"""A notebook's code cells run one after the other in one module, as a kernel runs them (inside the box).
+
+What one cell raises does not keep the next from running, as in a kernel that runs all cells: an experiment that was
+left behind costs nothing but itself. It is told when a name is asked for that is not there for it. `await` stands at
+the top level, a `from __future__` holds for the cells that follow, and what a cell's last line comes to is shown.
+
+The standard library only, and by Python 3.9 too.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import inspect
+import re
+from types import ModuleType, TracebackType
+from typing import Any, NamedTuple
+
+from autograder.box import advice
+
+_MOST_RAISED = 50  # kept: each keeps what its frames hold
+_LAST = "__last__"  # what the last line of the running cell comes to
+_FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+_DEFINITION = r"^(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*[:=]"
+
+
+class RaisedInCell(NamedTuple):
+    """What a cell raised."""
+
+    source: str
+    error: BaseException
+    trace: TracebackType | None
+
+
+class Cells:
+    """The cells of one notebook.
+
+    Args:
+        source: of the module that they make.
+        starts: the line that each begins at, from 1.
+        path: of the module's file, for tracebacks.
+    """
+
+    def __init__(self, source: str, starts: list[int], path: str) -> None:
+        lines = source.split("\n")
+        ends = [start - 1 for start in starts[1:]] + [len(lines)]
+        # With the lines above it left empty: a traceback then names the line of the file.
+        self._sources = ["\n" * (start - 1) + "\n".join(lines[start - 1 : end]) for start, end in zip(starts, ends)]
+        self._path = path
+        self._flags = 0
+        self._loop: Any = None
+        self.raised: list[RaisedInCell] = []
+
+    def run(self, module: ModuleType) -> None:
+        """Run all cells, whatever those before have come to."""
+        for number, source in enumerate(self._sources, start=1):
+            try:
+                self._run_one(source, vars(module))
+            # Broad on purpose, as the worker's: SystemExit and KeyboardInterrupt end a cell and not the kernel.
+            except BaseException as error:  # noqa: BLE001
+                if len(self.raised) < _MOST_RAISED:
+                    self.raised.append(RaisedInCell(source, error, error.__traceback__))
+                advice.note(advice.CELL_RAISED, f"{number}: {_in_a_line(error)}")
+
+    def blame(self, name: str) -> BaseException | None:
+        """Return what a cell raised, where that may be why the module has no such name.
+
+        It is what the cell raised that would have defined it; but where that cell only lacked a name itself, the first
+        one: an import that failed, for most.
+        """
+        defining = re.compile(_DEFINITION.format(name=re.escape(name)), re.MULTILINE)
+        found = next((one for one in self.raised if defining.search(one.source)), None)
+        if found is None:
+            return None
+        if type(found.error) is NameError:
+            found = self.raised[0]
+        # Raised anew, it would gain a frame each time.
+        return found.error.with_traceback(found.trace)
+
+    def _run_one(self, source: str, names: dict[str, Any]) -> None:
+        tree = compile(source, self._path, "exec", self._flags + ast.PyCF_ONLY_AST, dont_inherit=True)
+        last = tree.body[-1] if tree.body else None
+        if isinstance(last, ast.Expr):
+            # In the same code as the rest: where one part of a cell awaits, all of it runs in the loop.
+            kept = ast.copy_location(ast.Name(_LAST, ast.Store()), last)
+            tree.body[-1] = ast.copy_location(ast.Assign([kept], last.value), last)
+        code = compile(tree, self._path, "exec", self._flags + ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        self._flags |= code.co_flags & _FUTURES
+        made = eval(code, names)  # noqa: S307 - the student's code is what a box is for
+        if code.co_flags & inspect.CO_COROUTINE:
+            self._event_loop().run_until_complete(made)
+        value = names.pop(_LAST, None)
+        if value is not None:
+            names["_"] = value
+            if not source.rstrip().endswith(";"):
+                print(repr(value))  # noqa: T201 - as a kernel does
+
+    def _event_loop(self) -> Any:
+        """Return the loop that all cells await in: what one has started, another can wait for."""
+        import asyncio
+
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        return self._loop
+
+
+def _in_a_line(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}".split("\n", 1)[0]
+    except BaseException:  # noqa: BLE001 - __str__ is the student's code, and may even exit
+        return "Exception"

@@ -1,0 +1,83 @@
+"""A notebook's cells, run one after the other as a kernel runs them."""
+
+from __future__ import annotations
+
+import traceback
+from types import ModuleType
+
+import pytest
+
+from autograder.box import advice
+from autograder.box.cells import Cells
+
+
+def ran(*sources):
+    starts, line = [], 1
+    for source in sources:
+        starts.append(line)
+        line += source.count("\n") + 1
+    cells, module = Cells("\n".join(sources), starts, "hw1.py"), ModuleType("submission")
+    cells.run(module)
+    return cells, module
+
+
+@pytest.fixture(autouse=True)
+def noted():
+    advice.take()
+    yield
+    advice.take()
+
+
+def test_what_one_cell_raises_costs_it_and_no_other():
+    cells, module = ran("a = 1", "b = a / 0\nc = 2", "def (", "import sys\nsys.exit(1)", "d = a + 1")
+    assert (module.a, module.d) == (1, 2)
+    assert not hasattr(module, "c")
+    assert [type(one.error) for one in cells.raised] == [ZeroDivisionError, SyntaxError, SystemExit]
+    assert [one.detail.split(":")[0] for one in advice.take()] == ["2", "3", "4"]
+
+
+def test_lines_are_those_of_the_file():
+    cells, _ = ran("a = 1\nb = 2", "\nraise ValueError(a)", "x = (", "def f():\n    return missing", "f()")
+    value, syntax, name = (one.error for one in cells.raised)
+    assert traceback.extract_tb(value.__traceback__)[-1].lineno == 4
+    assert syntax.lineno == 5
+    assert [frame.lineno for frame in traceback.extract_tb(name.__traceback__)][-2:] == [8, 7]
+
+
+def test_a_name_is_missing_because_of_the_cell_that_would_have_defined_it():
+    cells, _ = ran("y = 1 / 0", "def f(x):\n    return x\nz = [][1]\ndef g(): pass", "class Model(torch.nn): pass")
+    assert type(cells.blame("g")) is IndexError
+    assert type(cells.blame("Model")) is ZeroDivisionError  # it lacked a name: the first cell's is told
+    assert cells.blame("other") is None
+    before = len(traceback.extract_tb(cells.blame("g").__traceback__))
+    for _ in range(3):
+        with pytest.raises(IndexError):
+            raise cells.blame("g")
+    assert len(traceback.extract_tb(cells.blame("g").__traceback__)) == before
+
+
+def test_await_and_future_and_the_last_value_are_as_in_a_kernel():
+    cells, module = ran(
+        "from __future__ import annotations",
+        "def f(x: Missing) -> Missing: return x",
+        "import asyncio\nasync def later(x):\n    await asyncio.sleep(0)\n    return x",
+        "task = asyncio.create_task(later(3))\nawait asyncio.sleep(0)",
+        "x = await later(2)\nawait task",
+        "y = _ + 1;\ny + 1",
+        "y + 2;",
+        "None",
+    )
+    assert [one.error for one in cells.raised] == []
+    assert (module.x, module.y, module._) == (2, 4, 6)
+
+
+def test_what_a_cell_shows_is_printed_but_not_behind_a_semicolon(capsys):
+    ran("'a'", "1 + 1;", "x = 3", "x", "print('b')")
+    assert capsys.readouterr().out == "'a'\n3\nb\n"
+
+
+def test_security_an_exception_that_lies_about_itself_stops_nothing():
+    source = "class Liar(Exception):\n    def __str__(self): raise SystemExit\nraise Liar"
+    _, module = ran(source, "after = 1")
+    assert module.after == 1
+    assert [one.detail for one in advice.take()] == ["1: Exception"]
