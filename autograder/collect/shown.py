@@ -97,7 +97,8 @@ def print_otherwise(numbers: Sequence[int], received: datetime, console: Console
         received: when they came, as was said.
         console: for tests; stdout otherwise.
     """
-    said = text("collect.otherwise", numbers=_in_short(numbers), moment=f"{received:%Y-%m-%dT%H:%M}")
+    moment = received.isoformat(timespec="seconds" if received.second else "minutes")
+    said = text("collect.otherwise", numbers=_in_short(numbers), moment=moment)
     (console or stdout_console()).print(Text(said, style="yellow"), soft_wrap=True)
 
 
