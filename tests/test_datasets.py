@@ -8,6 +8,7 @@ import http.server
 import io
 import json
 import os
+import tempfile
 import threading
 import zipfile
 from pathlib import Path
@@ -373,7 +374,15 @@ def test_every_command_has_its_help(tmp_path, command, language):
     assert "".join(CATALOGUES[language][f"cli.data.{command}.help"].split())[:60] in "".join(said.split())
 
 
-def test_list_tells_what_is_here_and_what_to_do_about_the_rest(tmp_path):
+@pytest.fixture
+def short_path():
+    """A folder whose name fits into a column."""
+    with tempfile.TemporaryDirectory(prefix="d") as folder:
+        yield Path(folder)
+
+
+def test_list_tells_what_is_here_and_what_to_do_about_the_rest(short_path):
+    tmp_path = short_path
     write(tmp_path / "MNIST/raw", dict.fromkeys(NAMES, b""))
     said, _ = out(grade("data", "list", cwd=tmp_path, GRADE_DATA_DIR=str(tmp_path)))
     fashion, mnist = said.splitlines()[1:]  # Fashion-MNIST may be here, as a package of Debian's; MNIST is none

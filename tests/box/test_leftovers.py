@@ -173,7 +173,8 @@ def test_threads_of_a_closed_box_end(open_box: Opener):
     student = open_box("def one(): return 1")
     student.call("one")
     ours = set(_box_threads()) - before
-    assert {thread.name for thread in ours} == {"box output", "box memory"}
+    # Where the kernel ends a box by itself for its memory, no thread looks at that.
+    assert {"box output"} <= {thread.name for thread in ours} <= {"box output", "box memory"}
     student.client.close()
     for thread in ours:
         thread.join(LONG_S)
