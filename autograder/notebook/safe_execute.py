@@ -33,7 +33,7 @@ class SafeExecute(Execute):  # type: ignore[misc]  # nbgrader has no types
 
     output_mb = Int(32, help="What a notebook may print, pictures too.").tag(config=True)
 
-    @default("shutdown_kernel")
+    @default("shutdown_kernel")  # type: ignore[untyped-decorator]  # traitlets's types are not read
     def _shutdown_kernel(self) -> str:
         return "immediate"  # what a submission has left to do at its end is of no use
 
