@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
+import warnings
 from types import SimpleNamespace
 
 import nbformat
@@ -21,6 +23,15 @@ from tests.tiny_course import SOLUTION, attempt, environment, make_course, write
 
 WRONG = SOLUTION.replace("return a + b", "return a - b")
 CHECK = "from autograder.notebook import check\n\ncheck('hw1', '1.1')"
+
+
+@pytest.fixture(autouse=True)
+def loops_of_jupyter():
+    """Let go of what jupyter_client leaves open, here: its event loops' sockets would be found in another test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
