@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tests import test_instructors_page as instructors
+from tests.pages import written_anew
 from tests.tiny_course import ROOT
 
 PAGE = ROOT / "docs" / "cluster.md"
@@ -30,19 +31,12 @@ def in_order(came: list[str]) -> list[str]:
     return made
 
 
-def written_anew(page: str, folder: Path, address: str) -> Iterator[str]:
-    """Yield the lines of the page with what its commands print now; `dask …` prints nothing here."""
-    inside = False
-    for line in page.splitlines():
-        if line.startswith("    $ "):
-            inside = True
-            yield line
-            if line.startswith("    $ grade "):
-                came = instructors.typed(folder, line.removeprefix("    $ ").replace(ADDRESS, address))
-                yield from (re.sub(r"( s  )[012]$", r"\1worker", f"    {one}") for one in in_order(came))
-        elif not (inside and line.startswith("    ")):
-            inside = False
-            yield line
+def shown(folder: Path, address: str, command: str) -> list[str]:
+    """Type a command of the page; `dask …` prints nothing here."""
+    if not command.startswith("grade "):
+        return []
+    came = instructors.typed(folder, command.replace(ADDRESS, address))
+    return [re.sub(r"( s  )[012]$", r"\1worker", line) for line in in_order(came)]
 
 
 def made_anew(folder: Path, address: str) -> str:
@@ -50,7 +44,7 @@ def made_anew(folder: Path, address: str) -> str:
     instructors.course(folder)
     for command in ("roster import roster.csv --yes", "collect hw1 downloads", "assign 4 2026003"):
         instructors.typed(folder, f"grade {command}")
-    return "\n".join(written_anew(PAGE.read_text("utf-8"), folder, address)) + "\n"
+    return written_anew(PAGE.read_text("utf-8"), partial(shown, folder, address))
 
 
 def _write() -> None:

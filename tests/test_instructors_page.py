@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.collect.repositories import commit, git
+from tests.pages import written_anew
 from tests.tiny_course import COURSE, ROOT, SOLUTION, make_course, write, wrong_answer
 
 PAGE = ROOT / "docs" / "instructors.md"
@@ -82,32 +83,17 @@ def plain(line: str) -> str:
     return line.rstrip()
 
 
-def written_anew(page: str, folder: Path) -> Iterator[str]:
-    """Yield the lines of the page with what its commands print now."""
-    inside = False
-    for line in page.splitlines():
-        if line.startswith("    $ "):
-            inside = True
-            yield line
-            yield from (f"    {came}".rstrip() for came in typed(folder, line.removeprefix("    $ ")))
-        elif inside and line.startswith("    "):
-            continue
-        else:
-            inside = False
-            yield line
-
-
 def test_the_page_says_what_the_commands_print(tmp_path):
     course(tmp_path)
     page = PAGE.read_text(encoding="utf-8")
-    assert "\n".join(written_anew(page, tmp_path)) + "\n" == page
+    assert written_anew(page, partial(typed, tmp_path)) == page
 
 
 def _write() -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         course(folder)
-        page = "\n".join(written_anew(PAGE.read_text(encoding="utf-8"), folder)) + "\n"
+        page = written_anew(PAGE.read_text(encoding="utf-8"), partial(typed, folder))
     finally:
         shutil.rmtree(folder)
     PAGE.write_text(page, encoding="utf-8")

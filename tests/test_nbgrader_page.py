@@ -13,13 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from autograder.course import load_course
 from autograder.notebook.generate import make_notebook, notebook_files
+from tests.pages import written_anew
 from tests.tiny_course import ROOT, write
 
 pytestmark = pytest.mark.nbgrader
@@ -88,35 +89,31 @@ def give_by_hand(folder: Path) -> None:
         gradebook.db.commit()
 
 
-def written_anew(page: str, folder: Path) -> Iterator[str]:
-    """Yield the lines of the page with what its commands print now."""
-    inside, here = False, folder
-    for line in page.splitlines():
-        if line.startswith("    $ cd "):
-            inside, here = True, here / line.removeprefix("    $ cd ")
-            yield line
-        elif line.startswith("    $ "):
-            inside = True
-            yield line
-            yield from (f"    {came}".rstrip() for came in typed(here, line.removeprefix("    $ ")))
-        elif inside and line.startswith("    "):
-            continue
-        else:
-            inside = False
-            yield line
+def typing(folder: Path) -> Callable[[str], list[str]]:
+    """Return what types the page's commands, each in the folder that those before it have gone to."""
+    here = folder
+
+    def type_(command: str) -> list[str]:
+        nonlocal here
+        if command.startswith("cd "):
+            here /= command.removeprefix("cd ")
+            return []
+        return typed(here, command)
+
+    return type_
 
 
 def test_the_page_says_what_the_commands_print(tmp_path):
     course(tmp_path)
     page = PAGE.read_text(encoding="utf-8")
-    assert "\n".join(written_anew(page, tmp_path)) + "\n" == page
+    assert written_anew(page, typing(tmp_path)) == page
 
 
 def _write() -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         course(folder)
-        page = "\n".join(written_anew(PAGE.read_text(encoding="utf-8"), folder)) + "\n"
+        page = written_anew(PAGE.read_text(encoding="utf-8"), typing(folder))
     finally:
         shutil.rmtree(folder)
     PAGE.write_text(page, encoding="utf-8")

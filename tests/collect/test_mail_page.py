@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.collect.mails import CODE, STUDENTS, course, mail
+from tests.pages import written_anew
 from tests.test_instructors_page import typed
 from tests.tiny_course import ROOT
 
@@ -43,19 +44,7 @@ def shown(folder: Path, command: str) -> list[str]:
         came = (folder / command.removeprefix("cat ")).read_text(encoding="utf-8").splitlines()
     else:
         came = typed(folder, command)
-    return [re.sub(r"\b[0-9a-f]{64}\b", "0123456789abcdef…", line) for line in came]
-
-
-def written_anew(page: str, folder: Path) -> Iterator[str]:
-    """Yield the lines of the page with what its commands print now."""
-    inside = False
-    for line in page.splitlines():
-        inside = line.startswith("    $ ") or (inside and line.startswith("    "))
-        if line.startswith("    $ "):
-            yield line
-            yield from (f"    {came}".rstrip() for came in shown(folder, line.removeprefix("    $ ")) if came)
-        elif not inside:
-            yield line
+    return [re.sub(r"\b[0-9a-f]{64}\b", "0123456789abcdef…", line) for line in came if line]
 
 
 @pytest.mark.timeout(120)
@@ -65,7 +54,7 @@ def test_the_page_says_what_the_commands_print(tmp_path, mail_servers):
     for one, at in MAILS:
         mail_servers.put(one, at)
     page = PAGE.read_text(encoding="utf-8")
-    written = "\n".join(written_anew(page, tmp_path)) + "\n"
+    written = written_anew(page, partial(shown, tmp_path))
     if os.environ.get("GRADE_WRITE_PAGE"):
         PAGE.write_text(written, encoding="utf-8")
     assert written == page
