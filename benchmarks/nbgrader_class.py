@@ -81,15 +81,11 @@ def main() -> None:
         taken = medians(runs, asked.rounds)
         for course in (ours, stock):
             all_right(course, asked.students)
-    rows = [
-        (
-            name,
-            f"{seconds:.1f} s, {seconds / asked.students:.2f} s each",
-            f"{taken[STOCKS] / seconds:.1f} × as fast as stock; "
-            f"{(seconds * cores - taken[ALONE]) / asked.students:+.2f} s of a core each on training",
-        )
-        for (name, seconds), cores in zip(taken.items(), (1, 1, os.cpu_count() or 1, 1), strict=True)
-    ]
+    rows = []
+    for (name, seconds), cores in zip(taken.items(), (1, 1, os.cpu_count() or 1, 1), strict=True):
+        beside = (seconds * cores - taken[ALONE]) / asked.students
+        faster = f"{taken[STOCKS] / seconds:.1f} × as fast as stock; {beside:+.2f} s of a core each on training"
+        rows.append((name, f"{seconds:.1f} s, {seconds / asked.students:.2f} s each", faster))
     table(f"{asked.students} right hw2 notebooks on {os.cpu_count()} cores; medians of {asked.rounds}", rows)
 
 
