@@ -6,10 +6,12 @@ import numpy as np
 import psutil
 import pytest
 
-from autograder.box.client import BoxDied, BoxSpec, StudentRaised
+from autograder.box.causes import BoxDied
+from autograder.box.client import BoxSpec, StudentRaised
 from autograder.box.protocol import Unsendable
 from autograder.course import Entry
-from autograder.judge.boxes import Boxes, CheckMistake
+from autograder.judge.boxes import Boxes
+from autograder.judge.calls import CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Submission, boxed, fresh, moved, new_folder, unboxed
 from autograder.limits import Limits

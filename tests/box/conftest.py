@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from autograder.box.backends import ISOLATIONS
-from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised, within
+from autograder.box.causes import BoxDied, Cause, within
+from autograder.box.client import Answer, BoxClient, BoxSpec, StudentRaised
 from autograder.box.interpreter import choose
 from autograder.box.probe import probe
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value

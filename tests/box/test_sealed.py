@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from autograder.box import backends, restrict, seal, sealed, zygote, zygotes
-from autograder.box.client import BoxDied, Cause
+from autograder.box.causes import BoxDied, Cause
 from autograder.box.seal import Layer
 from autograder.limits import Limits
 from autograder.results import Status
