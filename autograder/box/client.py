@@ -166,7 +166,7 @@ class BoxClient:
         self._running = backends.start(spec)
         self._running.channel.most_received_bytes = limits.answer_mb * MB
         try:
-            # Before the threads: a spare box has imported the submission in the time that they take to start.
+            # Before the threads: the box imports the submission in the time that they take to start.
             self._load_id = self._send_load()
         except BaseException:
             self._running.end()
@@ -335,7 +335,6 @@ class BoxClient:
 
     def _wait_for_load(self) -> Loaded:
         reply, _ = self._receive(self._load_id, within(self._spec.limits.import_s, "import_wall"))
-        backends.replenish(self._spec)
         if isinstance(reply, Raised):
             self._load_failure = self._raised(reply)
             raise self._load_failure
