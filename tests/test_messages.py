@@ -19,6 +19,12 @@ ENGLISH, CHINESE = CATALOGUES["en"], CATALOGUES["zh"]
 # Keys that are made of two parts: the first part in the code, and where the second comes from.
 FAMILIES = {
     "status.": {status.value for status in Status},
+    "export.column.": {
+        *("id", "pseudonym", "name", "email", "section", "score", "days_late", "late_penalty", "final", "max_points"),
+        *("status", "problem", "by_hand"),
+    },
+    "export.status.": {"missing", "too late", "unreadable", "not graded yet"}
+    | {status.value for status in Status if status is not Status.INTERNAL},
     "cli.": {
         f"{command}.short"
         for command in (

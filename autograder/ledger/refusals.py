@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,8 +40,8 @@ def still_refused(session: Session) -> list[Refusal]:
             # Collected again, it is as old as it was: what came in between has replaced it.
             since = found[place].at if place in found else event.at
             found[place] = Refusal(assignment, one["name"], one["problem"], tuple(one.get("students", ())), since)
-    newest = _newest_by_student(session)
-    return [one for one in found.values() if not _is_replaced(one, newest[one.assignment])]
+    newest = _newest_by_student(session) if found else {}
+    return [one for one in found.values() if not _is_replaced(one, newest.get(one.assignment, {}))]
 
 
 def _is_replaced(refusal: Refusal, newest: dict[str, datetime]) -> bool:
@@ -50,14 +49,14 @@ def _is_replaced(refusal: Refusal, newest: dict[str, datetime]) -> bool:
     return any(student in newest and newest[student] >= refusal.at for student in refusal.students)
 
 
-def _newest_by_student(session: Session) -> defaultdict[str, dict[str, datetime]]:
+def _newest_by_student(session: Session) -> dict[str, dict[str, datetime]]:
     asked = (
         select(SubmissionRow.assignment, HandedInBy.student_id, func.max(SubmissionRow.collected))
         .join(Recognition, Recognition.submission_id == SubmissionRow.id)
         .join(HandedInBy)
         .group_by(SubmissionRow.assignment, HandedInBy.student_id)
     )
-    found: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+    found: dict[str, dict[str, datetime]] = {}
     for assignment, student, collected in session.execute(asked):
-        found[assignment][student] = collected
+        found.setdefault(assignment, {})[student] = collected
     return found
