@@ -64,7 +64,7 @@ class Ledger:
         """Give a session whose rows are all recorded at the end of the block, or none of them."""
         # The right to write is taken at the start: a read and the write that follows from it are one step.
         writer = self._engine.execution_options(writes=True)
-        with Session(writer, expire_on_commit=False) as session, session.begin():
+        with Session(writer, expire_on_commit=False) as session, session.begin(), _without_collection():
             yield session
 
     @property
