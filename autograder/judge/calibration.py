@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from autograder import history
+from autograder.assignment import Reference
 from autograder.box.interpreter import Interpreter, choose
-from autograder.course import ASSIGNMENT_FILE, LoadedAssignment, Reference
+from autograder.course import ASSIGNMENT_FILE, LoadedAssignment
 from autograder.errors import InternalError, UsageError
 from autograder.judge.attempt import require_frameworks, run_attempt
 from autograder.judge.listener import Listener
