@@ -129,8 +129,15 @@ def _engine(path: Path) -> Engine:
 
 def _text_of(document: Any) -> str:
     """Return a document as JSON; by the fast writer, but for what it would write null for: NaN and Infinity."""
-    made = msgspec.json.encode(document)
+    made = msgspec.json.encode(document, enc_hook=_plain)
     return json.dumps(document) if b"null" in made else made.decode()
+
+
+def _plain(value: object) -> str:
+    """Return a text that remembers what it is made of as one that does not."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"no plain value: {value!r}")
 
 
 def _document_in(text: str) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from autograder.ledger.models import Event, HandedInBy, Recognition, SubmissionRow
+from autograder.messages import retold
 
 
 class Refusal(NamedTuple):
@@ -39,9 +41,14 @@ def still_refused(session: Session) -> list[Refusal]:
         for place, one in now.items():
             # Collected again, it is as old as it was: what came in between has replaced it.
             since = found[place].at if place in found else event.at
-            found[place] = Refusal(assignment, one["name"], one["problem"], tuple(one.get("students", ())), since)
+            found[place] = Refusal(assignment, one["name"], _problem(one), tuple(one.get("students", ())), since)
     newest = _newest_by_student(session) if found else {}
     return [one for one in found.values() if not _is_replaced(one, newest.get(one.assignment, {}))]
+
+
+def _problem(refused: Mapping[str, Any]) -> str:
+    """Return why something was refused; where only the words were recorded, those."""
+    return retold(refused.get("said"), refused["problem"])
 
 
 def _is_replaced(refusal: Refusal, newest: dict[str, datetime]) -> bool:
