@@ -14,7 +14,7 @@ import pytest
 
 from autograder.course import find_course
 from autograder.judge.check import check_submission
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.notebook.generate import make_notebook, notebook_files
 from autograder.notebook.graded import fill_in, graded_cells, nothing_earned
 from tests.tiny_course import environment, write
