@@ -60,6 +60,7 @@ INSIDE = (
     "mounted",
     "outline",
     "plotting",
+    "screen",
     "stand_in",
     "tracebacks",
 )

@@ -47,6 +47,7 @@ class AttemptOptions:
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
     seeds: tuple[int, ...] = ()  # instead of the assignment's
+    show_cells: bool = False  # the report has what a notebook's cells show
     listener: Listener = field(default_factory=Listener)
 
 
@@ -161,6 +162,7 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 cells=tuple(cell.line for cell in submission.cells),
+                show_cells=options.show_cells,
                 python=self.python,
                 isolation=choice.isolation,
                 grant=choice.grant,

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,7 +91,7 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
     assignment = find_course(Path(folder)).assignment(asked.assignment_id)
     given = app.config.GradeNotebook
     device, isolation = asked.device or given.get("device", "auto"), asked.isolation or given.get("isolation", "auto")
-    options, _ = options_for(assignment, device, isolation)
+    options = replace(options_for(assignment, device, isolation)[0], show_cells=True)
     at_once = attempts_at_once(assignment, options, asked.jobs)
     converter = Batch(coursedir=app.coursedir, parent=app, force=asked.force)
     converter.attempts = Attempts(assignment, options, at_once, room_for(assignment, options, at_once))

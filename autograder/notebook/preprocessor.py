@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from autograder.course import LoadedAssignment, find_course
 from autograder.errors import InternalError, UsageError
 from autograder.judge.judges import Judges, open_judges
 from autograder.messages import LANGUAGES, Language, detect_language, speaking, text
-from autograder.notebook.graded import UNREADABLE, fill_in, nothing_earned
+from autograder.notebook.graded import UNREADABLE, fill_in, nothing_earned, show_cells
 from autograder.results import Report, Status
 from autograder.run.options import options_for
 from autograder.submission import Submission, read_file
@@ -62,6 +63,7 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
         if report.status is Status.INTERNAL:
             problem = next((check.message for check in report.checks if check.status is Status.INTERNAL), "")
             raise InternalError(text("notebook.internal", problem=problem))
+        show_cells(nb, report)
         fill_in(nb, assignment, report)
         return nb, resources
 
@@ -79,7 +81,7 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
         return report if report.status is not Status.INTERNAL else self._made(assignment, submission)
 
     def _made(self, assignment: LoadedAssignment, submission: Submission) -> Report:
-        options, _ = options_for(assignment, self.device, self.isolation)
+        options = replace(options_for(assignment, self.device, self.isolation)[0], show_cells=True)
         judges = _judges()
         pending = judges.start(assignment, submission, options)
         judges.wait([pending])
