@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from autograder.errors import UsageError
 from autograder.messages import text
+from autograder.quick_start import load_jsonschema
 from autograder.submission import CellStart, decode
 
 _MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
@@ -54,6 +55,7 @@ def notebook_to_module(content: bytes, name: str) -> NotebookModule:
 
 
 def _code_cells(content: bytes, name: str) -> list[str]:
+    load_jsonschema()
     import nbformat
 
     try:

@@ -42,6 +42,7 @@ LAYERS = (
     ("score", "box"),
     ("course", "roster", "submission", "datasets", "history", "overview"),
     ("results", "diagnosis", "messages", "errors", "limits", "late_policy", "mail_settings", "yaml_file", "__init__"),
+    ("quick_start",),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
 PART_OF = dict.fromkeys(("notebook_source", "file_kind", "zip_archive"), "submission")

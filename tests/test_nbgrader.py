@@ -39,7 +39,7 @@ NOISY = """
 for _ in range(100):
     print("x" * 65535)
 for _ in range(40):
-    plt.figure()
+    plt.figure().gca()
 """
 
 CONFIG = """\

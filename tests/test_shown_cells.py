@@ -245,8 +245,8 @@ def test_figures_are_shown_as_a_kernel_shows_them(tmp_path):
         "fig, ax = plt.subplots()\nprint(plt.get_fignums());",
         "print(plt.get_fignums())\nfig",
         HTML,
-        "fig.text(50, 50, 'far'); display(fig); plt.figure(figsize=(400, 300));",
-        "import numpy as np\nfor _ in range(30): plt.figure()",
+        "fig.text(50, 50, 'far'); display(fig); plt.figure(figsize=(400, 300)).gca();",
+        "import numpy as np\nplt.figure()\nfor _ in range(30): plt.figure().gca()",
     )  # fmt: skip
     kinds = [["figure" if part.png else part.text for part in cell] for cell in report.cells][1:]
     assert kinds[0] == ["0\n", "figure", "1\n", "figure", "end\n"]

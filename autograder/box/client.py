@@ -176,7 +176,7 @@ class BoxClient:
         self._running = backends.start(spec)
         self._running.channel.most_received_bytes = limits.answer_mb * MB
         try:
-            # Before the threads: a spare box has imported the submission in the time that they take to start.
+            # Before the threads: the box imports the submission in the time that they take to start.
             self._load_id = self._send_load()
         except BaseException:
             self._running.end()
@@ -362,7 +362,6 @@ class BoxClient:
         if self._secret:  # that somebody looks must not cost who draws much
             deadline = deadline._replace(left_s=limit_s + 2 * screen.FIGURES_S)
         reply, _ = self._receive(self._load_id, deadline)
-        backends.replenish(self._spec)
         if isinstance(reply, Raised):
             self._load_failure = self._raised(reply)
             raise self._load_failure

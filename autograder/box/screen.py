@@ -103,7 +103,7 @@ class Screen:
             self._leave_out()
 
     def _take(self, figure: Any) -> None:
-        if not self._secret:
+        if not self._secret or not (figure.axes or figure.lines):  # an empty one is nothing to a notebook
             return
         began = monotonic()
         taken = b""

@@ -8,3 +8,7 @@
 
 nbgrader's own files and commands stay what they are: it converts the notebooks, keeps its gradebook, writes feedback.
 """
+
+from autograder.quick_start import load_jsonschema
+
+load_jsonschema()  # nbformat and nbgrader need it, whichever of the modules here comes first

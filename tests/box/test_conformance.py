@@ -140,7 +140,7 @@ class TestBoxConformance:
         assert student.death_in("drip", timeout_s=SHORT_S).status is Status.TIMEOUT
 
     def test_cpu_time_beyond_the_limit_is_a_timeout(self, open_box: Opener):
-        student = open_box(ENDLESS, attempt_s=0.5, threads=1)  # one second of CPU
+        student = open_box(ENDLESS, box_cpu_s=1)
         assert student.death_in("loop") == Cause(Status.TIMEOUT, "cpu", "1")
 
     def test_memory_beyond_the_limit_is_the_students_memory_error(self, open_box: Opener):
