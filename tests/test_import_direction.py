@@ -72,6 +72,7 @@ INSIDE = (
     "mounted",
     "outline",
     "plotting",
+    "screen",
     "stand_in",
     "tracebacks",
 )

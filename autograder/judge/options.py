@@ -28,6 +28,7 @@ class AttemptOptions:
     checks: tuple[str, ...] = ()  # only these functions; empty: all
     data: DataChoice = "embedded"
     seeds: tuple[int, ...] = ()  # instead of the assignment's
+    show_cells: bool = False  # the report has what a notebook's cells show
     listener: Listener = field(default_factory=Listener)
 
 

@@ -67,6 +67,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     checks: tuple[str, ...]
     data: DataChoice
     seeds: tuple[int, ...]
+    show_cells: bool
 
     @property
     def options(self) -> AttemptOptions:
@@ -80,6 +81,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             checks=self.checks,
             data=self.data,
             seeds=self.seeds,
+            show_cells=self.show_cells,
         )
 
 

@@ -133,6 +133,7 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 cells=tuple(cell.line for cell in submission.cells),
+                show_cells=options.show_cells,
                 python=self.python,
                 isolation=choice.isolation,
                 grant=choice.grant,

@@ -274,6 +274,7 @@ def _order(submission: Submission, options: AttemptOptions, settled: Settled) ->
         checks=options.checks,
         data=options.data,
         seeds=options.seeds,
+        show_cells=options.show_cells,
     )
 
 
