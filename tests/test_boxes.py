@@ -6,10 +6,10 @@ import numpy as np
 import psutil
 import pytest
 
+from autograder.assignment import Entry
 from autograder.box.causes import BoxDied
 from autograder.box.client import BoxSpec, StudentRaised
 from autograder.box.protocol import Unsendable
-from autograder.course import Entry
 from autograder.judge.boxes import Boxes
 from autograder.judge.calls import CheckMistake
 from autograder.judge.listener import Listener

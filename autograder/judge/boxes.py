@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from autograder.assignment import Entry
 from autograder.box.backends import FORKED, PROCESS
 from autograder.box.causes import BoxDied, Cause, Deadline
-from autograder.box.client import Answer, BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import Answer, BoxClient, BoxSpec, StudentRaised, ToldByCells
 from autograder.box.protocol import (
     Get,
     Handle,
@@ -32,7 +33,6 @@ from autograder.box.protocol import (
     WriteFolder,
 )
 from autograder.box.values import Decoder, Encoder
-from autograder.course import Entry
 from autograder.judge import claims
 from autograder.judge.advice import Advice, gathered
 from autograder.judge.calls import CheckMistake, call_message, encoder_for, seed_in, training_key
@@ -67,10 +67,12 @@ class Boxes:
     """
 
     def __init__(self, spec: BoxSpec, entry: Entry, listener: Listener) -> None:
-        self._spec = spec
+        # One box tells what a notebook's cells show: the public checks' first.
+        self._telling_spec = spec
+        self._spec = replace(spec, show_cells=False)
         # SECURITY: what a hidden check asks may be rows of a public dataset, and beside them lie the labels: code that
         # is asked could look its answers up.
-        self._hidden_spec = replace(spec, datasets={})
+        self._hidden_spec = replace(self._spec, datasets={})
         self._trainings = frozenset(entry.trainings)
         self._kept = frozenset([*entry.trainings, *entry.keeps])
         self._listener = listener
@@ -88,6 +90,7 @@ class Boxes:
         self._ends = time.monotonic() + spec.limits.attempt_s
         self.load_failure: Failure | None = None
         self.loaded: Loaded | None = None
+        self.told_by_cells = ToldByCells()
         self._spares: list[BoxClient] = []
         self.isolation = spec.isolation
         # Started at once: it imports while the judge imports pytest and collects.
@@ -314,7 +317,8 @@ class Boxes:
                 self._own = self._take_spare()
             return self._own
         if self._shared is None or not self._shared.alive:
-            self._shared = self._start(self._spec)
+            # One that has ended before anybody waited for it has told nothing.
+            self._shared = self._start(self._spec if self.told_by_cells.printed else self._telling_spec)
         self._shared_used = True
         return self._shared
 
@@ -371,3 +375,6 @@ class Boxes:
         except (BoxDied, StudentRaised) as failure:
             self.load_failure = failure
             raise
+        finally:
+            if (told := box.told_by_cells()).printed:
+                self.told_by_cells = told

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from autograder.assignment import Entry
 from autograder.box.causes import BoxDied, Cause
 from autograder.box.client import BoxSpec, StudentRaised
 from autograder.box.grant import Grant
 from autograder.box.nvml import Gpu
 from autograder.box.protocol import Call
-from autograder.course import Entry
 from autograder.judge import boxed, boxes, fresh, unboxed
 from autograder.judge.calls import CheckMistake
 from autograder.judge.listener import Listener

@@ -359,7 +359,7 @@ def batches(workers):
 @pytest.mark.torch
 def test_ordinary_torch(backend: str, open_box: Opener):
     processes = 0 if backend == RESTRICTED else 2
-    student = open_box(TORCH, frameworks=("torch",), device="cpu", processes=processes)
+    student = open_box(TORCH, frameworks=("torch",), device="cpu", processes=processes, threads=2)
     assert student.call("saves") == "Linear"
     threads, there = student.call("threads")
     assert threads == 2

@@ -29,9 +29,10 @@ LONG = (
     "test_kernels.py",
 )
 FILES = (*ALWAYS, *(pytest.param(file, marks=pytest.mark.slow) for file in LONG))
-# keras' own tests take long, and see no user; a cold start for each test would take longer than all the others.
-SELECTED = "not process and not keras and not bwrap"
-SLOW_S = 280
+# keras' own tests and what compares trainings take long, and see no user; a cold start for each test would take longer
+# than all the others. The bracket and the dash: without them what is about processes is left out as well.
+SELECTED = "not process] and not process- and not keras and not same_bits and not bwrap"
+SLOW_S = 1700  # only so that nothing hangs for ever; `make test` gives each 300 s by its --timeout
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root, to become somebody else"),

@@ -547,6 +547,7 @@ def test_security_a_process_with_a_second_thread_is_not_sealed():
 
     def limit() -> None:
         request = seal.SealRequest(threads=1, memory_bytes=1 << 30, cpu_s=9, file_bytes=MB, disk_bytes=MB, files=9)
+        syscalls.set_no_new_privileges()
         seal.limit(request, seal.prepare(()))
 
     assert in_fork(limit).error == ""
