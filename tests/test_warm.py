@@ -18,7 +18,7 @@ from autograder.course import load_course
 from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge.attempt import run_attempt
 from autograder.judge.judges import ColdJudges, JudgeDied, open_judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.messages import set_language
 from autograder.results import Status
 from autograder.submission import Submission
@@ -369,7 +369,7 @@ CALLER = """
     from pathlib import Path
     from autograder.course import load_course
     from autograder.judge.judges import open_judges
-    from autograder.judge.session import AttemptOptions
+    from autograder.judge.options import AttemptOptions
     from autograder.submission import Submission
 
     assignment = load_course(Path(sys.argv[1])).assignment("hw1")

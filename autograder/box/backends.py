@@ -130,14 +130,6 @@ def start(spec: BoxSpec) -> Started:
     return sealed.start(spec)
 
 
-def replenish(spec: BoxSpec) -> None:
-    """Start what is wanted ahead of the next box; to be called once this one is busy, or has nothing to do any more."""
-    if spec.isolation == NAMESPACES:
-        from autograder.box import sealed
-
-        sealed.replenish(spec)
-
-
 class _PlainBox:
     """The plain backend's functions as an object."""
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import math
 import secrets
-import select
 import socket
 import sys
 import time
@@ -113,10 +112,6 @@ class Channel:
         if lengths.payload:
             self._fill(payload.data, wait)
         return RawFrame(bytes(header), payload)
-
-    def is_idle(self) -> bool:
-        """Return whether nothing has come that has not been received yet."""
-        return not select.select([self._socket], [], [], 0)[0]
 
     def _fill(self, buffer: memoryview, wait: _Wait) -> None:
         at = 0

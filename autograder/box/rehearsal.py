@@ -1,8 +1,7 @@
 """A rehearsal: one load and one call of a submission that is nobody's, before somebody waits (inside the box).
 
-In the zygote it finds what Python imports and looks up only when it is first used. In a spare box it touches the memory
-that a load touches: a forked process copies a page when it first writes to it, and Python writes to whatever it looks
-at. It leaves no trace: its files and modules are taken away again, and the load that comes seeds all generators anew.
+In the zygote, which finds so what Python imports and looks up only when it is first used. It leaves no trace: its files
+and modules are taken away again, and the load that comes seeds all generators anew.
 
 Imported inside the box: the standard library, numpy and the protocol only.
 """

@@ -5,7 +5,6 @@ What a box is and goes through: `zygote` and `seal`.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import select
@@ -16,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import psutil
 
@@ -56,49 +55,22 @@ class Forker(Protocol):
         ...
 
 
-class Kind(NamedTuple):
-    """Boxes of one kind are as good as each other before they are given a submission."""
-
-    key: Key
-    request: SealRequest
-    limits: Limits
-    dataset_files: tuple[Path, ...] = ()
-
-
-_spares: dict[Kind, list[SealedBox]] = {}
-_spares_wanted = 0
-
-
 def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
-    """Start a sealed box and return at once: a spare one, where one waits.
+    """Start a sealed box and return at once.
 
     Args:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
-    kind = kind_of(spec, without)
-    return _take_spare(_spares.setdefault(kind, [])) or _fork(kind)
-
-
-def replenish(spec: BoxSpec) -> None:
-    """Fork as many boxes ahead as are wanted; they are sealed, and wait for a submission.
-
-    Not as part of `start`: whoever has asked for a box would wait for the next one. And none with a GPU: one that waits
-    would hold some of its memory.
-    """
-    if spec.grant.gpus:
-        return
-    kind = kind_of(spec)
-    waiting = _spares.setdefault(kind, [])
-    while len(waiting) < _spares_wanted:
-        waiting.append(_fork(kind))
-
-
-def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
-    """Return which spare boxes are good for a submission."""
     numbers = tuple(number for number, known in enumerate(mounted.KNOWN) if known.name in spec.datasets)
-    files = tuple(spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES)
-    return Kind(key_for(spec), request_for(spec.limits, without, numbers, spec.grant.visible), spec.limits, files)
+    paths = [spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES]
+    request = request_for(spec.limits, without, numbers, spec.grant.visible)
+    with contextlib.ExitStack() as opened:
+        # Opened here, for the box's user may not; a descriptor is all that leaves this process.
+        files = [opened.enter_context(path.open("rb")).fileno() for path in paths]
+        zygote = zygote_for(key_for(spec))
+        group = make_group(spec.limits, sum(os.fstat(file).st_size for file in files))
+        return SealedBox(zygote, request, group, files)
 
 
 def key_for(spec: BoxSpec, isolation: str = NAMESPACES) -> Key:
@@ -107,40 +79,6 @@ def key_for(spec: BoxSpec, isolation: str = NAMESPACES) -> Key:
     if isolation == RESTRICTED:  # no other Python, no GPU
         return Key(frameworks, threads, cpu_only, isolation)
     return Key(frameworks, threads, cpu_only, isolation, spec.python, spec.grant.nodes)
-
-
-def keep_spares(count: int) -> None:
-    """Have that many boxes of each kind forked ahead from now on, sealed and waiting for a submission.
-
-    A fork takes 15 ms where the zygote is large; a run of a class takes thousands, and what waits costs 4 MB each.
-    """
-    global _spares_wanted  # noqa: PLW0603 - one setting for the command, as the zygotes are
-    _spares_wanted = count
-    for waiting in _spares.values():
-        while waiting:
-            waiting.pop().discard()
-
-
-atexit.register(keep_spares, 0)
-os.register_at_fork(after_in_child=_spares.clear)
-
-
-def _take_spare(waiting: list[SealedBox]) -> SealedBox | None:
-    while waiting:
-        spare = waiting.pop(0)
-        if spare.process.poll() is None:
-            return spare
-        spare.discard()
-    return None
-
-
-def _fork(kind: Kind) -> SealedBox:
-    with contextlib.ExitStack() as opened:
-        # Opened here, for the box's user may not; a descriptor is all that leaves this process.
-        files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
-        zygote = zygote_for(kind.key, many=_spares_wanted > 0)
-        group = make_group(kind.limits, sum(os.fstat(file).st_size for file in files))
-        return SealedBox(zygote, kind.request, group, files)
 
 
 def make_group(limits: Limits, dataset_bytes: int = 0) -> cgroup.Group | None:
@@ -219,11 +157,6 @@ class SealedBox:
         self.process.close()
         if self._group:
             self._group.close()
-
-    def discard(self) -> None:
-        """End a box that nobody has used."""
-        self.end()
-        self.output.close()
 
     def evidence(self) -> Evidence:
         """Return what is known of its end."""

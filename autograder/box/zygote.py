@@ -69,7 +69,7 @@ def main() -> None:
     import_and_warm(begin)
     prepared = seal.prepare(folders, tuple(name for _, name in begin.nodes))
     prepared = prepared._replace(set_threads=seal.thread_setters())
-    Zygote(control, prepared, begin.frameworks).serve()
+    Zygote(control, prepared).serve()
 
 
 # --- the jail -------------------------------------------------------------------------------------------------------
@@ -208,13 +208,11 @@ class Zygote:
     Args:
         control: requests come from it.
         prepared: what boxes are sealed by.
-        frameworks: those that it has imported.
     """
 
-    def __init__(self, control: socket.socket, prepared: Prepared, frameworks: list[str]) -> None:
+    def __init__(self, control: socket.socket, prepared: Prepared) -> None:
         self._control = control
         self._prepared = prepared
-        self._frameworks = frameworks
         self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._boxes: dict[int, _Box] = {}  # by a pidfd of its init
         self._judges: dict[int, int] = {}  # that pidfd by the status socket: the judge's life
@@ -255,7 +253,7 @@ class Zygote:
         namespaces.unshare(Namespace.PID)
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        pid = syscalls.fork_bare()  # init, which forks the worker by os.fork
         if pid == 0:
             self._become_box(request, descriptors)
         self._watch(pid, descriptors)
@@ -279,7 +277,7 @@ class Zygote:
         try:
             self._control.detach()  # its number is about to be another's, which it must not close
             self._enter(request, descriptors)
-            work(self._frameworks)
+            work()
         finally:
             os._exit(seal.SETUP_FAILED)  # whatever happens: there is one zygote
 
@@ -320,8 +318,8 @@ def touched_gpu(dev: str = "/dev") -> str:
     return ""
 
 
-def work(frameworks: list[str]) -> NoReturn:
-    """Serve as the worker, in a process that is sealed, with these frameworks imported."""
+def work() -> NoReturn:
+    """Serve as the worker, in a process that is sealed."""
     from autograder.box import worker
     from autograder.box.channel import Channel
 
@@ -331,8 +329,6 @@ def work(frameworks: list[str]) -> NoReturn:
         stream = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as Python opens them
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    if channel.is_idle() and not os.environ.get("CUDA_VISIBLE_DEVICES"):  # a spare box; nobody waits for it yet
-        rehearse(frameworks)
     worker.serve(lambda: channel)
 
 

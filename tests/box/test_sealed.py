@@ -321,7 +321,8 @@ def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
         return ours, inner.num_fds(), len(inner.memory_maps(grouped=False))
 
     opened(ONE).call("one")
-    (zygote,) = [one for key, one in zygotes._zygotes.items() if key == zygotes.Key((), 2, cpu_only=True)]
+    plainest = zygotes.Key((), Limits().threads, cpu_only=True)
+    (zygote,) = [one for key, one in zygotes._zygotes.items() if key == plainest]
     inner = psutil.Process(zygote._process.pid).children()[0]
     counts = []
     for _ in range(20):
@@ -358,6 +359,13 @@ def test_security_zygote_and_boxes_end_with_a_judge_that_is_killed(until):
 
 
 # --- the zygote -------------------------------------------------------------------------------------------------------
+
+
+def test_python_in_a_box_knows_that_it_was_forked(opened):
+    """Init is forked without Python being told; what init forks must not take itself for the zygote."""
+    source = "import threading\ndef numbers(): return [threading.main_thread().native_id, threading.get_native_id()]"
+    known, real = opened(source).call("numbers")
+    assert known == real == 2
 
 
 def test_security_nothing_that_the_judge_knows_is_in_a_zygote(opened, monkeypatch):
@@ -418,74 +426,3 @@ def test_security_without_its_layers_an_attack_gains(target: Target, monkeypatch
             box.client.close()
             box.client._output._thread.join(LONG_S)
         assert (gained in came.get("gains", {})) is (put_back is None), (put_back, came)
-
-
-# --- spares -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def with_spares() -> Iterator[None]:
-    """One box of each kind is kept ready."""
-    sealed.keep_spares(1)
-    yield
-    sealed.keep_spares(0)
-
-
-def test_a_spare_box_is_used_once_and_replaced(opened, with_spares):
-    source = "import os\nseen = []\ndef see(x):\n    seen.append(x)\n    return [os.getpid(), seen, os.listdir('.')]"
-    boxes = [opened(source) for _ in range(3)]
-    assert [box.call("see", number) for number, box in enumerate(boxes)] == [
-        [2, [number], ["answer.py"]] for number in range(3)
-    ]
-    pids = [box.client._running.process.members()[-1].pid for box in boxes]
-    assert len(set(pids)) == 3
-    (waiting,) = [spares for kind, spares in sealed._spares.items() if spares]
-    assert len(waiting) == 1
-
-
-def test_nothing_in_a_spare_box_tells_that_it_has_waited(opened, with_spares):
-    source = """
-        import os, random, sys, warnings
-        import numpy as np
-        def seen():
-            files = [[at, sorted(below), sorted(files)] for at, below, files in os.walk("/scratch")]
-            names = [name for name in sys.modules if name.startswith(("submission", "answer", "rehears"))]
-            hooks = [type(finder).__name__ for finder in sys.meta_path]
-            return [files, names, sys.path, hooks, len(os.listdir("/proc/self/fd")), warnings.showwarning.__module__]
-        def draw(): return [random.random(), np.random.rand()]
-    """
-    boxes = [opened(source) for _ in range(1)]
-    boxes[0].loaded()
-    (waiting,) = [spares for spares in sealed._spares.values() if spares]
-    spare = waiting[0]
-    boxes.append(opened(source))
-    assert boxes[1].client._running is spare
-    seen = [[box.call("seen"), box.call("draw", seed_=5)] for box in boxes]
-    assert seen[0] == seen[1]
-
-
-def test_a_spare_with_other_limits_is_not_taken(opened, with_spares):
-    opened(ONE, memory_mb=512).call("one")
-    box = opened(
-        "import resource\ndef limit(): return resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20", memory_mb=2048
-    )
-    assert 2048 <= box.call("limit") < 2560
-
-
-def test_a_spare_that_has_died_is_not_taken(opened, with_spares, until):
-    opened(ONE).call("one")
-    (waiting,) = [spares for kind, spares in sealed._spares.items() if spares]
-    assert until(waiting[0].process.members)
-    waiting[0].process.members()[-1].kill()
-    assert until(lambda: waiting[0].process.poll() is not None)
-    assert opened(ONE).call("one") == 1
-
-
-def test_spares_end_where_none_are_wanted_any_more(opened):
-    sealed.keep_spares(2)
-    opened(ONE).call("one")
-    waiting = [spare for spares in sealed._spares.values() for spare in spares]
-    sealed.keep_spares(0)
-    assert len(waiting) == 2
-    assert all(spare.process.poll() is not None for spare in waiting)
-    assert not any(sealed._spares.values())
