@@ -14,8 +14,8 @@ from autograder.box.output import Printed
 from autograder.box.screen import CELL, END, FIGURE, FIGURE_BYTES, FIGURES_BYTES, LEFT_OUT, MOST_FIGURES, mark
 from autograder.course import find_course
 from autograder.judge.attempt import run_attempt
-from autograder.judge.png import clean_png
 from autograder.judge.options import AttemptOptions
+from autograder.judge.png import clean_png
 from autograder.judge.showing import cells_shown
 from autograder.notebook.graded import show_cells
 from autograder.results import CellPart, Status
