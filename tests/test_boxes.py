@@ -7,9 +7,11 @@ import psutil
 import pytest
 
 from autograder.assignment import Entry
-from autograder.box.client import BoxDied, BoxSpec, StudentRaised
+from autograder.box.causes import BoxDied
+from autograder.box.client import BoxSpec, StudentRaised
 from autograder.box.protocol import Unsendable
-from autograder.judge.boxes import Boxes, CheckMistake
+from autograder.judge.boxes import Boxes
+from autograder.judge.calls import CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Submission, boxed, fresh, moved, new_folder, unboxed
 from autograder.limits import Limits

@@ -10,7 +10,7 @@ import pytest
 
 import autograder
 from autograder.box.advice import KINDS
-from autograder.box.client import Cause
+from autograder.box.causes import Cause
 from autograder.messages import (
     CATALOGUES,
     Text,
@@ -86,7 +86,7 @@ FAMILIES = {
     **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},
     "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
 }
-# How a box can end (autograder.box.client.Cause.kind), apart from exit and signal, which have words of their own.
+# How a box can end (autograder.box.causes.Cause.kind), apart from exit and signal, which have words of their own.
 CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken", "call",
           "disk", "files", "file", "answer", "write", "memory_error", "depth", "gpu_memory"}  # fmt: skip
 KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")

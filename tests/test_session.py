@@ -6,7 +6,7 @@ from autograder.course import load_course
 from autograder.judge import CheckFailed
 from autograder.judge import session as module
 from autograder.judge.advice import Advice
-from autograder.judge.boxes import CheckMistake
+from autograder.judge.calls import CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.options import AttemptOptions

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from autograder.box.client import BoxDied, Cause, StudentRaised
+from autograder.box.causes import BoxDied, Cause
+from autograder.box.client import StudentRaised
 from autograder.box.init import Room
 from autograder.box.protocol import Frame, Raised
 from autograder.judge import CheckFailed, expect

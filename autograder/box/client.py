@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import math
 import secrets
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -22,14 +21,13 @@ import numpy as np
 
 from autograder.box import backends, screen
 from autograder.box.advice import Note
+from autograder.box.causes import NO_ROOM, BoxDied, Cause, Deadline, cause_of_exit, full_files, megabytes, within
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
 from autograder.box.grant import NO_GPU, GpuWatch, Grant
 from autograder.box.interpreter import Interpreter, ours
 from autograder.box.nvml import nvml
 from autograder.box.output import CellPrints, OutputDrain, Printed, shown
 from autograder.box.protocol import (
-    BROKEN,
-    CHANNEL_LOST,
     ArrayNode,
     ArrayReader,
     Load,
@@ -54,11 +52,9 @@ if TYPE_CHECKING:
 
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
 _TAIL_WAIT_S = 0.5
-_WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _RELEASE_MOST = 10_000  # in one message
 _FORGOTTEN_MOST = 100_000  # a box that hands out more, to fill the judge's memory, keeps them
 _RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
-_FULL = 0.98  # of the disk: the last write that does not fit leaves a little
 _LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
 
 
@@ -78,44 +74,6 @@ class BoxSpec:
     isolation: str = backends.PROCESS
     grant: Grant = NO_GPU
     datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
-
-
-class Cause(NamedTuple):
-    """Why a box is dead: evidence only (our clocks and counters, the exit status)."""
-
-    status: Status
-    kind: str  # wall, training, import_wall, attempt, cpu, memory, output, disk, files, answer, call, signal, exit, …
-    detail: str = ""  # the limit: seconds, MiB, a number; the signal's name, the exit status
-    used: str = ""  # of what the limit is about, where that is known
-
-
-class Deadline(NamedTuple):
-    """How long may be waited, and what is told where that was too short."""
-
-    left_s: float
-    kind: str
-    limit_s: float  # what the student is told: of an attempt, the whole
-
-    @property
-    def cause(self) -> Cause:
-        """Why the box is dead, where it was killed at this deadline."""
-        return Cause(Status.TIMEOUT, self.kind, f"{self.limit_s:g}")
-
-
-def within(limit_s: float, kind: str = "wall") -> Deadline:
-    """Return the deadline of something that may take so long from now."""
-    return Deadline(limit_s, kind, limit_s)
-
-
-_NO_ROOM = {"SIGBUS", "SIGABRT"}  # a mapped file that has no room; a C++ exception that nobody caught
-
-
-class BoxDied(Exception):
-    """The box ended during a request, or had ended before."""
-
-    def __init__(self, cause: Cause) -> None:
-        super().__init__(f"{cause.kind} {cause.detail}")
-        self.cause = cause
 
 
 class StudentRaised(Exception):
@@ -443,8 +401,8 @@ class BoxClient:
             return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
         if evidence.memory_exceeded:
             return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
-        cause = Cause(Status.OUTPUT, "depth") if evidence.disk_exceeded else _cause_of_exit(status)
-        if (evidence.disk_exceeded or cause.detail in _NO_ROOM) and (
+        cause = Cause(Status.OUTPUT, "depth") if evidence.disk_exceeded else cause_of_exit(status)
+        if (evidence.disk_exceeded or cause.detail in NO_ROOM) and (
             full := full_files(self._running.room(), self._spec.limits)
         ):
             return self._kill(full)
@@ -453,43 +411,3 @@ class BoxClient:
         elif cause.kind == "file":
             cause = cause._replace(detail=str(self._spec.limits.file_mb))
         return self._kill(cause)
-
-
-def megabytes(size: int) -> str:
-    """Return a size in MB as it is told."""
-    return f"{size / MB:.0f}" if size >= 10 * MB else f"{size / MB:.1f}"
-
-
-def full_files(room: Room | None, limits: Limits) -> Cause | None:
-    """Return which limit on files is used up; None where there is room, or nothing is known."""
-    if room is None:
-        return None
-    if room.files >= limits.files:
-        return Cause(Status.OUTPUT, "files", str(limits.files), str(room.files))
-    if room.disk_bytes >= limits.room_mb * MB * _FULL:
-        return Cause(Status.OUTPUT, "disk", str(limits.room_mb), megabytes(room.disk_bytes))
-    return None
-
-
-def _cause_of_exit(status: int) -> Cause:
-    if status == CHANNEL_LOST:
-        return Cause(Status.CRASHED, "protocol", "closed its channel")
-    if status == BROKEN:
-        return Cause(Status.CRASHED, "broken")
-    if status >= _WINDOWS_EXCEPTION:
-        return Cause(Status.CRASHED, "signal", hex(status))
-    return Cause(Status.CRASHED, "exit", str(status)) if status >= 0 else _cause_of_signal(-status)
-
-
-def _cause_of_signal(number: int) -> Cause:
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        name = str(number)
-    if name == "SIGXCPU":
-        return Cause(Status.TIMEOUT, "cpu")
-    if name == "SIGXFSZ":
-        return Cause(Status.OUTPUT, "file")
-    if name == "SIGSYS":  # the filter's answer to calls of another machine's kind
-        return Cause(Status.FORBIDDEN, "call")
-    return Cause(Status.CRASHED, "signal", name)

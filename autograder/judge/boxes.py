@@ -9,21 +9,17 @@ training, not suffered again.
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeGuard
 
 import msgspec
-import numpy as np
 
 from autograder.assignment import Entry
 from autograder.box.backends import FORKED, PROCESS
-from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised, ToldByCells
-from autograder.box.importing import is_below
+from autograder.box.causes import BoxDied, Cause, Deadline
+from autograder.box.client import Answer, BoxClient, BoxSpec, StudentRaised, ToldByCells
 from autograder.box.protocol import (
-    Call,
     Get,
     Handle,
     Loaded,
@@ -34,28 +30,21 @@ from autograder.box.protocol import (
     Request,
     Set,
     Take,
-    Unsendable,
-    Value,
     WriteFolder,
-    encode_message,
 )
 from autograder.box.values import Decoder, Encoder
 from autograder.judge import claims
 from autograder.judge.advice import Advice, gathered
+from autograder.judge.calls import CheckMistake, call_message, encoder_for, seed_in, training_key
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Core, RemoteObject, core_of, remotes_in
 from autograder.results import Status
 
 _MAX_RUNS = 2  # of one training: after a restart it is run again once
-_DEFAULT_SEED = 0
 _ANY = -1  # no box's generation
 _AHEAD, _AHEAD_WITH_FRAMEWORK = 2, 1  # boxes started before they are needed
 
 Failure = BoxDied | StudentRaised
-
-
-class CheckMistake(Exception):
-    """The check uses the submission in a way that can't work: the author's fault, shown as `internal`."""
 
 
 @dataclass(frozen=True)
@@ -184,14 +173,14 @@ class Boxes:
     def set(self, core: Core, name: str, value: object) -> None:
         """Set an attribute of an object in the box."""
         box = self._place_of(core)
-        encoder = self._encoder(box)
+        encoder = encoder_for(box)
         node = encoder.value(value)
         self._ask(box, lambda number: Set(id=number, target=core.target, name=name, value=node), encoder)
 
     def put(self, value: object) -> RemoteObject:
         """Put a value into the box of this check."""
         box = self._home()
-        encoder = self._encoder(box)
+        encoder = encoder_for(box)
         node = encoder.value(value)
         remote = self._ask(box, lambda number: Put(id=number, value=node), encoder)
         if not isinstance(remote, RemoteObject):
@@ -210,14 +199,14 @@ class Boxes:
         """Copy a folder from the box that an object lives in to a new one; return that, and the copy's path."""
         source = self._place_of(core)
         files = self._ask(source, lambda number: ReadFolder(id=number, folder=folder))
-        if not _are_files(files):
+        if not claims.are_files(files):
             raise source.reject(ProtocolError("not the files of a folder"))
         box = self._take_spare() if self._hidden else self._start(self._spec)
         self._moved.append(box)
         return box, self._write_folder(box, files)
 
     def _write_folder(self, box: BoxClient, files: object) -> str:
-        encoder = self._encoder(box)
+        encoder = encoder_for(box)
         node = encoder.value(files)
         path = self._ask(box, lambda number: WriteFolder(id=number, files=node), encoder)
         if not isinstance(path, str):
@@ -236,7 +225,7 @@ class Boxes:
     # --- trainings --------------------------------------------------------------------------------------------------
 
     def _train(self, core: Core, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-        key = self._key(core.path, args, kwargs)
+        key = training_key(core.path, args, kwargs, hidden=self._hidden)
         known = self._memo.get(key)
         if known is not None:
             self._used[known.box.generation] = known.box
@@ -256,43 +245,15 @@ class Boxes:
         self._memo[key] = _Training(box, runs, value)
         return value
 
-    def _key(self, name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
-        """A hash of the call. Public and hidden trainings never share: a public box must not see hidden inputs."""
-        encoder = self._encoder(None)
-        call = self._call_message(Path(name), encoder, args, dict(sorted(kwargs.items())))
-        digest = hashlib.blake2b(b"hidden" if self._hidden else b"public", digest_size=16)
-        for buffer in encode_message(call, encoder.arrays):
-            digest.update(buffer)
-        return digest.hexdigest()
-
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _call_in(self, box: BoxClient, core: Core, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-        self._listener.calling(core.path or core.handle.type_name, _seed_in(kwargs))
-        encoder = self._encoder(box)
+        self._listener.calling(core.path or core.handle.type_name, seed_in(kwargs))
+        encoder = encoder_for(box)
         # What a training makes stays in its box: a list of tensors would come back to predict as arrays.
-        call = self._call_message(core.target, encoder, args, kwargs, keep=core.path in self._kept)
+        call = call_message(core.target, encoder, args, kwargs, keep=core.path in self._kept)
         trains = core.path in self._trainings
         return self._ask(box, lambda number: msgspec.structs.replace(call, id=number), encoder, trains=trains)
-
-    @staticmethod
-    def _call_message(
-        target: Handle | Path,
-        encoder: Encoder,
-        args: Sequence[object],
-        kwargs: Mapping[str, object],
-        *,
-        keep: bool = False,
-    ) -> Call:
-        seed = _seed_in(kwargs)
-        return Call(
-            id=0,
-            target=target,
-            args=[encoder.value(value) for value in args],
-            kwargs={name: encoder.value(value) for name, value in kwargs.items()},
-            seed=_DEFAULT_SEED if seed is None else seed,
-            keep=keep,
-        )
 
     def _ask(
         self,
@@ -334,19 +295,6 @@ class Boxes:
         except ProtocolError as error:
             raise box.reject(error) from None
         return value
-
-    def _encoder(self, box: BoxClient | None) -> Encoder:
-        def keep(value: object) -> Value:
-            if not isinstance(value, RemoteObject):
-                return _refuse(value)
-            core = core_of(value)
-            if core.is_anywhere:
-                return Path(core.path)
-            if core.box is not box:
-                raise CheckMistake(f"{value!r} lives in another box than the one that is called")
-            return core.handle
-
-        return Encoder(keep)
 
     # --- which box --------------------------------------------------------------------------------------------------
 
@@ -430,20 +378,3 @@ class Boxes:
         finally:
             if (told := box.told_by_cells()).printed:
                 self.told_by_cells = told
-
-
-def _are_files(files: object) -> TypeGuard[dict[str, np.ndarray[Any, np.dtype[np.uint8]]]]:
-    """SECURITY: what one box says lay in its folder is written in another; the paths must stay below that one's."""
-    return isinstance(files, dict) and all(
-        isinstance(name, str) and is_below(name) and isinstance(content, np.ndarray) and content.dtype == np.uint8
-        for name, content in files.items()
-    )
-
-
-def _seed_in(kwargs: Mapping[str, object]) -> int | None:
-    seed = kwargs.get("seed")
-    return int(seed) if isinstance(seed, int | np.integer) else None
-
-
-def _refuse(value: Any) -> Value:
-    raise Unsendable(f"a check can't send {type(value).__name__} objects to the box")

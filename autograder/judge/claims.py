@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, TypeGuard
 
+import numpy as np
 from msgspec.structs import replace
 
 from autograder.box.devices import CPU
+from autograder.box.importing import is_below
 from autograder.box.protocol import Environment, Frame, Loaded, Raised
 
 MAX_CHARS: Final = 300  # of a name, a version, a reason
@@ -72,4 +74,12 @@ def _frame(told: Frame) -> Frame:
         file=told.file[:MAX_CHARS],
         function=told.function[:_MAX_NAME],
         source=told.source[:_MAX_SOURCE],
+    )
+
+
+def are_files(files: object) -> TypeGuard[dict[str, np.ndarray[Any, np.dtype[np.uint8]]]]:
+    """SECURITY: what one box says lay in its folder is written in another; the paths must stay below that one's."""
+    return isinstance(files, dict) and all(
+        isinstance(name, str) and is_below(name) and isinstance(content, np.ndarray) and content.dtype == np.uint8
+        for name, content in files.items()
     )

@@ -6,7 +6,8 @@ import errno
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from autograder.box.client import Cause, StudentRaised, full_files, megabytes
+from autograder.box.causes import Cause, full_files, megabytes
+from autograder.box.client import StudentRaised
 from autograder.judge.time_limits import ReferenceTimes
 from autograder.limits import MB, Limits
 from autograder.messages import text

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from typing import Literal, NamedTuple, get_args
 
-from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
+from autograder.box.causes import BoxDied
+from autograder.box.client import BoxClient, BoxSpec, StudentRaised
 from autograder.box.interpreter import Interpreter
 from autograder.box.protocol import Call, Path, ProtocolError
 from autograder.box.values import Decoder

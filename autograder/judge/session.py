@@ -13,7 +13,8 @@ from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.judge import torchvision
 from autograder.judge.advice import Advice
-from autograder.judge.boxes import Boxes, CheckMistake
+from autograder.judge.boxes import Boxes
+from autograder.judge.calls import CheckMistake
 from autograder.judge.isolation import Choice, Wanted, choose_isolation
 from autograder.judge.limit_words import Allowed
 from autograder.judge.marker import CheckSpec

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from autograder.box.backends import NAMESPACES
-from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
+from autograder.box.causes import BoxDied
+from autograder.box.client import BoxClient, BoxSpec, StudentRaised
 from autograder.box.grant import Grant
 from autograder.box.interpreter import Interpreter
 from autograder.box.protocol import Call, ProtocolError

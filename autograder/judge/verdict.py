@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from unicodedata import east_asian_width
 
-from autograder.box.client import BoxDied, Cause, StudentRaised
+from autograder.box.causes import BoxDied, Cause
+from autograder.box.client import StudentRaised
 from autograder.box.protocol import Raised
 from autograder.judge import claims, limit_words
 from autograder.judge.expectations import CheckFailed

@@ -16,7 +16,8 @@ import pytest
 
 from autograder.assignment import Entry
 from autograder.box.backends import ISOLATIONS
-from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised, within
+from autograder.box.causes import BoxDied, Cause, within
+from autograder.box.client import Answer, BoxClient, BoxSpec, StudentRaised
 from autograder.box.interpreter import choose
 from autograder.box.probe import probe
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value

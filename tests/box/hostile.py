@@ -14,8 +14,9 @@ import pytest
 from autograder.assignment import Entry
 from autograder.box import backends
 from autograder.box.backends import Evidence
+from autograder.box.causes import BoxDied, within
 from autograder.box.channel import Channel
-from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised, within
+from autograder.box.client import BoxClient, BoxSpec, StudentRaised
 from autograder.box.plain import Taken
 from autograder.box.protocol import (
     DTYPES,
@@ -31,7 +32,8 @@ from autograder.box.protocol import (
 )
 from autograder.judge import boxes as boxes_module
 from autograder.judge import claims
-from autograder.judge.boxes import Boxes, _are_files
+from autograder.judge.boxes import Boxes
+from autograder.judge.claims import are_files
 from autograder.judge.expectations import CheckFailed, as_array, as_int, as_number, show
 from autograder.judge.listener import Listener
 from autograder.judge.near_miss import Handout
@@ -272,7 +274,7 @@ def use(value: object) -> None:
     if isinstance(value, RemoteObject):
         assert type_name(value).isprintable()
         assert repr(value).isprintable()
-    _are_files(value)
+    are_files(value)
 
 
 def _as_three(value: object, what: str) -> Any:

@@ -24,7 +24,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from autograder.box import backends, sealed, worker, zygotes
-from autograder.box.client import BoxClient, BoxDied, BoxSpec, StudentRaised
+from autograder.box.causes import BoxDied
+from autograder.box.client import BoxClient, BoxSpec, StudentRaised
 from autograder.box.seal import Layer
 from autograder.limits import Limits
 from autograder.results import Status

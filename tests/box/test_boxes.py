@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from autograder.assignment import Entry
-from autograder.box.client import BoxDied, BoxSpec, Cause, StudentRaised
+from autograder.box.causes import BoxDied, Cause
+from autograder.box.client import BoxSpec, StudentRaised
 from autograder.box.grant import Grant
 from autograder.box.nvml import Gpu
 from autograder.box.protocol import Call
 from autograder.judge import boxed, boxes, fresh, unboxed
-from autograder.judge.boxes import CheckMistake
+from autograder.judge.calls import CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import RemoteObject, core_of
 from autograder.results import Status

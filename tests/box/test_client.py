@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from autograder.box import client as client_module
-from autograder.box.client import BoxClient, BoxDied, BoxSpec, Cause
+from autograder.box.causes import BoxDied, Cause, cause_of_exit
+from autograder.box.client import BoxClient, BoxSpec
 from autograder.box.protocol import Unsendable
 from autograder.results import Status
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_an_exit_status_is_evidence(status, cause):
-    assert client_module._cause_of_exit(status) == cause
+    assert cause_of_exit(status) == cause
 
 
 def test_generations_are_never_used_again(open_box: Opener):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from autograder.box.client import BoxDied, Cause
+from autograder.box.causes import BoxDied, Cause
 from autograder.results import Status
 from tests.box.conftest import BACKENDS
 

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from autograder.box import client, devices, grant, zygote, zygotes
-from autograder.box.client import BoxClient, BoxDied, BoxSpec, Cause
+from autograder.box.causes import BoxDied, Cause
+from autograder.box.client import BoxClient, BoxSpec
 from autograder.box.grant import NO_GPU, Grant, allowed, slots
 from autograder.box.interpreter import ours
 from autograder.box.linux.landlock import abi

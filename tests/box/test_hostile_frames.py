@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from autograder.box import client, protocol, values
-from autograder.box.client import BoxDied, Cause
+from autograder.box.causes import BoxDied, Cause
 from autograder.box.protocol import PREFIX, ArrayNode, Handle, ListNode, Returned, Value, encode_message
 from autograder.judge import expectations, verdict
 from autograder.results import Status

@@ -333,7 +333,8 @@ def _call(box: BoxClient, name: str) -> Any:
 
 @POSIX
 def test_limits_hold_there_too(numpy_only):
-    from autograder.box.client import BoxDied, StudentRaised
+    from autograder.box.causes import BoxDied
+    from autograder.box.client import StudentRaised
     from autograder.limits import Limits
 
     python = choose(str(numpy_only), silent)

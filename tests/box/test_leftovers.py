@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from autograder.box import plain
+from autograder.box.causes import Cause
 from autograder.box.channel import offer_loopback
-from autograder.box.client import Cause
 from autograder.results import Status
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from autograder.box.client import BoxClient, BoxSpec, StudentRaised, full_files
+from autograder.box.causes import full_files
+from autograder.box.client import BoxClient, BoxSpec, StudentRaised
 from autograder.box.init import Room
 from autograder.box.linux import cgroup
 from autograder.judge import limit_words

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from autograder.box.client import Answer, BoxDied
+from autograder.box.causes import BoxDied
+from autograder.box.client import Answer
 from autograder.box.protocol import ArrayNode, ArrayReader, Handle, ListNode, Path, Unsendable
 from autograder.judge import boxed, unboxed
 from autograder.judge.proxy import RemoteObject, core_of

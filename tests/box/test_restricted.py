@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from autograder.box import backends, restrict, restricted, scratch, zygotes
-from autograder.box.client import BoxDied, Cause
+from autograder.box.causes import BoxDied, Cause
 from autograder.box.linux import landlock, namespaces, seccomp, syscalls
 from autograder.box.linux.policy import Profile
 from autograder.box.seal import Layer, Prepared, SealRequest

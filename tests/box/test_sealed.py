@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from autograder.box import backends, init, restrict, seal, sealed, zygote, zygotes
-from autograder.box.client import BoxDied, Cause
+from autograder.box.causes import BoxDied, Cause
 from autograder.box.seal import Layer
 from autograder.limits import Limits
 from autograder.results import Status
@@ -359,13 +359,6 @@ def test_security_zygote_and_boxes_end_with_a_judge_that_is_killed(until):
 
 
 # --- the zygote -------------------------------------------------------------------------------------------------------
-
-
-def test_python_in_a_box_knows_that_it_was_forked(opened):
-    """Init is forked without Python being told; what init forks must not take itself for the zygote."""
-    source = "import threading\ndef numbers(): return [threading.main_thread().native_id, threading.get_native_id()]"
-    known, real = opened(source).call("numbers")
-    assert known == real == 2
 
 
 def test_security_nothing_that_the_judge_knows_is_in_a_zygote(opened, monkeypatch):

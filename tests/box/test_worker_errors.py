@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograder.box import client as client_module
-from autograder.box.client import BoxDied
+from autograder.box.causes import BoxDied
 from autograder.results import Status
 
 if TYPE_CHECKING:
