@@ -74,7 +74,8 @@ def main() -> None:
     prctl(Prctl.SET_CHILD_SUBREAPER, 1)
     chance = random.Random(kills)
     pristine = _collected(Path(tempfile.mkdtemp()) / "course")
-    mounts, groups = soak.mount_count("self"), _groups()
+    # Mounts by number: what somebody else unmounts meanwhile hides none.
+    mounts, groups = soak.mount_ids("self"), _groups()
     began = time.monotonic()
     undisturbed = _undisturbed(pristine, isolation)
     takes_s = time.monotonic() - began
@@ -99,7 +100,7 @@ def main() -> None:
         "statuses": sorted({one.status for one in undisturbed}),
         "differences": differences,
         "processes": still,
-        "mounts": soak.mount_count("self") - mounts,
+        "mounts": len(soak.mount_ids("self") - mounts),
         "groups": len(_groups() - groups),
         "scratch_folders": len(list(Path(tempfile.gettempdir()).glob(f"{leftovers.PREFIX}*"))),
         "judges_folders": len(list(Path(tempfile.gettempdir()).glob("grade-judges-*"))),
