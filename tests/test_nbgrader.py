@@ -16,7 +16,7 @@ import pytest
 from autograder.box.screen import MOST_FIGURES
 from autograder.course import find_course
 from autograder.judge.check import check_submission
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.messages import text
 from autograder.notebook.generate import make_notebook, notebook_files
 from autograder.notebook.graded import fill_in, graded_cells, nothing_earned

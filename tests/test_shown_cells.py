@@ -15,7 +15,7 @@ from autograder.box.screen import CELL, END, FIGURE, FIGURE_BYTES, FIGURES_BYTES
 from autograder.course import find_course
 from autograder.judge.attempt import run_attempt
 from autograder.judge.png import clean_png
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.judge.showing import cells_shown
 from autograder.notebook.graded import show_cells
 from autograder.results import CellPart, Status

@@ -21,8 +21,9 @@ from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_
 from autograder.errors import UsageError
 from autograder.judge.advice import merged
 from autograder.judge.isolation import Choice
+from autograder.judge.options import AttemptOptions
 from autograder.judge.pytest_run import Managed, run_checks
-from autograder.judge.session import AttemptOptions, JudgeSession, Ready, is_in_task, isolation_of
+from autograder.judge.session import JudgeSession, Ready, is_in_task, isolation_of
 from autograder.judge.showing import cells_shown
 from autograder.messages import text
 from autograder.results import CheckResult, Environment, MetricResult, Note, Report

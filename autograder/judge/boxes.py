@@ -18,6 +18,7 @@ from typing import Any, TypeGuard
 import msgspec
 import numpy as np
 
+from autograder.assignment import Entry
 from autograder.box.backends import FORKED, PROCESS
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised, ToldByCells
 from autograder.box.importing import is_below
@@ -39,7 +40,6 @@ from autograder.box.protocol import (
     encode_message,
 )
 from autograder.box.values import Decoder, Encoder
-from autograder.course import Entry
 from autograder.judge import claims
 from autograder.judge.advice import Advice, gathered
 from autograder.judge.listener import Listener

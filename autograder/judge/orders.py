@@ -18,7 +18,7 @@ from autograder.box.interpreter import Interpreter
 from autograder.box.zygotes import Key
 from autograder.errors import ConfigError, GradeError, InternalError, UsageError
 from autograder.judge.isolation import Choice
-from autograder.judge.session import AttemptOptions, DataChoice
+from autograder.judge.options import AttemptOptions, DataChoice
 from autograder.messages import Language
 from autograder.results import Report
 from autograder.submission import Submission

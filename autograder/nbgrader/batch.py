@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 from autograder.course import LoadedAssignment, find_course
 from autograder.errors import GradeError, UsageError
 from autograder.judge.judges import Judges, Pending, open_judges
-from autograder.judge.session import AttemptOptions
-from autograder.ledger.models import SubmissionRow
+from autograder.judge.options import AttemptOptions
+from autograder.ledger.people import now
+from autograder.ledger.records import HandedIn
 from autograder.messages import Language, speaking, text
 from autograder.nbgrader.staging import RepairingExporter, hand_ins
 from autograder.results import Report, Status
@@ -200,7 +201,12 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
         for number, (student, path) in enumerate(found.items()):
             if not self.students or student in self.students:
                 names = ", ".join(Path(notebook).name for notebook in sorted(self.assignments[path]))
-                yield Student(Work("run", SubmissionRow(id=number, name=names), (student,), Key("", "")), path)
+                yield Student(
+                    Work(
+                        "run", HandedIn(number, self.coursedir.assignment_id, "", names, now()), (student,), Key("", "")
+                    ),
+                    path,
+                )
 
     def _run(self, waiting: deque[Student], tell: Tell) -> None:
         room, going = self.attempts.room, dict[Pending, Student]()
