@@ -2,11 +2,12 @@
 
     student's code, stand-ins ── note(kind, detail) ──▶ kept here ── Synced, at the end of a check ──▶ judge.advice
     print ─────────────────────── output pipe ─────────▶ output.OutputDrain ── its tail ─────────────▶ judge.advice
+    a notebook's cells, where asked for ── screen ─────▶ Loaded, before anything is asked ───────────▶ judge.showing
 
 A note is one of the kinds below, for which the judge has the words, and a few words of detail. What the kinds don't
 name can't be said: code of the student's that forges notes chooses among sentences of ours. All bounds of the channel
-stand here; they hold where a note is made, to keep the box small, and again where the judge reads it, which is what
-counts.
+stand here, those of what cells show in `screen`; they hold where a note is made, to keep the box small, and again where
+the judge reads it, which is what counts.
 
 Imported on both sides: the standard library and msgspec only, and by Python 3.9 too.
 """
