@@ -9,6 +9,7 @@ in its gradebook, is the same. Between the two a student's attempt runs beside o
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from autograder.errors import GradeError, UsageError
 from autograder.judge.judges import Judges, Pending, open_judges
 from autograder.judge.session import AttemptOptions
 from autograder.ledger.models import SubmissionRow
-from autograder.messages import language, speaking, text
+from autograder.messages import Language, language, speaking, text
 from autograder.nbgrader.staging import RepairingExporter, hand_ins
 from autograder.results import Report, Status
 from autograder.run.grading import Done, Result, Tell
@@ -38,6 +39,7 @@ try:
     from nbgrader.converters import Autograde
     from nbgrader.converters.base import NbGraderException
     from nbgrader.utils import rmtree, setenv
+    from sqlalchemy.exc import SAWarning
     from traitlets.config import Config
 
     from autograder.notebook.preprocessor import REPORT, gradable, language_of
@@ -95,9 +97,11 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
     at_once = attempts_at_once(assignment, options, asked.jobs)
     converter = Batch(coursedir=app.coursedir, parent=app, force=asked.force)
     converter.attempts = Attempts(assignment, options, at_once, room_for(assignment, options, at_once))
-    converter.students, converter.shown = asked.students, shown
+    converter.students, converter.shown, converter.language = asked.students, shown, language_of(app.config)
     try:
-        with speaking(language_of(app.config)), open_judges(at_once) as converter.judges:
+        with speaking(converter.language):
+            judges = open_judges(at_once)
+        with _without_sql_warnings(), judges as converter.judges:
             converter.start()
     except NbGraderException as error:
         raise UsageError(str(error), hint=text("nbgrader.batch_hint", id=assignment.id)) from None
@@ -105,6 +109,14 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
     lines = staged.repaired if staged else {}
     graded = sorted(done.work.students[0] for done in converter.ended if done.ended != "known")
     return Graded(converter.works, converter.ended, tuple(lines[one] for one in graded if one in lines))
+
+
+@contextmanager
+def _without_sql_warnings() -> Iterator[None]:
+    """Keep what SQLAlchemy warns of in nbgrader's own code to itself: six lines for each new student."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)
+        yield
 
 
 def _configured(asked: Asked) -> Any:
@@ -161,6 +173,8 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
     judges: Judges
     students: Sequence[str] = ()
     shown = False
+    language: Language = "en"
+    """Of the reports; those who watch are told in their own."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -243,7 +257,8 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
             return
         _, submission = student.waiting[0]
         made = self.attempts
-        going[made.room.start(self.judges, made.assignment, submission, made.options)] = student
+        with speaking(self.language):
+            going[made.room.start(self.judges, made.assignment, submission, made.options)] = student
 
     def _go_on(self, student: Student, pending: Pending, going: dict[Pending, Student], tell: Tell) -> None:
         with self._at(student, tell):

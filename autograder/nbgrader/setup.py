@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from autograder.bundle import make_bundle
 from autograder.course import COURSE_FILE, LoadedAssignment, LoadedCourse
 from autograder.errors import ConfigError, UsageError
+from autograder.history import FOLDER as ATTEMPTS
 from autograder.history import write_whole
 from autograder.messages import Language, text
 from autograder.nbgrader.gradebook import gradebook_of
@@ -154,6 +155,8 @@ def _block(course: LoadedCourse, wanted: Wanted) -> str:
 c = get_config()
 if "course_id" not in c.CourseDirectory:
     c.CourseDirectory.course_id = {course.spec.id!r}
+# What check cells remember of their runs, in source/ as in what students hand in: neither is released or copied.
+c.CourseDirectory.ignore.append({ATTEMPTS!r})
 # Our judge and box in place of nbgrader's Execute; damaged hand-ins are repaired first.
 c.GradeNotebook.course = {str(course.folder)!r}
 c.GradeNotebook.language = {wanted.language!r}

@@ -58,7 +58,7 @@ MESSAGES: dict[str, str] = {
     "nbgrader.not_generated_hint": "请在这个文件夹里运行：nbgrader generate_assignment {id}",
     # --- hand-ins repaired
     "nbgrader.repair.line": "{student}：{said}",
-    "nbgrader.repair.note": "**这个 notebook 在评分前做过修复。**你提交的原文件没有改动。",
+    "nbgrader.repair.note": "**这个 notebook 在评分前做过修复**。你提交的原文件没有改动。",
     "nbgrader.repair.structure": "评分前不会修复提交的文件：CourseDirectory.directory_structure 是 {structure}，不以 {{nbgrader_step}} 开头。",
     "nbgrader.repair.empty": "notebook 是空的，没有可以评分的内容。",
     "nbgrader.repair.none": "没有 {name}，也没有别的 notebook，没有可以评分的内容。",
