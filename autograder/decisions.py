@@ -5,6 +5,7 @@ Each of these is a row more in the ledger, with who, when and why; what was reco
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -18,8 +19,9 @@ from autograder.late_policy import Extension, deadline_of
 from autograder.ledger import people
 from autograder.ledger.corrections import correct, corrected_times, received_at
 from autograder.ledger.extensions import FROM_ROSTER, in_force
-from autograder.ledger.grades import extensions, given_to, owners, submissions_of
-from autograder.ledger.models import ExtensionRow, RegradeRequest, SubmissionRow
+from autograder.ledger.grades import decisions_in_force, extensions, given_to, grades_of, owners, submissions_of
+from autograder.ledger.models import ExtensionRow, Override, RegradeRequest, SubmissionRow
+from autograder.ledger.records import checks_of
 from autograder.ledger.requests import About, Asked, answer, ask, requests
 from autograder.messages import text
 from autograder.roster import described
@@ -240,6 +242,66 @@ def _moved(before: Mapping[str, Sequence[str]], name: str, members: Sequence[str
     return {other: left for other, left in others.items() if left}
 
 
+# --- points -----------------------------------------------------------------------------------------------------------
+
+
+def override(book: Gradebook, about: About, points: float | None, why: str) -> Override:
+    """Decide about points; None takes an earlier decision back.
+
+    Args:
+        book: of the class.
+        about: whose points for what, as somebody named them.
+        points: from now on.
+        why: in words.
+
+    Raises:
+        UsageError: no such student or check, more points than there are, or nothing to take back.
+    """
+    assignment = book.course.assignment(about.assignment)
+    with book.ledger.writing() as session:
+        student_id = people.require_student(session, about.student_id).id
+        check_id, most = _check_of(book, session, About(assignment.id, student_id, about.check_id))
+        if points is not None and not 0 <= points <= most:
+            raise UsageError(text("override.points", points=f"{points:g}", most=f"{most:g}"))
+        if points is None:
+            _require_decision(decisions_in_force(session)[student_id], assignment.id, check_id)
+        decided = {"points": points, "why": why, **book.author()._asdict()}
+        row = Override(assignment=assignment.id, student_id=student_id, check_id=check_id, **decided)
+        session.add(row)
+        return row
+
+
+def _check_of(book: Gradebook, session: Session, about: About) -> tuple[str | None, float]:
+    """Return a check that somebody named, and what it is worth; nothing named: the whole assignment.
+
+    Raises:
+        UsageError: there is no such check in what was graded.
+    """
+    check = about.check_id
+    if check is None:
+        return None, book.course.assignment(about.assignment).spec.points
+    (grade,) = [one for one in grades_of(session, book.rules(), about.assignment) if one.student.id == about.student_id]
+    rows = checks_of(session, [grade.attempt.id])[grade.attempt.id] if grade.attempt else []
+    for row in rows:
+        if check in {row.check_id, row.check_id.rpartition("::")[2]}:
+            return row.check_id, row.max_points
+    known = [row.check_id.rpartition("::")[2] for row in rows]
+    near = [name for name in known if check in name] or difflib.get_close_matches(check, known)
+    hint = text("override.nothing_graded", id=about.assignment)
+    if known:
+        hint = text("override.near" if near else "override.checks", checks=", ".join(near or known))
+    raise UsageError(text("override.no_check", check=check), hint=hint)
+
+
+def _require_decision(decided: Sequence[Override], assignment: str, check_id: str | None) -> None:
+    about = [one.check_id for one in decided if one.assignment == assignment]
+    if check_id not in about:
+        whole = text("ledger.log.whole")
+        known = ", ".join(sorted(one or whole for one in about))
+        hint = text("override.decided", about=known) if about else None
+        raise UsageError(text("override.nothing", about=check_id or whole), hint=hint)
+
+
 # --- regrade requests -------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +314,7 @@ def ask_again(book: Gradebook, assignment_id: str, student: str, check: str | No
     assignment = book.course.assignment(assignment_id)
     with book.ledger.writing() as session:
         found = people.require_student(session, student)
-        check_id, _ = book.check_of(session, assignment, found.id, check)
+        check_id, _ = _check_of(book, session, About(assignment.id, found.id, check))
         return ask(session, About(assignment.id, found.id, check_id), said, book.author()).id
 
 
@@ -278,7 +340,7 @@ def answer_request(book: Gradebook, number: int, said: str, points: float | None
         if row is None or row.answers is not None:
             raise UsageError(text("request.none", number=number), hint=text("request.none_hint"))
     if points is not None:
-        book.override(row.assignment, row.student_id, row.check_id, points, said)
+        override(book, About(row.assignment, row.student_id, row.check_id), points, said)
     with book.ledger.writing() as session:
         answer(session, row, said, book.author())
     return next(one for one in all_requests(book, row.assignment) if one.number == number)

@@ -1,12 +1,11 @@
 """The instructor's side of a course: its ledger, read and written by the course's rules.
 
 One object for all commands about the class, so that each of them is one call. Who writes and when is noted with each
-row.
+row. What only some commands need (taking work in, making attempts) is imported by them: `grade status` needs neither.
 """
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import os
 import socket
@@ -15,51 +14,52 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from autograder.collect.opening import Wanted, open_named
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment, LoadedCourse, find_course
 from autograder.errors import UsageError
-from autograder.judge.session import AttemptOptions
 from autograder.late_policy import days_late, deadline_of
 from autograder.messages import text
 from autograder.roster import Change, Person, changes
-from autograder.run.executors import Executor
-from autograder.run.where import Term, parse
 
 try:
     from filelock import FileLock, Timeout
-    from sqlalchemy.orm import Session
 
-    from autograder.collect.collecting import Collected, Collector, assign, matched_students
-    from autograder.collect.post import Posted, send, sending, would_send
-    from autograder.collect.receipts import Receipt, ReceiptBook
     from autograder.ledger import people, upkeep
     from autograder.ledger.database import FOLDER, Ledger
     from autograder.ledger.grades import (
         Grade,
         Rules,
-        decisions_in_force,
         extensions,
         facts_of,
         given_to,
         grades,
+        grades_of,
         owners,
-        points_by_task,
+        tasks_of,
         to_grade,
         unclaimed,
     )
     from autograder.ledger.history import Entry, history_of
-    from autograder.ledger.models import Override, SubmissionRow
-    from autograder.ledger.records import CheckPoints, checks_of, record_unreadable
+    from autograder.ledger.models import SubmissionRow
+    from autograder.ledger.records import record_unreadable
     from autograder.ledger.refusals import Refusal, still_refused
     from autograder.ledger.standing import Standing, standing_of
-    from autograder.run.grading import Done, Grader, Tell
-    from autograder.run.planning import Chosen, Planner, Work
-    from autograder.run.room import room_for
 except ModuleNotFoundError as missing:  # a student's install has none of this
     raise UsageError(text("class.missing", package=missing.name), hint=text("class.missing_hint")) from None
+
+if TYPE_CHECKING:
+    from autograder.collect.collecting import Collected
+    from autograder.collect.opening import Wanted
+    from autograder.collect.post import Posted
+    from autograder.collect.receipts import Receipt
+    from autograder.judge.options import AttemptOptions
+    from autograder.run.executors import Executor
+    from autograder.run.grading import Done, Tell
+    from autograder.run.planning import Chosen, Work
+    from autograder.run.where import Term
 
 
 class Gradebook:
@@ -120,6 +120,9 @@ class Gradebook:
         Raises:
             UsageError: no such assignment, nobody in the roster, or nothing there.
         """
+        from autograder.collect.collecting import Collector
+        from autograder.collect.opening import open_named
+
         assignment = self.course.assignment(assignment_id)
         if not self.students():
             raise UsageError(text("collect.no_roster"), hint=text("class.no_student_hint"))
@@ -129,6 +132,9 @@ class Gradebook:
         return self._with_lateness(found, assignment.id)
 
     def _wanted(self, assignment_id: str, at: datetime | None) -> Wanted:
+        from autograder.collect.collecting import matched_students
+        from autograder.collect.opening import Wanted
+
         due = self.course.spec.due(assignment_id)
         with self.ledger.reading() as session:
             known, extended = matched_students(session), extensions(session)
@@ -156,6 +162,8 @@ class Gradebook:
         Raises:
             UsageError: no such submission or student.
         """
+        from autograder.collect.collecting import assign
+
         with self.ledger.writing() as session:
             submission = session.get(SubmissionRow, number)
             if submission is None:
@@ -173,6 +181,8 @@ class Gradebook:
 
     def receipts(self, assignment_id: str) -> list[Receipt]:
         """Return what students are told about what they handed in."""
+        from autograder.collect.receipts import ReceiptBook
+
         assignment = self.course.assignment(assignment_id)
         with self.ledger.reading() as session:
             return ReceiptBook(self.course, self.store, self.zone).receipts(session, assignment.id)
@@ -183,12 +193,16 @@ class Gradebook:
         Raises:
             UsageError: no mail server is named, or it can't be reached.
         """
+        from autograder.collect.post import send, sending
+
         with sending(self.ledger):
             receipts = self.receipts(assignment_id)
             return send(self.ledger, receipts, self.course.spec.mail, self.course.folder, self.author)
 
     def receipts_due(self, assignment_id: str) -> list[Posted]:
         """Return what `send_receipts` would do."""
+        from autograder.collect.post import would_send
+
         return would_send(self.ledger, self.receipts(assignment_id), self.course.spec.mail)
 
     def still_refused(self) -> list[Refusal]:
@@ -237,6 +251,9 @@ class Gradebook:
         Raises:
             UsageError: no such student, or a condition that can't be understood.
         """
+        from autograder.run.planning import Planner
+        from autograder.run.where import parse
+
         with self.ledger.reading() as session:
             rules = self.rules()
             rows = to_grade(session, rules, assignment.id)
@@ -244,7 +261,7 @@ class Gradebook:
                 wanted = {people.require_student(session, one).id for one in chosen.students}
                 rows = {number: row for number, row in rows.items() if wanted & set(row[1])}
             if chosen.where:
-                holding = self._holding(grades(session, rules)[assignment.id], parse(chosen.where))
+                holding = self._holding(grades_of(session, rules, assignment.id), parse(chosen.where))
                 rows = {number: row for number, row in rows.items() if holding & set(row[1])}
             # By chance, but always the same: thresholds are tried out on one sample.
             numbers = sorted(rows, key=lambda number: rows[number][0].sha256)[: chosen.sample]
@@ -284,6 +301,9 @@ class Gradebook:
         executor: Executor | None = None,
     ) -> list[Done]:
         """Grade, within `grading`, and record what comes of it; on this machine, unless an executor is given."""
+        from autograder.run.grading import Grader
+        from autograder.run.room import room_for
+
         why = {work.row.id: work.problem for work in works if work.task == "unreadable" and not work.lost}
         with self.ledger.writing() as session:
             record_unreadable(session, why, socket.gethostname(), people.now())
@@ -291,54 +311,14 @@ class Gradebook:
         grader = Grader(self.ledger, self.store, assignment, options, jobs, room=room, executor=executor)
         return grader.grade(works, tell)
 
-    def override(self, assignment_id: str, student: str, check: str | None, points: float | None, why: str) -> Override:
-        """Decide about points; None takes an earlier decision back.
-
-        Raises:
-            UsageError: no such student or check, more points than there are, or nothing to take back.
-        """
-        assignment = self.course.assignment(assignment_id)
-        with self.ledger.writing() as session:
-            found = people.require_student(session, student)
-            check_id, most = self.check_of(session, assignment, found.id, check)
-            if points is not None and not 0 <= points <= most:
-                raise UsageError(text("override.points", points=f"{points:g}", most=f"{most:g}"))
-            if points is None:
-                _require_decision(decisions_in_force(session)[found.id], assignment.id, check_id)
-            decided = {"points": points, "why": why, **self.author()._asdict()}
-            row = Override(assignment=assignment.id, student_id=found.id, check_id=check_id, **decided)
-            session.add(row)
-            return row
-
-    def check_of(
-        self, session: Session, assignment: LoadedAssignment, student_id: str, check: str | None
-    ) -> tuple[str | None, float]:
-        """Return a check that somebody named, and what it is worth; nothing named: the whole assignment.
-
-        Raises:
-            UsageError: there is no such check in what was graded.
-        """
-        if check is None:
-            return None, assignment.spec.points
-        (grade,) = [one for one in grades(session, self.rules())[assignment.id] if one.student.id == student_id]
-        rows = checks_of(session, [grade.attempt.id])[grade.attempt.id] if grade.attempt else []
-        for row in rows:
-            if check in {row.check_id, row.check_id.rpartition("::")[2]}:
-                return row.check_id, row.max_points
-        known = [row.check_id.rpartition("::")[2] for row in rows]
-        near = [name for name in known if check in name] or difflib.get_close_matches(check, known)
-        hint = text("override.nothing_graded", id=assignment.id)
-        if known:
-            hint = text("override.near" if near else "override.checks", checks=", ".join(near or known))
-        raise UsageError(text("override.no_check", check=check), hint=hint)
-
     # --- what it comes to
 
     def standing(self) -> list[Standing]:
         """Return the course at a glance."""
         with self.ledger.reading() as session:
-            found = grades(session, self.rules())
-            return [standing_of(session, rule, found[rule.assignment], self.zone) for rule in self.rules()]
+            rules = self.rules()
+            found = grades(session, rules)
+            return [standing_of(session, rule, found[rule.assignment], self.zone) for rule in rules]
 
     def export_rows(self, assignment: LoadedAssignment, *, anonymous: bool = False) -> list[dict[str, object]]:
         """Return a row for each student: who, what it came to, and the points of each task.
@@ -346,15 +326,16 @@ class Gradebook:
         Raises:
             UsageError: there is nobody in the roster.
         """
-        tasks = [task.id for task in assignment.spec.tasks]
+        from autograder.report.grades import grade_row
+
         with self.ledger.reading() as session:
-            found = [grade for grade in grades(session, self.rules())[assignment.id] if not grade.student.left]
-            checks = checks_of(session, (grade.attempt.id for grade in found if grade.attempt))
-            mine = [checks.get(grade.attempt.id, []) if grade.attempt else [] for grade in found]
-            made = [_export_row(*one, tasks, anonymous=anonymous) for one in zip(found, mine, strict=True)]
-        if not made:
+            found = grades_of(session, self.rules(), assignment.id)
+            earned = tasks_of(session, assignment.id, found)
+        here = [grade for grade in found if not grade.student.left]
+        if not here:
             raise UsageError(text("export.no_roster"), hint=text("class.no_student_hint"))
-        return made
+        tasks = dict.fromkeys((task.id for task in assignment.spec.tasks), 0.0)
+        return [grade_row(one, tasks | earned.get(one.student.id, {}), anonymous=anonymous) for one in here]
 
     # --- upkeep
 
@@ -374,50 +355,6 @@ class Gradebook:
         """
         with self.ledger.reading() as session:
             return history_of(session, people.require_student(session, student).id, self.zone)
-
-
-def _require_decision(decided: Sequence[Override], assignment: str, check_id: str | None) -> None:
-    about = [one.check_id for one in decided if one.assignment == assignment]
-    if check_id not in about:
-        whole = text("ledger.log.whole")
-        known = ", ".join(sorted(one or whole for one in about))
-        hint = text("override.decided", about=known) if about else None
-        raise UsageError(text("override.nothing", about=check_id or whole), hint=hint)
-
-
-def _export_row(grade: Grade, checks: list[CheckPoints], tasks: list[str], *, anonymous: bool) -> dict[str, object]:
-    student, settled = grade.student, grade.settled
-    who = {"pseudonym": student.pseudonym} if anonymous else {
-        "id": student.id, "name": student.name, "email": student.email, "section": student.section
-    }  # fmt: skip
-    known = grade.attempt is not None or bool(grade.unreadable)
-    by_task = dict.fromkeys(tasks, 0.0) | points_by_task(grade, checks)
-    return {
-        **who,
-        "score": _rounded(grade.score),
-        "days_late": settled.days_late if settled else None,
-        "late_penalty": _rounded(settled.penalty) if settled else None,
-        "final": _rounded(grade.final),
-        "max_points": grade.max_points,
-        "status": _export_status(grade),
-        "problem": grade.unreadable,
-        "by_hand": "; ".join(decision.why for decision in grade.decisions),
-        **{f"task {task}": _rounded(points) if known else None for task, points in by_task.items()},
-    }
-
-
-def _export_status(grade: Grade) -> str:
-    if grade.settled is None:
-        return "missing"
-    if grade.settled.refused:
-        return "too late"
-    if grade.unreadable:
-        return "unreadable"
-    return grade.attempt.status if grade.attempt else "not graded yet"
-
-
-def _rounded(points: float | None) -> float | None:
-    return None if points is None else round(points, 2)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -80,6 +81,7 @@ class Settled(NamedTuple):
     """The score less the penalty, never below 0; None: it has no grade yet, and could earn one."""
 
 
+@lru_cache(maxsize=1024)  # deadlines: a class has few, and compares each submission with one
 def utc(moment: datetime) -> datetime:
     """Return a moment in UTC. One that the clocks show twice is the later of the two: in the student's favour."""
     # By way of UTC, always: two moments with one time zone are compared by their clock's face, whatever the season.

@@ -19,7 +19,7 @@ _MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
 _STATEMENT_MAGICS = frozenset(["%time", "%prun"])
 _OPTIONS_WITH_VALUE = frozenset(["-l", "-s", "-T", "-D"])  # of %prun
 _MOST_OPTIONS = 20  # before a statement
-_ASKS_FOR_CHECKS = "from autograder.notebook import check"
+ASKS_FOR_CHECKS = "from autograder.notebook import check"
 _CHECK_CALL = re.compile(r"check\([^()]*\)")
 _ASSIGNED_NAMES = re.compile(r"[\w, \t]+")
 # Cell magics whose body is Python that runs here; the body of any other (%%bash, %%html, …) is not Python.
@@ -73,7 +73,7 @@ def _code_cells(content: bytes, name: str) -> list[str]:
 def _only_checks(source: str) -> bool:
     """Whether a cell only asks for the checks: it is no part of what is checked, and would check itself for ever."""
     lines = [line.strip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    return _ASKS_FOR_CHECKS in lines and all(line == _ASKS_FOR_CHECKS or _CHECK_CALL.fullmatch(line) for line in lines)
+    return ASKS_FOR_CHECKS in lines and all(line == ASKS_FOR_CHECKS or _CHECK_CALL.fullmatch(line) for line in lines)
 
 
 def _without_magics(source: str) -> list[str]:

@@ -72,6 +72,13 @@ class Note(_Model):
     times: int = Field(1, ge=1, description="how often, as far as was counted")
 
 
+class CellPart(_Model):
+    """Something that a cell of a notebook showed while the notebook was run: a text, or a figure. A claim."""
+
+    text: str = ""
+    png: str = Field("", description="a figure, in Base64")
+
+
 class CheckResult(_Model):
     """One check: what it was worth, what it earned, and what the student reads about it."""
 
@@ -141,6 +148,9 @@ class Report(_Model):
     checks: tuple[CheckResult, ...]
     metrics: dict[str, MetricResult] = {}
     notes: tuple[Note, ...] = Field((), description="what public checks' boxes told beside their answers, each once")
+    cells: tuple[tuple[CellPart, ...], ...] = Field(
+        (), description="what each code cell of a notebook showed, in order, where that was asked for"
+    )
     hidden_points_not_run: float = Field(0.0, description="worth of the hidden checks that were not run here")
     environment: Environment
     seeds: tuple[int, ...]

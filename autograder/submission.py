@@ -16,7 +16,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from autograder.course import FRAMEWORKS, LoadedAssignment
+from autograder.assignment import FRAMEWORKS
+from autograder.course import LoadedAssignment
 from autograder.errors import UsageError
 from autograder.file_kind import ARCHIVE_SUFFIXES, ARCHIVES, is_notebook, other_kind
 from autograder.messages import text

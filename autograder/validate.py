@@ -19,10 +19,11 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from autograder import yaml_file
-from autograder.course import Framework, LoadedAssignment
+from autograder.assignment import Framework
+from autograder.course import LoadedAssignment
 from autograder.errors import GradeError
 from autograder.judge.judges import Judges, Pending, Refused, open_judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.messages import Text, text
 from autograder.release import StubState, release_stubs
 from autograder.results import CheckResult, Outcome, Report, Status, Validation

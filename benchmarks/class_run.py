@@ -31,7 +31,7 @@ from training import HW2_TORCH, environment, trainings_alone
 
 from autograder.course import LoadedAssignment, load_course
 from autograder.judge.judges import Judges, Pending, open_judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.results import Outcome, Report, Status
 from autograder.submission import Submission, read_file
 from autograder.validate import validate

@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 import numpy as np
 from timing import medians, seconds_of, table
 
+from autograder.assignment import Entry
 from autograder.box.client import BoxSpec
-from autograder.course import Entry
 from autograder.judge.boxes import Boxes
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Submission, boxed, unboxed

@@ -35,6 +35,7 @@ KINDS = ("command", "judge zygote", "judge", "box zygote", "box")
 _EXIT_CODES = {0, 1, 3}  # all graded; some can't be; some failed by our fault, which is not told apart here
 _RUN_S = 300.0
 _LOOK_S = 0.005
+_GONE_S = 10.0
 
 _LOOP = "def add(a, b):\n    while a < 0: pass\n    return a + b\n"
 _HOSTILE = """
@@ -74,7 +75,8 @@ def main() -> None:
     prctl(Prctl.SET_CHILD_SUBREAPER, 1)
     chance = random.Random(kills)
     pristine = _collected(Path(tempfile.mkdtemp()) / "course")
-    mounts, groups = soak.mount_count("self"), _groups()
+    # Mounts by number: what somebody else unmounts meanwhile hides none.
+    mounts, groups = soak.mount_ids("self"), _groups()
     began = time.monotonic()
     undisturbed = _undisturbed(pristine, isolation)
     takes_s = time.monotonic() - began
@@ -99,8 +101,8 @@ def main() -> None:
         "statuses": sorted({one.status for one in undisturbed}),
         "differences": differences,
         "processes": still,
-        "mounts": soak.mount_count("self") - mounts,
-        "groups": len(_groups() - groups),
+        "mounts": len(soak.mount_ids("self") - mounts),
+        "groups": _groups_left(groups),
         "scratch_folders": len(list(Path(tempfile.gettempdir()).glob(f"{leftovers.PREFIX}*"))),
         "judges_folders": len(list(Path(tempfile.gettempdir()).glob("grade-judges-*"))),
     }
@@ -216,6 +218,14 @@ def _find(command: int, kind: str) -> list[psutil.Process]:
 
 def _is_zygote(process: psutil.Process, name: str) -> bool:
     return any(f"autograder.{name}." in part for part in process.cmdline())
+
+
+def _groups_left(before: set[Path]) -> int:
+    """Return how many control groups stay. Another test kills judges, too; what they leave, their next one removes."""
+    deadline = time.monotonic() + _GONE_S
+    while (new := _groups() - before) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return len(new)
 
 
 def _groups() -> set[Path]:

@@ -38,7 +38,7 @@ def assignment(source, students, *, files=(), config=(), release=()):
     }
 
 
-def grade_all(root, assignments, *, stock=False, config=(), timeout_s=300):
+def grade_all(root, assignments, *, stock=False, config=(), timeout_s=1700):
     """Grade assignments, and return for each student of each: score, points, whether a human has to look."""
     root.mkdir(exist_ok=True)
     (root / "nbgrader_config.py").write_text(config_text(*config, stock=stock), encoding="utf-8")

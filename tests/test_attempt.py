@@ -25,7 +25,8 @@ from autograder.judge import attempt as module
 from autograder.judge.attempt import run_attempt
 from autograder.judge.isolation import Choice
 from autograder.judge.listener import Listener
-from autograder.judge.session import AttemptOptions, JudgeSession, Ready
+from autograder.judge.options import AttemptOptions
+from autograder.judge.session import JudgeSession, Ready
 from autograder.judge.verdict import verdict_of
 from autograder.results import Status
 from autograder.submission import Submission, read_file

@@ -6,9 +6,9 @@ import numpy as np
 import psutil
 import pytest
 
+from autograder.assignment import Entry
 from autograder.box.client import BoxDied, BoxSpec, StudentRaised
 from autograder.box.protocol import Unsendable
-from autograder.course import Entry
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Submission, boxed, fresh, moved, new_folder, unboxed

@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from autograder import withheld
+from autograder.assignment import Assignment
 from autograder.bundle import RELEASED_ASSIGNMENT, RELEASED_COURSE, describe, make_bundle, write_bundle, zipped
-from autograder.course import Assignment, Course, find_course, load_course
+from autograder.course import Course, find_course, load_course
 from autograder.errors import ConfigError, UsageError
 from autograder.release import stubs
 from autograder.stub import regions

@@ -27,7 +27,7 @@ from autograder.box.client import BoxClient, BoxSpec
 from autograder.box.zygotes import close_zygotes
 from autograder.course import load_course
 from autograder.judge.attempt import run_attempt
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.limits import Limits
 from autograder.report.terminal import print_report
 from autograder.results import Report, Status

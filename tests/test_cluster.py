@@ -22,7 +22,7 @@ from autograder.errors import InternalError, UsageError
 from autograder.gradebook import open_gradebook
 from autograder.judge import isolation
 from autograder.judge.judges import JudgeDied
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.ledger.models import Attempt
 from autograder.roster import Person
 from autograder.run.executors import Asked

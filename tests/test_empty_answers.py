@@ -13,7 +13,7 @@ import pytest
 
 from autograder.course import load_course
 from autograder.judge.judges import Judges, open_judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.results import Report, Status
 from autograder.submission import Submission
 from tests.conftest import ROOT

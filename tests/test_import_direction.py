@@ -40,8 +40,19 @@ LAYERS = (
     ),
     ("judge", "ledger", "report"),
     ("score", "box"),
-    ("course", "roster", "submission", "datasets", "history", "overview"),
-    ("results", "diagnosis", "messages", "errors", "limits", "late_policy", "mail_settings", "yaml_file", "__init__"),
+    ("course", "assignment", "roster", "submission", "datasets", "history", "overview"),
+    (
+        "results",
+        "diagnosis",
+        "messages",
+        "errors",
+        "limits",
+        "late_policy",
+        "mail_settings",
+        "yaml_file",
+        "table_file",
+        "__init__",
+    ),
     ("quick_start",),
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
@@ -61,6 +72,7 @@ INSIDE = (
     "mounted",
     "outline",
     "plotting",
+    "screen",
     "stand_in",
     "tracebacks",
 )

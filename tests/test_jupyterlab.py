@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.judge.check import check_submission
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.notebook.generate import make_notebook, notebook_files
 from tests.lab import (
     COURSE,

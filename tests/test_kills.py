@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="judges are fork
 
 
 @pytest.mark.parametrize("kills", [len(KINDS), pytest.param(50, marks=pytest.mark.slow)])
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_whatever_is_killed_the_ledger_is_that_of_an_undisturbed_run(tmp_path, kills):
     best = probe().best
     isolation = PROCESS if best in TRUSTED_ONLY else best

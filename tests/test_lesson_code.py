@@ -18,7 +18,7 @@ from autograder.datasets import reading
 from autograder.datasets.registry import DATASETS, NAMES, Dataset, IdxFile
 from autograder.errors import ConfigError, UsageError
 from autograder.judge.attempt import run_attempt
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.messages import text
 from autograder.results import Report, Status
 from autograder.submission import read_file

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import string
 from pathlib import Path
@@ -10,7 +11,21 @@ import pytest
 import autograder
 from autograder.box.advice import KINDS
 from autograder.box.client import Cause
-from autograder.messages import CATALOGUES, Text, detect_language, en, joined, language, set_language, text, zh
+from autograder.messages import (
+    CATALOGUES,
+    Text,
+    detect_language,
+    en,
+    joined,
+    language,
+    remembering,
+    retold,
+    set_language,
+    speaking,
+    text,
+    zh,
+)
+from autograder.messages.remembered import Remembered, recipe_of
 from autograder.results import Status
 
 PACKAGE = Path(autograder.__file__).parent
@@ -19,6 +34,12 @@ ENGLISH, CHINESE = CATALOGUES["en"], CATALOGUES["zh"]
 # Keys that are made of two parts: the first part in the code, and where the second comes from.
 FAMILIES = {
     "status.": {status.value for status in Status},
+    "export.column.": {
+        *("id", "pseudonym", "name", "email", "section", "score", "days_late", "late_penalty", "final", "max_points"),
+        *("status", "problem", "by_hand"),
+    },
+    "export.status.": {"missing", "too late", "unreadable", "not graded yet"}
+    | {status.value for status in Status if status is not Status.INTERNAL},
     "cli.": {
         f"{command}.short"
         for command in (
@@ -284,3 +305,36 @@ def test_without_a_locale_windows_is_asked(monkeypatch):
 )
 def test_sentences_are_joined_as_their_language_does(sentences, line):
     assert joined(*sentences) == line
+
+
+def test_a_recorded_text_is_retold_in_the_language_in_force():
+    with remembering():
+        inner = text("pack.not_written", file="a.zip", problem="no space")
+        said = joined(text("roster.line", line=3, problem=inner), None, "As it came.")
+    recorded = json.loads(json.dumps(recipe_of(said)))
+    assert retold(recorded, "") == said
+    with speaking("zh"):
+        chinese = text("roster.line", line=3, problem=text("pack.not_written", file="a.zip", problem="no space"))
+        assert retold(recorded, "") == joined(chinese, "As it came.")
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        None,
+        "as it was said",
+        {"key": "no.such.key", "values": {}},
+        {"key": "roster.line", "values": {}},
+        {"key": "roster.line", "values": 3},
+        {"joined": [3]},
+    ],
+)
+def test_what_cannot_be_retold_is_shown_as_it_was_said(recorded):
+    assert retold(recorded, "as it was said") == "as it was said"
+
+
+def test_texts_remember_only_where_they_are_recorded():
+    with remembering():
+        assert isinstance(text("cli.interrupted"), Remembered)
+    assert type(text("cli.interrupted")) is str
+    assert type(joined("a", "b")) is str

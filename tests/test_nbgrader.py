@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from autograder.box.screen import MOST_FIGURES
 from autograder.course import find_course
 from autograder.judge.check import check_submission
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
+from autograder.messages import text
 from autograder.notebook.generate import make_notebook, notebook_files
 from autograder.notebook.graded import fill_in, graded_cells, nothing_earned
 from tests.tiny_course import environment, write
@@ -23,6 +26,21 @@ COURSE = find_course(Path(__file__))
 HW1 = COURSE.assignment("hw1")
 SOURCE = make_notebook(HW1, notebook_files(HW1)[0], "solution")
 WRONG = SOURCE.replace("!= label for", "== label for")  # errors counts what is right
+
+SHOWING = """
+import matplotlib.pyplot as plt
+print("loss 0.25 <script>alert(1)</script>")
+plt.plot([3, 2, 1])
+class Html:
+    def _repr_html_(self): return "<script>alert(2)</script>"
+display(Html())
+"""
+NOISY = """
+for _ in range(100):
+    print("x" * 65535)
+for _ in range(40):
+    plt.figure().gca()
+"""
 
 CONFIG = """\
 c = get_config()
@@ -37,6 +55,13 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 """
+
+
+def with_cells(notebook, *sources):
+    """Return a notebook with more cells of the student's at its end."""
+    made = nbformat.reads(notebook, as_version=4)
+    made.cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    return nbformat.writes(made)
 
 
 def score_of(cell):
@@ -76,6 +101,7 @@ def test_where_nothing_can_be_checked_every_cell_earns_nothing():
 
 
 @pytest.mark.nbgrader
+@pytest.mark.matplotlib
 def test_nbgraders_own_commands_give_the_judges_scores(tmp_path):
     root = tmp_path / "class"
     write(root / "nbgrader_config.py", CONFIG.format(root=str(root), course=str(COURSE.folder)))
@@ -83,7 +109,7 @@ def test_nbgraders_own_commands_give_the_judges_scores(tmp_path):
     run(root, "generate_assignment", "hw1")
     released = root / "release/hw1/hw1.ipynb"
     assert "BEGIN SOLUTION" not in released.read_text(encoding="utf-8")
-    write(root / "submitted/s01/hw1/hw1.ipynb", SOURCE)
+    write(root / "submitted/s01/hw1/hw1.ipynb", with_cells(SOURCE, SHOWING, NOISY))
     write(root / "submitted/s03/hw1/hw1.ipynb", WRONG)
     (root / "submitted/s02/hw1").mkdir(parents=True)
     shutil.copy(released, root / "submitted/s02/hw1/hw1.ipynb")
@@ -94,6 +120,14 @@ def test_nbgraders_own_commands_give_the_judges_scores(tmp_path):
             "s01": 100, "s02": 0, "s03": 82,
         }  # fmt: skip
     run(root, "generate_feedback", "hw1")
+    shown = (root / "feedback/s01/hw1/hw1.html").read_text(encoding="utf-8")
+    assert "loss 0.25 &lt;script&gt;alert(1)&lt;/script&gt;" in shown
+    assert "alert(2)" not in re.sub(
+        r"<div class=.+?highlight.+?</pre>", "", shown, flags=re.DOTALL
+    )  # but in its source
+    assert 2 <= shown.count("data:image/png;base64,") <= MOST_FIGURES
+    assert text("notebook.figure_left_out") in shown
+    assert len(shown) < 3_000_000
     feedback = (root / "feedback/s03/hw1/hw1.html").read_text(encoding="utf-8")
     assert "errors is the number of samples" in feedback
     for path in HW1.hidden.glob("test_*.py"):

@@ -193,7 +193,7 @@ def test_what_the_instructors_check_cells_remember_is_not_released(made, tmp_pat
 def test_who_watches_is_told_in_their_language_and_sees_no_warnings_of_nbgraders_code(made, tmp_path):
     root = class_at(made, tmp_path, {"s1": SOURCE})
     config = root / "nbgrader_config.py"
-    config.write_text(config.read_text(encoding="utf-8").replace("language = 'en'", "language = 'zh'"), "utf-8")
+    config.write_text(config.read_text(encoding="utf-8") + "c.GradeNotebook.language = 'zh'\n", encoding="utf-8")
     done = call("autograder", root, "nbgrader", "autograde", "hw1")
     assert re.fullmatch(r"\[1/1\] s1  hw1\.ipynb  100/100  passed  [\d.]+ s\n", done.stderr)
     assert "f 对正数返回 1" in (root / "autograded/s1/hw1/hw1.ipynb").read_text(encoding="utf-8")

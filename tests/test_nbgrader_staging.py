@@ -99,7 +99,7 @@ def test_our_own_fault_is_no_grade_and_changes_nothing(tmp_path):
     from traitlets.config import Config
 
     from autograder.judge.check import check_submission
-    from autograder.judge.session import AttemptOptions
+    from autograder.judge.options import AttemptOptions
     from autograder.notebook.preprocessor import REPORT, GradeNotebook
 
     path = write(tmp_path / "hw1.ipynb", SOURCE)

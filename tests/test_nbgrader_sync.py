@@ -13,7 +13,7 @@ import pytest
 from autograder.course import find_course
 from autograder.errors import UsageError
 from autograder.judge.check import check_submission
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.notebook.generate import make_notebook, notebook_files
 from tests.tiny_course import write
 

@@ -12,7 +12,7 @@ import pytest
 from autograder.course import find_course
 from autograder.errors import ConfigError
 from autograder.judge.check import check_submission
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.notebook.blocks import blocks
 from autograder.notebook.generate import make_notebook, notebook_files, notebooks
 from autograder.notebook_source import notebook_to_module

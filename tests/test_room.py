@@ -10,7 +10,7 @@ from autograder.box.linux.cgroup import MemoryGroup, memory_groups
 from autograder.box.nvml import Gpu
 from autograder.course import load_course
 from autograder.judge.judges import Refused
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.limits import MB
 from autograder.run import room as rooms
 from autograder.run.room import Room, attempts_at_once, room_for

@@ -14,13 +14,16 @@ import pytest
 from sqlalchemy import func, select
 
 from autograder import cli
+from autograder.decisions import override
 from autograder.gradebook import Gradebook, open_gradebook
+from autograder.judge import judges
 from autograder.judge.judges import JudgeDied, Refused
 from autograder.ledger.models import Attempt, SubmissionRow
 from autograder.ledger.records import report_of
+from autograder.ledger.requests import About
 from autograder.results import Status
 from autograder.roster import Person
-from autograder.run import grading, room
+from autograder.run import room
 from autograder.run.grading import Tell
 from autograder.run.options import options_for
 from autograder.run.planning import Chosen
@@ -79,7 +82,7 @@ def no_judges(*_, **__):
 def test_after_a_changed_threshold_points_are_worked_out_anew_and_nothing_is_run(course, monkeypatch):
     run(course)
     write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
-    monkeypatch.setattr(grading, "open_judges", no_judges)
+    monkeypatch.setattr(judges, "open_judges", no_judges)
     assert run(course) == {
         "1": ("scored", 40.0),
         "2": ("scored", 10.0),
@@ -225,7 +228,7 @@ def test_after_changed_code_beside_checks_their_file_is_run(course):
 def test_a_changed_comment_runs_nothing(course, monkeypatch):
     run(course)
     change(course, HIDDEN_FILE, "import pytest\n", "# Checks.\nimport pytest\n")
-    monkeypatch.setattr(grading, "open_judges", no_judges)
+    monkeypatch.setattr(judges, "open_judges", no_judges)
     assert {ended for ended, _ in run(course).values()} == {"scored", "unreadable"}
     assert finals(course) == SCORES | {"4": 0.0}
 
@@ -281,7 +284,7 @@ def test_a_part_of_the_class(course, chosen, students):
 def test_a_decision_survives_a_regrade(course):
     run(course)
     with open_gradebook(course) as book:
-        book.override("hw1", "2", "test_add", 10, "right, other formula")
+        override(book, About("hw1", "2", "test_add"), 10, "right, other formula")
     assert finals(course)["2"] == 20.0
     run(course, again=True)
     assert finals(course)["2"] == 20.0
@@ -332,7 +335,7 @@ class Failing:
 
 
 def failing(monkeypatch, **times):
-    real, made = grading.open_judges, []
+    real, made = judges.open_judges, []
 
     @contextlib.contextmanager
     def open_(jobs, **options):
@@ -340,7 +343,7 @@ def failing(monkeypatch, **times):
             made.append(Failing(judges, {f"{name[1:]}.py": count for name, count in times.items()}))
             yield made[0]
 
-    monkeypatch.setattr(grading, "open_judges", open_)
+    monkeypatch.setattr(judges, "open_judges", open_)
     return made
 
 
@@ -378,7 +381,7 @@ def killed(report):
 
 
 def test_an_attempt_whose_box_was_killed_by_whoever_is_made_again_alone(course, monkeypatch):
-    real, made = grading.open_judges, []
+    real, made = judges.open_judges, []
 
     @contextlib.contextmanager
     def open_(jobs, **options):
@@ -386,7 +389,7 @@ def test_an_attempt_whose_box_was_killed_by_whoever_is_made_again_alone(course, 
             made.append(Killing(judges))
             yield made[0]
 
-    monkeypatch.setattr(grading, "open_judges", open_)
+    monkeypatch.setattr(judges, "open_judges", open_)
     assert run(course)["2"] == ("graded", 10.0)
     assert (made[0].killed, made[0].at_once[-1]) == (1, 1)
     assert counted(course) == 3

@@ -9,7 +9,8 @@ from autograder.judge.advice import Advice
 from autograder.judge.boxes import CheckMistake
 from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
-from autograder.judge.session import AttemptOptions, JudgeSession, is_in_task
+from autograder.judge.options import AttemptOptions
+from autograder.judge.session import JudgeSession, is_in_task
 from autograder.messages import Text
 from autograder.results import Status
 from autograder.submission import Submission

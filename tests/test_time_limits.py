@@ -10,7 +10,8 @@ from autograder.course import load_course
 from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge import calibration as calibrating
 from autograder.judge import time_limits
-from autograder.judge.session import AttemptOptions, JudgeSession
+from autograder.judge.options import AttemptOptions
+from autograder.judge.session import JudgeSession
 from autograder.judge.time_limits import ReferenceTimes, limits_for, reference_times
 from autograder.judge.time_limits import benchmark_s as measured_benchmark_s
 from autograder.limits import Limits, Needs

@@ -10,7 +10,7 @@ import pytest
 from autograder.course import load_course
 from autograder.judge.attempt import run_attempt
 from autograder.judge.judges import open_judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.submission import read_file
 from tests.test_warm import without_times
 

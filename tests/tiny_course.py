@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autograder.course import load_course
 from autograder.judge.attempt import run_attempt
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.results import CheckResult, Report
 from autograder.stub import make_stub
 from autograder.submission import read_file

@@ -17,6 +17,7 @@ from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from autograder.box import advice
+from autograder.box.screen import Screen
 
 _MOST_RAISED = 50  # kept: each keeps what its frames hold
 _LAST = "__last__"  # what the last line of the running cell comes to
@@ -39,14 +40,16 @@ class Cells:
         source: of the module that they make.
         starts: the line that each begins at, from 1.
         path: of the module's file, for tracebacks.
+        screen: what they are shown on; None: on one that nobody looks at.
     """
 
-    def __init__(self, source: str, starts: list[int], path: str) -> None:
+    def __init__(self, source: str, starts: list[int], path: str, screen: Screen | None = None) -> None:
         lines = source.split("\n")
         ends = [start - 1 for start in starts[1:]] + [len(lines)]
         # With the lines above it left empty: a traceback then names the line of the file.
         self._sources = ["\n" * (start - 1) + "\n".join(lines[start - 1 : end]) for start, end in zip(starts, ends)]
         self._path = path
+        self._screen = screen or Screen()
         self._flags = 0
         self._loop: Any = None
         self.raised: list[RaisedInCell] = []
@@ -54,6 +57,7 @@ class Cells:
     def run(self, module: ModuleType) -> None:
         """Run all cells, whatever those before have come to."""
         for number, source in enumerate(self._sources, start=1):
+            self._screen.begin_cell()
             try:
                 self._run_one(source, vars(module))
             # Broad on purpose, as the worker's: SystemExit and KeyboardInterrupt end a cell and not the kernel.
@@ -61,6 +65,8 @@ class Cells:
                 if len(self.raised) < _MOST_RAISED:
                     self.raised.append(RaisedInCell(source, error, error.__traceback__))
                 advice.note(advice.CELL_RAISED, f"{number}: {_in_a_line(error)}")
+            self._screen.end_cell()
+        self._screen.close()
 
     def blame(self, name: str) -> BaseException | None:
         """Return what a cell raised, where that may be why the module has no such name.
@@ -93,7 +99,7 @@ class Cells:
         if value is not None:
             names["_"] = value
             if not source.rstrip().endswith(";"):
-                print(repr(value))  # noqa: T201 - as a kernel does
+                self._screen.show_value(value)
 
     def _event_loop(self) -> Any:
         """Return the loop that all cells await in: what one has started, another can wait for."""

@@ -128,9 +128,9 @@ class _NoIPython:
         return lambda *_args, **_kwargs: None
 
 
-def notebook_names() -> dict[str, object]:
+def notebook_names(display: Callable[..., None]) -> dict[str, object]:
     """Return what code in a notebook has without importing it."""
-    return {"display": print, "get_ipython": _NoIPython, "In": [], "Out": {}, "_": ""}
+    return {"display": display, "get_ipython": _NoIPython, "In": [], "Out": {}, "_": ""}
 
 
 def defined_names(module: ModuleType) -> list[str]:

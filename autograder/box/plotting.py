@@ -11,13 +11,19 @@ import functools
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 _PYPLOT = "matplotlib.pyplot"
 _AGG = "agg"
 _WITHOUT_WINDOWS = frozenset([_AGG, "cairo", "pdf", "pgf", "ps", "svg", "template"])
+_screens: list[Callable[[], bool]] = []
+
+
+def show_by(show: Callable[[], bool]) -> None:
+    """From now on `plt.show()` calls this first; it returns whether it has shown what there is."""
+    _screens[:] = [show]
 
 
 def draw_with_agg() -> None:
@@ -62,6 +68,13 @@ class _PyplotLoader(importlib.abc.Loader):
             switch(_without_windows(newbackend))
 
         module.switch_backend = switch_backend  # type: ignore[attr-defined]  # what `use` and the first figure call
+        show = module.show
+
+        @functools.wraps(show)
+        def on_screen(*args: object, **kwargs: object) -> object:
+            return None if any(screen() for screen in _screens) else show(*args, **kwargs)
+
+        module.show = on_screen  # type: ignore[attr-defined]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)  # get_source and the like, for tracebacks

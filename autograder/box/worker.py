@@ -52,6 +52,7 @@ from autograder.box.protocol import (
     WriteFolder,
     decode_request,
 )
+from autograder.box.screen import Screen
 from autograder.box.values import Decoder, Encoder
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -129,10 +130,12 @@ class Worker:
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
         frameworks.seed_all(0, cpu_only=self._cpu_only)
-        given = importing.notebook_names() if request.notebook else {}
+        screen = Screen(request.show.encode())
+        given = importing.notebook_names(screen.display) if request.notebook else {}
         if request.cells:
             source = self._main.read_text(encoding="utf-8")
-            self._cells = Cells(source, request.cells, str(self._main))
+            self._cells = Cells(source, request.cells, str(self._main), screen)
+            plotting.show_by(screen.show)
         mounted.while_importing(begins=True)
         self._module = importing.import_submission(self._folder, request.main, given, self._cells)
         mounted.while_importing(begins=False)
@@ -142,6 +145,7 @@ class Worker:
         return Loaded(
             id=request.id,
             names=importing.defined_names(self._module),
+            figures=screen.figures,
             environment=Environment(
                 python=platform.python_version(),
                 platform=platform.platform(),

@@ -253,7 +253,7 @@ class Zygote:
         namespaces.unshare(Namespace.PID)
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        pid = syscalls.fork_bare()  # init, which forks the worker by os.fork
         if pid == 0:
             self._become_box(request, descriptors)
         self._watch(pid, descriptors)

@@ -15,7 +15,7 @@ from autograder.messages import text
 
 if TYPE_CHECKING:
     from autograder.course import LoadedAssignment
-    from autograder.judge.session import DataChoice
+    from autograder.judge.options import DataChoice
 
 
 def _assignments(*assignments: str) -> list[LoadedAssignment]:
@@ -135,7 +135,7 @@ def calibrate(
 ) -> int:
     """Measure an assignment's reference solutions."""
     from autograder.judge import calibration as measuring
-    from autograder.judge.session import AttemptOptions
+    from autograder.judge.options import AttemptOptions
     from autograder.report.calibration import print_calibration
     from autograder.report.progress import progress
 

@@ -185,12 +185,14 @@ def _show_plan(works: Sequence[Work], slurm_folder: Path | None, *, as_json: boo
 @lang_option
 def override(*, assignment_id: str, student: str, check: str | None, points: float | None, undo: bool, why: str) -> int:
     """Decide about points by hand."""
+    from autograder.decisions import override
     from autograder.gradebook import open_gradebook
+    from autograder.ledger.requests import About
 
     if undo == (points is not None):
         raise UsageError(text("override.what"), hint=text("override.what_hint"))
     with open_gradebook(Path.cwd()) as book:
-        made = book.override(assignment_id, student, check, points, why)
+        made = override(book, About(assignment_id, student, check), points, why)
     about = made.check_id or text("ledger.log.whole")
     key = "override.undone" if undo else "override.done"
     click.echo(text(key, student=made.student_id, about=about, points=f"{points or 0:g}"))

@@ -12,7 +12,7 @@ from autograder.cli.options import DEVICES, json_option, lang_option, python_opt
 from autograder.messages import text
 
 if TYPE_CHECKING:
-    from autograder.judge.session import DataChoice
+    from autograder.judge.options import DataChoice
 
 ISOLATIONS = ("auto", "namespaces", "bwrap", "restricted", "process")
 
@@ -48,7 +48,7 @@ def check(
 ) -> int:
     """Check one submission and show the report."""
     from autograder.judge.check import check_submission
-    from autograder.judge.session import AttemptOptions
+    from autograder.judge.options import AttemptOptions
     from autograder.report.progress import ProgressLines, progress
     from autograder.report.terminal import exit_code, print_report
 

@@ -29,7 +29,8 @@ from autograder.ledger import people
 from autograder.ledger.database import Ledger
 from autograder.ledger.models import Event, HandedInBy, Recognition, SubmissionRow
 from autograder.ledger.models import Student as StudentRow
-from autograder.messages import text
+from autograder.messages import remembering, text
+from autograder.messages.remembered import recipe_of
 from autograder.pack import MANIFEST, manifests_in
 
 _MOST_TOGETHER, _LONGEST_TOGETHER_S = 100, 2.0
@@ -110,7 +111,7 @@ class Collector:
         made: list[Collected] = []
         refused: list[dict[str, object]] = []
         try:
-            for found in source:
+            for found in _remembered(source):
                 if isinstance(found, Refused) and not found.is_nothing:
                     refused.append(self._refused(found, matcher))
                 self._take(found, matcher)
@@ -138,7 +139,9 @@ class Collector:
     def _refused(self, found: Refused, matcher: Matcher) -> dict[str, object]:
         match = matcher.match("", found.aliases, found.texts)
         students = [match.student] if match.student else []
-        return {"key": found.key, "name": found.name, "problem": found.problem, "students": students}
+        # As it is said now, and what it is made of: whoever asks next month may do so in another language.
+        problem = {"problem": str(found.problem), "said": recipe_of(found.problem)}
+        return {"key": found.key, "name": found.name, **problem, "students": students}
 
     def _take(self, found: Found | Refused, matcher: Matcher) -> None:
         if not self._waiting:
@@ -235,6 +238,17 @@ class Collector:
             return _of_several(found, told, matcher)
         match = matcher.match(next(iter(told), ""), found.aliases, found.texts)
         return _Whose((match.student,) if match.student else (), match.how, match.candidates)
+
+
+def _remembered(source: Source) -> Iterator[Found | Refused]:
+    """Yield what a source finds; what it says of that can be said in another language later."""
+    found = iter(source)
+    while True:
+        with remembering():
+            one = next(found, None)
+        if one is None:
+            return
+        yield one
 
 
 def _of_group(members: Sequence[str], whose: _Whose) -> _Whose:

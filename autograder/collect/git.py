@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autograder import table_file
 from autograder.collect.found import Found, Refused
 from autograder.collect.git_command import (
     Git,
@@ -50,7 +51,6 @@ from autograder.collect.unpack import unpack
 from autograder.errors import UsageError
 from autograder.late_policy import utc
 from autograder.messages import joined, text
-from autograder.roster import table
 
 SCHEME = "git:"
 _TABLE = re.compile(r"^(?P<table>.+?\.(?:csv|xlsx))(?: +(?P<template>.+))?$", re.IGNORECASE)
@@ -207,7 +207,7 @@ def _of_student(template: str, wanted: Wanted, number: int) -> _Asked | Refused:
 
 
 def _of_table(path: Path, template: str, wanted: Wanted) -> Iterator[_Asked | Refused]:
-    rows = table(path)
+    rows = table_file.read(path)
     named = [cell.strip().lower() for cell in rows[0]] if rows else []
     header = [re.sub(r"[\s_]", "", cell) for cell in named]
     columns = dict(zip(named, itertools.count(), strict=False)) | {

@@ -21,8 +21,10 @@ from autograder.course import LoadedAssignment, LoadedCourse, find_course, load_
 from autograder.errors import UsageError
 from autograder.judge.advice import merged
 from autograder.judge.isolation import Choice
+from autograder.judge.options import AttemptOptions
 from autograder.judge.pytest_run import Managed, run_checks
-from autograder.judge.session import AttemptOptions, JudgeSession, Ready, is_in_task, isolation_of
+from autograder.judge.session import JudgeSession, Ready, is_in_task, isolation_of
+from autograder.judge.showing import cells_shown
 from autograder.messages import text
 from autograder.results import CheckResult, Environment, MetricResult, Note, Report
 from autograder.score import attempt_status
@@ -167,6 +169,7 @@ def build_report(session: JudgeSession, started: datetime, duration_s: float) ->
         checks=checks,
         metrics=_all_metrics(checks),
         notes=merged(note for check in checks if not check.hidden for note in check.notes if _matters(note, session)),
+        cells=cells_shown(boxes.told_by_cells, len(submission.cells)),
         hidden_points_not_run=_hidden_points_left(session),
         environment=Environment(
             python=loaded.python if loaded else session.python.version,

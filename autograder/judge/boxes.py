@@ -18,8 +18,9 @@ from typing import Any, TypeGuard
 import msgspec
 import numpy as np
 
+from autograder.assignment import Entry
 from autograder.box.backends import FORKED, PROCESS
-from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised
+from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, Deadline, StudentRaised, ToldByCells
 from autograder.box.importing import is_below
 from autograder.box.protocol import (
     Call,
@@ -39,7 +40,6 @@ from autograder.box.protocol import (
     encode_message,
 )
 from autograder.box.values import Decoder, Encoder
-from autograder.course import Entry
 from autograder.judge import claims
 from autograder.judge.advice import Advice, gathered
 from autograder.judge.listener import Listener
@@ -78,10 +78,12 @@ class Boxes:
     """
 
     def __init__(self, spec: BoxSpec, entry: Entry, listener: Listener) -> None:
-        self._spec = spec
+        # One box tells what a notebook's cells show: the public checks' first.
+        self._telling_spec = spec
+        self._spec = replace(spec, show_cells=False)
         # SECURITY: what a hidden check asks may be rows of a public dataset, and beside them lie the labels: code that
         # is asked could look its answers up.
-        self._hidden_spec = replace(spec, datasets={})
+        self._hidden_spec = replace(self._spec, datasets={})
         self._trainings = frozenset(entry.trainings)
         self._kept = frozenset([*entry.trainings, *entry.keeps])
         self._listener = listener
@@ -99,6 +101,7 @@ class Boxes:
         self._ends = time.monotonic() + spec.limits.attempt_s
         self.load_failure: Failure | None = None
         self.loaded: Loaded | None = None
+        self.told_by_cells = ToldByCells()
         self._spares: list[BoxClient] = []
         self.isolation = spec.isolation
         # Started at once: it imports while the judge imports pytest and collects.
@@ -366,7 +369,8 @@ class Boxes:
                 self._own = self._take_spare()
             return self._own
         if self._shared is None or not self._shared.alive:
-            self._shared = self._start(self._spec)
+            # One that has ended before anybody waited for it has told nothing.
+            self._shared = self._start(self._spec if self.told_by_cells.printed else self._telling_spec)
         self._shared_used = True
         return self._shared
 
@@ -423,6 +427,9 @@ class Boxes:
         except (BoxDied, StudentRaised) as failure:
             self.load_failure = failure
             raise
+        finally:
+            if (told := box.told_by_cells()).printed:
+                self.told_by_cells = told
 
 
 def _are_files(files: object) -> TypeGuard[dict[str, np.ndarray[Any, np.dtype[np.uint8]]]]:

@@ -15,12 +15,14 @@ from typing import Any
 import yaml
 
 from autograder import history
+from autograder.assignment import Reference
 from autograder.box.interpreter import Interpreter, choose
-from autograder.course import ASSIGNMENT_FILE, LoadedAssignment, Reference
+from autograder.course import ASSIGNMENT_FILE, LoadedAssignment
 from autograder.errors import InternalError, UsageError
 from autograder.judge.attempt import require_frameworks, run_attempt
 from autograder.judge.listener import Listener
-from autograder.judge.session import AttemptOptions, data_in_use
+from autograder.judge.options import AttemptOptions
+from autograder.judge.session import data_in_use
 from autograder.judge.time_limits import ReferenceTimes, benchmark_s, calibration_file, measured_here, reference_key
 from autograder.limits import Needs
 from autograder.messages import text

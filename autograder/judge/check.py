@@ -9,7 +9,7 @@ from autograder.course import LoadedAssignment, LoadedCourse, find_course
 from autograder.errors import UsageError
 from autograder.history import Scope
 from autograder.judge.attempt import run_attempt
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.messages import text
 from autograder.results import Report
 from autograder.submission import find

@@ -19,6 +19,11 @@ _DEVICES = frozenset([CPU, "cuda", "mps"])
 _MAX_MEMORY_BYTES = 1 << 50
 
 
+def plain_lines(claim: str) -> str:
+    """Return a text of several lines, bounded by whoever read it, without characters that a terminal acts on."""
+    return "".join(char for char in claim if char.isprintable() or char in "\n\t")
+
+
 def plain(claim: str) -> str:
     """Return a text in one line of bounded length, without characters that a terminal acts on."""
     cut = claim[: 4 * MAX_CHARS]

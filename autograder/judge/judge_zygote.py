@@ -49,9 +49,10 @@ from autograder.errors import GradeError, InternalError
 from autograder.judge import orders
 from autograder.judge.attempt import assignment_in, build_report, require_device
 from autograder.judge.boxes import Boxes
+from autograder.judge.options import DataChoice
 from autograder.judge.orders import Answer, Begin, Call, failure_of
 from autograder.judge.pytest_run import Managed, run_checks
-from autograder.judge.session import DataChoice, JudgeSession, Ready, read_dataset
+from autograder.judge.session import JudgeSession, Ready, read_dataset
 from autograder.judge.time_limits import benchmark_s, reference_times
 from autograder.messages import set_language, text
 from autograder.results import Report

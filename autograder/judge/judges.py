@@ -28,7 +28,7 @@ from autograder.course import LoadedAssignment
 from autograder.errors import InternalError
 from autograder.judge.attempt import run_attempt
 from autograder.judge.listener import Listener
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.messages import Language, language, set_language, text
 from autograder.results import Report
 from autograder.submission import Submission

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.course import ASSIGNMENT_FILE, POINTS_TOLERANCE, LoadedAssignment
+from autograder.assignment import POINTS_TOLERANCE
+from autograder.course import ASSIGNMENT_FILE, LoadedAssignment
 from autograder.errors import ConfigError
 from autograder.messages import Text, text
 

@@ -18,7 +18,7 @@ from autograder.box.interpreter import Interpreter
 from autograder.box.zygotes import Key
 from autograder.errors import ConfigError, GradeError, InternalError, UsageError
 from autograder.judge.isolation import Choice
-from autograder.judge.session import AttemptOptions, DataChoice
+from autograder.judge.options import AttemptOptions, DataChoice
 from autograder.messages import Language
 from autograder.results import Report
 from autograder.submission import Submission
@@ -67,6 +67,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     checks: tuple[str, ...]
     data: DataChoice
     seeds: tuple[int, ...]
+    show_cells: bool
 
     @property
     def options(self) -> AttemptOptions:
@@ -80,6 +81,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             checks=self.checks,
             data=self.data,
             seeds=self.seeds,
+            show_cells=self.show_cells,
         )
 
 

@@ -96,7 +96,7 @@ def _session_of(config: pytest.Config, folder: Path) -> JudgeSession:
     if folder not in sessions:
         from autograder.box.interpreter import ENVIRONMENT
         from autograder.judge.attempt import open_session
-        from autograder.judge.session import AttemptOptions
+        from autograder.judge.options import AttemptOptions
 
         given = config.getoption("--submission")
         options = AttemptOptions(

@@ -128,6 +128,8 @@ def _manager(managed: Managed) -> object:
             session.items = []
             if managed.broken or managed.error or not collected:
                 return
+            for item in collected:
+                _ = item.location  # remembered, before judges are forked: each would work it out for every check
             try:
                 managed.session = managed.open_session()
             # Broad: pytest would print it as an error of its own, and end with a number.

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from autograder import datasets
 from autograder.box.client import BoxSpec
-from autograder.box.grant import Grant
 from autograder.box.interpreter import Interpreter, ours
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
@@ -19,35 +16,15 @@ from autograder.judge.advice import Advice
 from autograder.judge.boxes import Boxes, CheckMistake
 from autograder.judge.isolation import Choice, Wanted, choose_isolation
 from autograder.judge.limit_words import Allowed
-from autograder.judge.listener import Listener
 from autograder.judge.marker import CheckSpec
 from autograder.judge.near_miss import Handout, handout_of
+from autograder.judge.options import AttemptOptions, DataChoice, private_folders
 from autograder.judge.time_limits import limits_for, reference_times
 from autograder.judge.verdict import PASSED, Verdict, verdict_of
 from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Status
 from autograder.score import graded_status, median_of_seeds, score_metric
 from autograder.submission import Submission
-
-DataChoice = Literal["embedded", "full"]
-
-
-@dataclass(frozen=True)
-class AttemptOptions:
-    """How an attempt is run."""
-
-    hidden: bool = False
-    full: bool = False  # all seeds, as the class run does
-    device: str = "auto"
-    python: str | None = None  # an interpreter or an environment's folder to run the boxes with; None: grade's own
-    isolation: str = "auto"  # the strictest there is
-    grant: Grant | None = None  # of GPUs; None: the first there is, where the device may be one
-    for_class: bool = False  # others' code: no isolation that is for trusted code only, unless it is named
-    tasks: tuple[str, ...] = ()  # only these; empty: all
-    checks: tuple[str, ...] = ()  # only these functions; empty: all
-    data: DataChoice = "embedded"
-    seeds: tuple[int, ...] = ()  # instead of the assignment's
-    listener: Listener = field(default_factory=Listener)
 
 
 def is_in_task(task_id: str, asked: str) -> bool:
@@ -75,11 +52,6 @@ def read_dataset(assignment: LoadedAssignment, asked: DataChoice | Literal[""]) 
     if asked == "full" or embedded is None:
         return datasets.load(datasets.DATASETS[dataset.name])
     return datasets.load_folder(embedded)
-
-
-def private_folders(assignment: LoadedAssignment) -> tuple[Path, ...]:
-    """Return the folders of an assignment, and of whoever checks it, that no closed box may show."""
-    return (assignment.folder, assignment.root, Path.home())
 
 
 def isolation_of(
@@ -161,6 +133,7 @@ class JudgeSession:
                 limits=self.limits,
                 notebook=bool(submission.cells),
                 cells=tuple(cell.line for cell in submission.cells),
+                show_cells=options.show_cells,
                 python=self.python,
                 isolation=choice.isolation,
                 grant=choice.grant,

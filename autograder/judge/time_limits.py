@@ -17,7 +17,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder import history
-from autograder.course import LoadedAssignment, Reference
+from autograder.assignment import Reference
+from autograder.course import LoadedAssignment
 from autograder.limits import Limits, Needs
 
 _FOLDER = Path(history.FOLDER, "calibration")  # below the course's; a file a machine, for the folder may be shared

@@ -34,8 +34,8 @@ from autograder.errors import GradeError
 from autograder.judge import orders
 from autograder.judge.attempt import Settled, settle
 from autograder.judge.judges import JudgeDied, Judges, Pending, Refused
+from autograder.judge.options import AttemptOptions
 from autograder.judge.orders import Begin, BoxZygote, Call, Order
-from autograder.judge.session import AttemptOptions
 from autograder.messages import Language, language, text
 from autograder.results import Report
 from autograder.submission import Submission
@@ -274,6 +274,7 @@ def _order(submission: Submission, options: AttemptOptions, settled: Settled) ->
         checks=options.checks,
         data=options.data,
         seeds=options.seeds,
+        show_cells=options.show_cells,
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from autograder.ledger.models import ReceivedCorrection, SubmissionRow
 from autograder.ledger.people import Author
+from autograder.ledger.records import HandedIn
 
 
 def corrected_times(session: Session) -> dict[int, datetime]:
@@ -19,12 +20,14 @@ def corrected_times(session: Session) -> dict[int, datetime]:
     return {row.submission_id: row.received for row in rows}
 
 
-def received_at(row: SubmissionRow, corrected: Mapping[int, datetime]) -> datetime:
+def received_at(row: SubmissionRow | HandedIn, corrected: Mapping[int, datetime]) -> datetime:
     """Return when a submission came, as far as is known."""
     return corrected.get(row.id, row.received)
 
 
-def correct(session: Session, rows: Iterable[SubmissionRow], received: datetime, why: str, author: Author) -> None:
+def correct(
+    session: Session, rows: Iterable[SubmissionRow | HandedIn], received: datetime, why: str, author: Author
+) -> None:
     """Say when submissions really came."""
     session.add_all(
         ReceivedCorrection(submission_id=row.id, received=received, why=why, **author._asdict()) for row in rows

@@ -22,10 +22,19 @@ from autograder.ledger.models import (
     HandedInBy,
     Override,
     Recognition,
-    Student,
     SubmissionRow,
 )
-from autograder.ledger.records import CheckPoints, Graded, attempts_in_force, checks_of, in_parts, unreadable
+from autograder.ledger.people import StudentRow, students_by_number
+from autograder.ledger.records import (
+    CheckPoints,
+    Graded,
+    HandedIn,
+    attempts_in_force,
+    checks_of,
+    in_parts,
+    points_by_task,
+    unreadable,
+)
 
 
 class Rules(NamedTuple):
@@ -41,10 +50,10 @@ class Rules(NamedTuple):
 class Grade:
     """One student's grade for one assignment."""
 
-    student: Student
+    student: StudentRow
     assignment: str
     max_points: float
-    submission: SubmissionRow | None = None
+    submission: HandedIn | None = None
     """The one that counts; None: nothing was handed in."""
     attempt: Graded | None = None
     """None: not graded yet, or it can't be."""
@@ -75,9 +84,27 @@ def grades(session: Session, rules: Sequence[Rules]) -> dict[str, list[Grade]]:
         session: of the ledger.
         rules: of all assignments of the course: slip days are spent over all of them.
     """
-    students = list(session.scalars(select(Student).order_by(Student.id)))
-    owned = _submissions_by_student(session)
-    recorded = _recorded(session, owned)
+    return _grades(session, rules, None)
+
+
+def grades_of(session: Session, rules: Sequence[Rules], assignment: str) -> list[Grade]:
+    """Return every student's grade for one assignment.
+
+    Args:
+        session: of the ledger.
+        rules: of all assignments of the course.
+        assignment: its id.
+    """
+    # Without slip days the other assignments have no part in it, and need not be read.
+    alone = all(rule.policy.slip_days == 0 for rule in rules)
+    asked = [rule for rule in rules if rule.assignment == assignment] if alone else rules
+    return _grades(session, asked, assignment if alone else None)[assignment]
+
+
+def _grades(session: Session, rules: Sequence[Rules], assignment: str | None) -> dict[str, list[Grade]]:
+    students = students_by_number(session)
+    owned = _submissions_by_student(session, assignment)
+    recorded = _recorded(session, owned, assignment)
     found: dict[str, list[Grade]] = {rule.assignment: [] for rule in rules}
     for student in students:
         mine = owned[student.id]
@@ -112,7 +139,7 @@ class _Recorded:
     unreadable: Mapping[int, str]
     """Of the submissions without an attempt."""
 
-    def work(self, rule: Rules, student_id: str, rows: Iterable[SubmissionRow]) -> Work:
+    def work(self, rule: Rules, student_id: str, rows: Iterable[HandedIn]) -> Work:
         """Return what a student has handed in for an assignment."""
         hand_ins = (
             HandIn(row.id, received_at(row, self.corrected), self._score(row, student_id))
@@ -122,7 +149,7 @@ class _Recorded:
         given = given_to(student_id, rule.assignment, self.extended)
         return Work(rule.assignment, rule.due, rule.max_points, rule.policy, tuple(hand_ins), tuple(given))
 
-    def _score(self, row: SubmissionRow, student_id: str) -> float | None:
+    def _score(self, row: HandedIn, student_id: str) -> float | None:
         attempt = self.attempts.get(row.id)
         if attempt is None:
             return 0.0 if row.id in self.unreadable else None
@@ -130,8 +157,8 @@ class _Recorded:
         return score_with(self.checks[attempt.id], about) if about else attempt.score
 
 
-def _recorded(session: Session, owned: Mapping[str, list[SubmissionRow]]) -> _Recorded:
-    attempts, decided = attempts_in_force(session), decisions_in_force(session)
+def _recorded(session: Session, owned: Mapping[str, list[HandedIn]], assignment: str | None) -> _Recorded:
+    attempts, decided = attempts_in_force(session, assignment), decisions_in_force(session)
     return _Recorded(
         attempts=attempts,
         checks=checks_of(session, _decided_about(owned, attempts, decided)),
@@ -142,16 +169,27 @@ def _recorded(session: Session, owned: Mapping[str, list[SubmissionRow]]) -> _Re
     )
 
 
-def points_by_task(grade: Grade, checks: Iterable[CheckPoints]) -> dict[str, float]:
-    """Return what each task earned, with what was decided about its checks.
+def tasks_of(session: Session, assignment: str, found: Iterable[Grade]) -> dict[str, dict[str, float]]:
+    """Return what each task earned, with what was decided about its checks, by student; none where nothing is graded.
 
     Args:
-        grade: of a student.
-        checks: of the attempt that counts.
+        session: of the ledger.
+        assignment: its id.
+        found: everybody's grades for it.
     """
+    graded = {grade.student.id: (grade.attempt.id, grade.decisions) for grade in found if grade.attempt}
+    by_attempt = points_by_task(session, assignment)
+    decided = {student: given for student, given in graded.items() if any(one.check_id for one in given[1])}
+    checks = checks_of(session, {number for number, _ in decided.values()})
+    return {student: by_attempt.get(number, {}) for student, (number, _) in graded.items()} | {
+        student: _tasks_with(checks[number], decisions) for student, (number, decisions) in decided.items()
+    }
+
+
+def _tasks_with(checks: Iterable[CheckPoints], decisions: Sequence[Override]) -> dict[str, float]:
     found: dict[str, float] = {}
     for check in checks:
-        found[check.task] = found.get(check.task, 0.0) + score_with([check], grade.decisions)
+        found[check.task] = found.get(check.task, 0.0) + score_with([check], decisions)
     return found
 
 
@@ -169,13 +207,13 @@ def facts_of(grade: Grade) -> dict[str, float | str | None]:
     }
 
 
-def to_grade(session: Session, rules: Sequence[Rules], assignment: str) -> dict[int, tuple[SubmissionRow, list[str]]]:
+def to_grade(session: Session, rules: Sequence[Rules], assignment: str) -> dict[int, tuple[HandedIn, list[str]]]:
     """Return the submissions that need a grade, by their numbers, with whose they are.
 
     Those that count; where the best of several counts, all that may turn out to be it.
     """
     (rule,) = [one for one in rules if one.assignment == assignment]
-    found: dict[int, tuple[SubmissionRow, list[str]]] = {}
+    found: dict[int, tuple[HandedIn, list[str]]] = {}
     owned, extended = _submissions_by_student(session, assignment), extensions(session)
     corrected = corrected_times(session)
     for student_id, rows in sorted(owned.items()):
@@ -212,31 +250,31 @@ def unclaimed(session: Session, assignment: str) -> list[SubmissionRow]:
     return list(session.scalars(asked.order_by(SubmissionRow.id)))
 
 
-def submissions_of(session: Session, assignment: str, students: Iterable[str]) -> list[SubmissionRow]:
+def submissions_of(session: Session, assignment: str, students: Iterable[str]) -> list[HandedIn]:
     """Return what belongs to any of these students now, the oldest first."""
     owned = _submissions_by_student(session, assignment)
     found = {row.id: row for student in students for row in owned[student]}
     return [found[number] for number in sorted(found)]
 
 
-def _submissions_by_student(session: Session, assignment: str | None = None) -> defaultdict[str, list[SubmissionRow]]:
+def _submissions_by_student(session: Session, assignment: str | None = None) -> defaultdict[str, list[HandedIn]]:
     # Joined, not `in`: with a condition beside it SQLite would work it out once for each submission.
     newest = select(func.max(Recognition.id).label("id")).group_by(Recognition.submission_id).subquery()
     asked = (
-        select(HandedInBy.student_id, SubmissionRow)
+        select(HandedInBy.student_id, *(getattr(SubmissionRow, name) for name in HandedIn._fields))
         .join(newest, HandedInBy.recognition_id == newest.c.id)
         .join(Recognition, Recognition.id == newest.c.id)
         .join(SubmissionRow, Recognition.submission_id == SubmissionRow.id)
     )
     rows = session.execute(asked if assignment is None else asked.where(SubmissionRow.assignment == assignment))
-    owned: defaultdict[str, list[SubmissionRow]] = defaultdict(list)
-    for student_id, row in rows:
-        owned[student_id].append(row)
+    owned: defaultdict[str, list[HandedIn]] = defaultdict(list)
+    for student_id, *row in rows:
+        owned[student_id].append(HandedIn(*row))
     return owned
 
 
 def _decided_about(
-    owned: Mapping[str, list[SubmissionRow]], attempts: Mapping[int, Graded], decided: Mapping[str, list[Override]]
+    owned: Mapping[str, list[HandedIn]], attempts: Mapping[int, Graded], decided: Mapping[str, list[Override]]
 ) -> set[int]:
     """Return the attempts of students about whose checks somebody has decided: only they are added up anew."""
     students = {number for number, decisions in decided.items() if any(one.check_id for one in decisions)}

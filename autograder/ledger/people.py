@@ -79,6 +79,12 @@ def student_rows(session: Session, section: str | None) -> list[StudentRow]:
     ]
 
 
+def students_by_number(session: Session) -> list[StudentRow]:
+    """Return every student in the order of the numbers, without groups."""
+    columns = (getattr(Student, name) for name in StudentRow._fields if name != "groups")
+    return [StudentRow(*row) for row in session.execute(select(*columns).order_by(Student.id))]
+
+
 def all_students(session: Session) -> list[Student]:
     """Return every student with the names that others know them by, in the order of the numbers."""
     return list(session.scalars(select(Student).options(selectinload(Student.aliases)).order_by(Student.id)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import starmap
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, func, select
 from sqlalchemy.orm import Session
 
 from autograder.ledger.models import Attempt, CheckRow, MetricRow, SubmissionRow, Unreadable
@@ -70,6 +71,16 @@ def check_of(row: CheckRow) -> CheckResult:
     )
 
 
+class HandedIn(NamedTuple):
+    """What was handed in once, without its notes and what belongs to it: a course has ten thousand of those."""
+
+    id: int
+    assignment: str
+    sha256: str
+    name: str
+    received: datetime
+
+
 class Graded(NamedTuple):
     """An attempt that is a grade, without its checks: a course has a hundred thousand of those."""
 
@@ -91,16 +102,18 @@ class CheckPoints(NamedTuple):
     hidden: bool = False
 
 
-def attempts_in_force(session: Session) -> dict[int, Graded]:
-    """Return the newest attempt that is a grade, by its submission.
+def attempts_in_force(session: Session, assignment: str | None = None) -> dict[int, Graded]:
+    """Return the newest attempt that is a grade, by its submission; at one assignment or all.
 
     `internal` is our fault and no grade: what was known before stays, and where nothing was, there is none.
     """
-    newest = select(func.max(Attempt.id)).where(_is_grade()).group_by(Attempt.submission_id)
+    newest = _newest_grades()
     framework = func.coalesce(Attempt.report["framework"].as_string(), "")
     asked = select(Attempt.id, Attempt.submission_id, Attempt.status, Attempt.score, framework)
-    found = (Graded(*row) for row in session.execute(asked.where(Attempt.id.in_(newest))))
-    return {attempt.submission_id: attempt for attempt in found}
+    asked = asked.join(newest, Attempt.id == newest.c.id)
+    if assignment is not None:
+        asked = asked.join(SubmissionRow).where(SubmissionRow.assignment == assignment)
+    return {attempt.submission_id: attempt for attempt in starmap(Graded, session.execute(asked))}
 
 
 def checks_of(session: Session, attempts: Iterable[int]) -> dict[int, list[CheckPoints]]:
@@ -111,6 +124,25 @@ def checks_of(session: Session, attempts: Iterable[int]) -> dict[int, list[Check
     for some in in_parts(attempts):
         for row in session.execute(asked.where(CheckRow.attempt_id.in_(some))):
             found.setdefault(row.attempt_id, []).append(CheckPoints(*row))
+    return found
+
+
+def points_by_task(session: Session, assignment: str) -> dict[int, dict[str, float]]:
+    """Return what each task earned in the attempts at an assignment that are grades, by the attempt.
+
+    The database adds it up: the checks of a class are a hundred thousand rows, its tasks a tenth of that.
+    """
+    newest = _newest_grades()
+    asked = (
+        select(CheckRow.attempt_id, CheckRow.task, func.sum(CheckRow.score))
+        .join(newest, CheckRow.attempt_id == newest.c.id)
+        .join(SubmissionRow, SubmissionRow.id == newest.c.submission_id)
+        .where(SubmissionRow.assignment == assignment)
+        .group_by(CheckRow.attempt_id, CheckRow.task)
+    )
+    found: dict[int, dict[str, float]] = {}
+    for number, task, points in session.execute(asked):
+        found.setdefault(number, {})[task] = points
     return found
 
 
@@ -175,6 +207,12 @@ def record_unreadable(session: Session, found: Mapping[int, str], host: str, at:
         for number, problem in found.items()
         if known.get(number) != problem
     )
+
+
+def _newest_grades() -> Subquery:
+    # Joined, and not `in`: with a condition beside it SQLite would work it out once for each row.
+    newest = select(func.max(Attempt.id).label("id"), Attempt.submission_id).where(_is_grade())
+    return newest.group_by(Attempt.submission_id).subquery()
 
 
 def _is_grade() -> ColumnElement[bool]:

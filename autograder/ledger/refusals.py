@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from autograder.ledger.models import Event, HandedInBy, Recognition, SubmissionRow
+from autograder.messages import retold
 
 
 class Refusal(NamedTuple):
@@ -40,9 +41,14 @@ def still_refused(session: Session) -> list[Refusal]:
         for place, one in now.items():
             # Collected again, it is as old as it was: what came in between has replaced it.
             since = found[place].at if place in found else event.at
-            found[place] = Refusal(assignment, one["name"], one["problem"], tuple(one.get("students", ())), since)
-    newest = _newest_by_student(session)
-    return [one for one in found.values() if not _is_replaced(one, newest[one.assignment])]
+            found[place] = Refusal(assignment, one["name"], _problem(one), tuple(one.get("students", ())), since)
+    newest = _newest_by_student(session) if found else {}
+    return [one for one in found.values() if not _is_replaced(one, newest.get(one.assignment, {}))]
+
+
+def _problem(refused: Mapping[str, Any]) -> str:
+    """Return why something was refused; where only the words were recorded, those."""
+    return retold(refused.get("said"), refused["problem"])
 
 
 def _is_replaced(refusal: Refusal, newest: dict[str, datetime]) -> bool:
@@ -50,14 +56,14 @@ def _is_replaced(refusal: Refusal, newest: dict[str, datetime]) -> bool:
     return any(student in newest and newest[student] >= refusal.at for student in refusal.students)
 
 
-def _newest_by_student(session: Session) -> defaultdict[str, dict[str, datetime]]:
+def _newest_by_student(session: Session) -> dict[str, dict[str, datetime]]:
     asked = (
         select(SubmissionRow.assignment, HandedInBy.student_id, func.max(SubmissionRow.collected))
         .join(Recognition, Recognition.submission_id == SubmissionRow.id)
         .join(HandedInBy)
         .group_by(SubmissionRow.assignment, HandedInBy.student_id)
     )
-    found: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+    found: dict[str, dict[str, datetime]] = {}
     for assignment, student, collected in session.execute(asked):
-        found[assignment][student] = collected
+        found.setdefault(assignment, {})[student] = collected
     return found

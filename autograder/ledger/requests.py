@@ -57,7 +57,7 @@ def open_requests(session: Session, assignment: str) -> list[RegradeRequest]:
 
 
 class About(NamedTuple):
-    """What a request is about."""
+    """What a request, or a decision, is about."""
 
     assignment: str
     student_id: str

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from autograder.messages import en, zh
+from autograder.messages.remembered import Remembered, of_key, recipe_of
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -22,6 +23,7 @@ CATALOGUES: Mapping[Language, Mapping[str, str]] = {"en": en.MESSAGES, "zh": zh.
 _WINDOWS_CHINESE_PRIMARY_ID = 0x04  # low ten bits of a Windows language id: LANG_CHINESE
 
 _language: Language = "en"
+_remembers = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,40 @@ def text(key: str, /, **values: object) -> str:
     Raises:
         KeyError: no such key; a test compares the keys used with the catalogue.
     """
-    return CATALOGUES[_language][key].format(**values)
+    said = CATALOGUES[_language][key].format(**values)
+    return of_key(said, key, values) if _remembers else said
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Have texts remember what they are made of, so that `retold` can say in another language what was recorded."""
+    global _remembers  # noqa: PLW0603 - as the language
+    before, _remembers = _remembers, True
+    try:
+        yield
+    finally:
+        _remembers = before
+
+
+def retold(recipe: Any, otherwise: str) -> str:
+    """Return a text that was recorded, in the language in force.
+
+    Args:
+        recipe: what it is made of, as `recipe_of` gave it.
+        otherwise: what was said then: where it is not made of the catalogue's texts, or of those of another version.
+    """
+    try:
+        return _told(recipe) if isinstance(recipe, dict) else otherwise
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return otherwise
+
+
+def _told(recipe: Any) -> Any:
+    if not isinstance(recipe, dict):
+        return recipe
+    if "joined" in recipe:
+        return joined(*map(_told, recipe["joined"]))
+    return text(recipe["key"], **{name: _told(value) for name, value in recipe["values"].items()})
 
 
 def joined(*sentences: str | None) -> str:
@@ -74,6 +109,8 @@ def joined(*sentences: str | None) -> str:
     line = ""
     for sentence in filter(None, sentences):
         line += sentence if not line or line.endswith(("。", "？", "！", "；")) else f" {sentence}"
+    if _remembers:
+        return Remembered(line, {"joined": [recipe_of(sentence) for sentence in sentences if sentence]})
     return line
 
 

@@ -13,16 +13,17 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograder.course import LoadedAssignment, find_course
 from autograder.errors import GradeError, UsageError
 from autograder.judge.judges import Judges, Pending, open_judges
-from autograder.judge.session import AttemptOptions
-from autograder.ledger.models import SubmissionRow
-from autograder.messages import Language, language, speaking, text
+from autograder.judge.options import AttemptOptions
+from autograder.ledger.people import now
+from autograder.ledger.records import HandedIn
+from autograder.messages import Language, speaking, text
 from autograder.nbgrader.staging import RepairingExporter, hand_ins
 from autograder.results import Report, Status
 from autograder.run.grading import Done, Result, Tell
@@ -35,6 +36,7 @@ from autograder.submission import Submission
 
 try:
     import nbformat
+    from nbgrader.api import Gradebook, MissingEntry
     from nbgrader.apps.autogradeapp import AutogradeApp
     from nbgrader.converters import Autograde
     from nbgrader.converters.base import NbGraderException
@@ -42,7 +44,8 @@ try:
     from sqlalchemy.exc import SAWarning
     from traitlets.config import Config
 
-    from autograder.notebook.preprocessor import REPORT, gradable, language_of
+    from autograder.notebook.preprocessor import REPORT, gradable
+    from autograder.notebook.released import feedback_language, has_our_checks
 except ModuleNotFoundError as missing:
     raise UsageError(
         text("nbgrader.not_installed", package=missing.name), hint=text("nbgrader.not_installed_hint")
@@ -87,20 +90,20 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
         GradeError: it can't be graded here.
     """
     app = _configured(asked)
-    if not app.config.GradeNotebook.get("language"):
-        app.config.GradeNotebook.language = language()
+    _require_our_checks(app.coursedir, asked.assignment_id)
     folder = app.config.GradeNotebook.get("course", "") or app.coursedir.root
     assignment = find_course(Path(folder)).assignment(asked.assignment_id)
     given = app.config.GradeNotebook
     device, isolation = asked.device or given.get("device", "auto"), asked.isolation or given.get("isolation", "auto")
-    options, _ = options_for(assignment, device, isolation)
+    options = replace(options_for(assignment, device, isolation)[0], show_cells=True)
     at_once = attempts_at_once(assignment, options, asked.jobs)
     converter = Batch(coursedir=app.coursedir, parent=app, force=asked.force)
     converter.attempts = Attempts(assignment, options, at_once, room_for(assignment, options, at_once))
-    converter.students, converter.shown, converter.language = asked.students, shown, language_of(app.config)
+    converter.students, converter.shown = asked.students, shown
+    converter.language = feedback_language(app.config, app.coursedir, asked.assignment_id)
+    with speaking(converter.language):
+        judges = open_judges(at_once)
     try:
-        with speaking(converter.language):
-            judges = open_judges(at_once)
         with _without_sql_warnings(), judges as converter.judges:
             converter.start()
     except NbGraderException as error:
@@ -117,6 +120,16 @@ def _without_sql_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)
         yield
+
+
+def _require_our_checks(coursedir: Any, assignment_id: str) -> None:
+    try:
+        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+            names = [notebook.name for notebook in gradebook.find_assignment(assignment_id).notebooks]
+    except MissingEntry:  # nbgrader says so itself
+        return
+    if names and not any(has_our_checks(coursedir.db_url, assignment_id, name) for name in names):
+        raise UsageError(text("nbgrader.plain", id=assignment_id), hint=text("nbgrader.plain_hint", id=assignment_id))
 
 
 def _configured(asked: Asked) -> Any:
@@ -171,10 +184,10 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
 
     attempts: Attempts
     judges: Judges
+    language: Language = "en"
+    """Of the reports; progress is told in that of whoever grades."""
     students: Sequence[str] = ()
     shown = False
-    language: Language = "en"
-    """Of the reports; those who watch are told in their own."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -198,7 +211,12 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
         for number, (student, path) in enumerate(found.items()):
             if not self.students or student in self.students:
                 names = ", ".join(Path(notebook).name for notebook in sorted(self.assignments[path]))
-                yield Student(Work("run", SubmissionRow(id=number, name=names), (student,), Key("", "")), path)
+                yield Student(
+                    Work(
+                        "run", HandedIn(number, self.coursedir.assignment_id, "", names, now()), (student,), Key("", "")
+                    ),
+                    path,
+                )
 
     def _run(self, waiting: deque[Student], tell: Tell) -> None:
         room, going = self.attempts.room, dict[Pending, Student]()
@@ -243,6 +261,8 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
             self._next(student, going, tell)
 
     def _queue(self, student: Student, name: str) -> None:
+        if not has_our_checks(self.coursedir.db_url, self.coursedir.assignment_id, name):
+            return  # SafeExecute runs it, when nbgrader finishes
         path = Path(self._format_dest(self.coursedir.assignment_id, student.id), f"{name}.ipynb")
         try:
             submission = gradable(path, nbformat.read(path, as_version=4))
@@ -258,7 +278,8 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
         _, submission = student.waiting[0]
         made = self.attempts
         with speaking(self.language):
-            going[made.room.start(self.judges, made.assignment, submission, made.options)] = student
+            pending = made.room.start(self.judges, made.assignment, submission, made.options)
+        going[pending] = student
 
     def _go_on(self, student: Student, pending: Pending, going: dict[Pending, Student], tell: Tell) -> None:
         with self._at(student, tell):

@@ -28,6 +28,7 @@ from autograder.history import write_whole
 from autograder.messages import Language, text
 from autograder.nbgrader.gradebook import gradebook_of
 from autograder.notebook.generate import NotebookFile, make_notebook, notebook_files
+from autograder.notebook.plain_config import config_lines
 
 CONFIG = "nbgrader_config.py"
 _BEGIN = "# --- grade nbgrader init: this part is written anew each time; what stands outside of it stays ---"
@@ -35,6 +36,9 @@ _END = "# --- grade nbgrader init: end ---"
 _BLOCK = re.compile(rf"^{re.escape(_BEGIN)}\n.*?^{re.escape(_END)}\n?", re.MULTILINE | re.DOTALL)
 _ASSIGNMENTS = "assignments"
 _MADE_FROM = "made"  # in a notebook's metadata: what its cells were when it was made
+_PLAIN_NOTEBOOK_S, _PLAIN_CELL_S = 600, 30  # the second is nbgrader's own
+# hw2's check cells take a minute on a slow laptop. Not longer: for as long a cell that never ends blocks who validates.
+_VALIDATED_CELL_S = 300
 _NOT_RELEASED = frozenset(["START.md", "START.zh.md"])  # of a bundle; nbgrader's students start otherwise
 
 
@@ -70,7 +74,7 @@ class Wanted(NamedTuple):
     framework: str | None = None
     """None: each assignment's first."""
     language: Language = "en"
-    """Of the notebooks and the feedback."""
+    """Of the notebooks, and so of the feedback."""
     force: bool = False
     """Write notebooks anew, too, that the instructor has changed."""
     dry_run: bool = False
@@ -89,7 +93,7 @@ def set_up(course: LoadedCourse, wanted: Wanted) -> list[Change]:
     """
     folder = wanted.folder.absolute()
     chosen = _chosen(course, wanted)
-    files = {folder / CONFIG: _config(folder / CONFIG, course, wanted)}
+    files = {folder / CONFIG: _config(folder / CONFIG, course)}
     stale: list[Path] = []
     made: list[Change] = []
     notebooks: dict[Path, str] = {}
@@ -137,19 +141,20 @@ def _below(folder: Path) -> list[Path]:
 # --- nbgrader_config.py -----------------------------------------------------------------------------------------------
 
 
-def _config(path: Path, course: LoadedCourse, wanted: Wanted) -> bytes:
+def _config(path: Path, course: LoadedCourse) -> bytes:
     """Return the configuration with our part as it should be: where it stands already, else at the end."""
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     if _BEGIN in before and not _BLOCK.search(before):
         raise ConfigError(text("nbgrader.init.no_end", line=_END), file=path)
-    block = _block(course, wanted)
+    block = _block(course)
     if _BLOCK.search(before):
         return _BLOCK.sub(lambda _: block, before, count=1).encode()
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
     return f"{before}{gap}{block}".encode()
 
 
-def _block(course: LoadedCourse, wanted: Wanted) -> str:
+def _block(course: LoadedCourse) -> str:
+    lines = "\n".join(config_lines(course.spec.limits, _PLAIN_NOTEBOOK_S))
     return f"""\
 {_BEGIN}
 c = get_config()
@@ -157,18 +162,15 @@ if "course_id" not in c.CourseDirectory:
     c.CourseDirectory.course_id = {course.spec.id!r}
 # What check cells remember of their runs, in source/ as in what students hand in: neither is released or copied.
 c.CourseDirectory.ignore.append({ATTEMPTS!r})
-# Our judge and box in place of nbgrader's Execute; damaged hand-ins are repaired first.
+# Validate runs notebooks by Execute, which by itself gives a cell 30 seconds: checks that train take longer.
+if "timeout" not in c.Execute:
+    c.Execute.timeout = {_VALIDATED_CELL_S}
+    c.SafeExecute.timeout = {_PLAIN_CELL_S}
+# Damaged hand-ins are repaired first. Our judge and box are in place of nbgrader's Execute, where a notebook has check
+# cells of ours; where its tests lie in its cells, it is run by a kernel in a box.
 c.GradeNotebook.course = {str(course.folder)!r}
-c.GradeNotebook.language = {wanted.language!r}
 c.Autograde.exporter_class = "autograder.nbgrader.staging.RepairingExporter"
-c.Autograde.autograde_preprocessors = [
-    "autograder.notebook.preprocessor.GradeNotebook",
-    "nbgrader.preprocessors.IgnorePattern",
-    "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
+{lines}
 {_END}
 """
 

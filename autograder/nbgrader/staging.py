@@ -32,7 +32,7 @@ try:
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.utils import parse_utc
 
-    from autograder.notebook.preprocessor import language_of
+    from autograder.notebook.released import feedback_language
 except ModuleNotFoundError as missing:  # a student's install has none of this
     from autograder.errors import UsageError
 
@@ -54,8 +54,7 @@ class RepairingExporter(NotebookExporter):  # type: ignore[misc]  # nbconvert ha
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # Removed with this exporter, or when the program ends.
-        with speaking(language_of(self.config)):
-            self.staged = stage(self.parent) if isinstance(self.parent, Autograde) else None
+        self.staged = stage(self.parent) if isinstance(self.parent, Autograde) else None
 
 
 class Staged(NamedTuple):
@@ -85,9 +84,11 @@ def stage(converter: Any) -> Staged | None:
     folder = tempfile.TemporaryDirectory(prefix=".submitted-", dir=coursedir.root, ignore_cleanup_errors=True)
     staged = _pointed_at(coursedir, Path(folder.name).name)
     lines: dict[str, str] = {}
+    language = feedback_language(converter.config, coursedir, coursedir.assignment_id)
     for student, source in hand_ins(coursedir):
         target = Path(staged.format_path(staged.submitted_directory, student, coursedir.assignment_id))
-        said = stage_one(source, target, released)
+        with speaking(language):  # the student's notebook says it
+            said = stage_one(source, target, released)
         if said:
             about = joined(*map(printable, said))
             lines[student] = text("nbgrader.repair.line", student=printable(student), said=about)

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from autograder.course import LoadedAssignment, Task
+from autograder.assignment import Task
+from autograder.course import LoadedAssignment
 from autograder.errors import ConfigError
 from autograder.messages import LANGUAGES, Language, speaking, text
 from autograder.notebook.blocks import Block, blocks

@@ -14,7 +14,7 @@ from autograder.messages import text
 from autograder.notebook.generate import of_task
 from autograder.report.html import checks_html
 from autograder.report.words import points_text
-from autograder.results import CheckResult, Report
+from autograder.results import CellPart, CheckResult, Report
 
 UNREADABLE = "unreadable"
 """Where a notebook's metadata says, under `autograder`, why there is nothing in it that could be graded."""
@@ -69,6 +69,31 @@ def fill_in(notebook: Any, assignment: LoadedAssignment, report: Report) -> None
                 _put(cell, 0.0, (), text("notebook.not_ours"))
             else:
                 _put(cell, graded.score, graded.checks, report.message)
+
+
+def show_cells(notebook: Any, report: Report) -> None:
+    """Put under each cell of the student's what it showed when the notebook was run.
+
+    SECURITY: text and pictures only. Whatever a cell would have a browser run or load, its notebook never gets.
+
+    Args:
+        notebook: as nbformat reads it; changed in place.
+        report: of an attempt that was asked for what cells show.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if len(cells) != len(report.cells):  # nothing was asked for, or nothing could be run
+        return
+    for cell, parts in zip(cells, report.cells, strict=True):
+        if not is_check_cell(cell):
+            cell.outputs = [_output_of(part) for part in parts]
+
+
+def _output_of(part: CellPart) -> Any:
+    from nbformat.v4 import new_output
+
+    if part.png:
+        return new_output("display_data", {"image/png": part.png, "text/plain": "<Figure>"})
+    return new_output("stream", name="stdout", text=part.text)
 
 
 def nothing_earned(notebook: Any, why: str) -> None:

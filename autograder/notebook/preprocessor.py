@@ -4,25 +4,29 @@
 
 Stock nbgrader runs the student's cells and the tests in one kernel, as the instructor. Here the student's cells become
 a module that runs in a box, the checks run in the judge, and what they come to is put into the check cells. Everything
-after it (nbgrader's gradebook, feedback, formgrader) is unchanged.
+after it (nbgrader's gradebook, feedback, formgrader) is unchanged. A notebook that was released without check cells of
+ours is left as it is, for the step that comes next: SafeExecute.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Unicode
 
 from autograder.course import LoadedAssignment, find_course
 from autograder.errors import InternalError, UsageError
 from autograder.judge.judges import Judges, open_judges
-from autograder.messages import LANGUAGES, Language, detect_language, speaking, text
-from autograder.notebook.graded import UNREADABLE, fill_in, nothing_earned
+from autograder.messages import speaking, text
+from autograder.notebook.graded import UNREADABLE, fill_in, nothing_earned, show_cells
+from autograder.notebook.released import GRADED, feedback_language, has_our_checks
 from autograder.results import Report, Status
 from autograder.run.options import options_for
 from autograder.submission import Submission, read_file
@@ -37,7 +41,7 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
     course = Unicode("", help="The folder of the course: where its course.yml lies.").tag(config=True)
     device = Unicode("auto", help="Where to train: auto, cpu, cuda or mps.").tag(config=True)
     isolation = Unicode("auto", help="How boxes are closed; auto is the strictest there is.").tag(config=True)
-    language = Unicode("", help="Of the feedback: en or zh; empty: the language of whoever grades.").tag(config=True)
+    language = Unicode("", help="Of the feedback: en or zh; empty: that of the released notebook.").tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Grade one notebook.
@@ -46,7 +50,11 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
             InternalError: it could not be graded, which is our fault: nbgrader records nothing, and goes on.
             GradeError: the course can't be used.
         """
-        with speaking(language_of(self.config)):
+        names = resources["nbgrader"]
+        if not has_our_checks(names["db_url"], names["assignment"], names["notebook"]):
+            return nb, resources
+        names[GRADED] = True
+        with speaking(feedback_language(self.config, CourseDirectory(config=self.config), names["assignment"])):
             return self._in_words(nb, resources)
 
     def _in_words(self, nb: Any, resources: Any) -> tuple[Any, Any]:
@@ -62,6 +70,7 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
         if report.status is Status.INTERNAL:
             problem = next((check.message for check in report.checks if check.status is Status.INTERNAL), "")
             raise InternalError(text("notebook.internal", problem=problem))
+        show_cells(nb, report)
         fill_in(nb, assignment, report)
         return nb, resources
 
@@ -79,17 +88,11 @@ class GradeNotebook(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
         return report if report.status is not Status.INTERNAL else self._made(assignment, submission)
 
     def _made(self, assignment: LoadedAssignment, submission: Submission) -> Report:
-        options, _ = options_for(assignment, self.device, self.isolation)
+        options = replace(options_for(assignment, self.device, self.isolation)[0], show_cells=True)
         judges = _judges()
         pending = judges.start(assignment, submission, options)
         judges.wait([pending])
         return pending.result()
-
-
-def language_of(config: Any) -> Language:
-    """Return the language that nbgrader's configuration asks for, or else that of whoever grades."""
-    asked = str(config.GradeNotebook.get("language", ""))
-    return next((one for one in LANGUAGES if one == asked), None) or detect_language([])
 
 
 def gradable(path: Path, notebook: Any) -> Submission:

@@ -116,11 +116,14 @@ def _only_commands(source: str) -> bool:
 
 def language_of(path: Path) -> Language:
     """Return the language to speak in a notebook: the user's where GRADE_LANG says it, else the notebook's own."""
-    if os.environ.get("GRADE_LANG", "") not in LANGUAGES:
-        try:
-            found = _read(path)["metadata"]["autograder"]["language"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            found = ""
-        if found in LANGUAGES:
-            return cast("Language", found)
-    return detect_language([])
+    chosen = os.environ.get("GRADE_LANG", "") in LANGUAGES
+    return (None if chosen else language_in(path)) or detect_language([])
+
+
+def language_in(path: Path) -> Language | None:
+    """Return the language that a notebook was made in; None where it doesn't say."""
+    try:
+        found = _read(path)["metadata"]["autograder"]["language"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return cast("Language", found) if found in LANGUAGES else None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from autograder.errors import UsageError
 from autograder.messages import text
+from autograder.report.grades import in_words
 
 _KINDS = ("csv", "xlsx", "json")
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
@@ -32,12 +33,12 @@ def kind_of(said: str | None, path: Path | None) -> str:
 
 
 def write(rows: Sequence[Row], kind: str, path: Path) -> None:
-    """Write rows; their keys are the columns.
+    """Write rows; their keys are the columns. For programs (json) as they are, for people in their language.
 
     Raises:
         UsageError: it can't be written.
     """
-    made = {"csv": as_csv, "xlsx": as_xlsx, "json": as_json}[kind](rows)
+    made = as_json(rows) if kind == "json" else {"csv": as_csv, "xlsx": as_xlsx}[kind]([in_words(row) for row in rows])
     unfinished = path.with_name(f".{path.name}.part")
     try:
         unfinished.write_bytes(made)

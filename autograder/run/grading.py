@@ -7,15 +7,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
 from autograder.errors import GradeError
-from autograder.judge.judges import Judges, Pending, open_judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.ledger.database import Ledger
 from autograder.ledger.records import Circumstances, Tried, record
 from autograder.results import CheckResult, Report, Status
@@ -26,6 +25,9 @@ from autograder.run.rescoring import Anew, Rescorer, in_chunks
 from autograder.run.room import Room
 from autograder.run.space import recording, require_space
 from autograder.run.taking_over import completed, taken_over, with_hashes
+
+if TYPE_CHECKING:
+    from autograder.judge.judges import Judges, Pending
 
 Ended = Literal["known", "scored", "graded", "internal", "unreadable"]
 
@@ -123,7 +125,11 @@ class Grader:
         return done
 
     def _open_judges(self) -> Judges:
-        return self.executor.open(self.jobs) if self.executor else open_judges(self.jobs, warm=self.warm)
+        if self.executor:
+            return self.executor.open(self.jobs)
+        from autograder.judge.judges import open_judges
+
+        return open_judges(self.jobs, warm=self.warm)
 
     def _score_anew(self, works: Iterable[Work], tell: Tell) -> tuple[list[Done], list[Work]]:
         """Score attempts by the thresholds of today; return what is done, and what has to be run after all."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from autograder import __version__
 from autograder.course import ASSIGNMENT_FILE, LoadedAssignment
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.submission import is_skipped
 
 # Of assignment.yml: what decides what is measured. The rest decides what it is worth, or is only shown. What the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autograder.box.interpreter import ours
 from autograder.course import LoadedAssignment
 from autograder.judge.isolation import Wanted, choose_isolation
-from autograder.judge.session import AttemptOptions, private_folders
+from autograder.judge.options import AttemptOptions, private_folders
 
 
 def options_for(assignment: LoadedAssignment, device: str, isolation: str) -> tuple[AttemptOptions, str]:

@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
 from autograder.errors import GradeError, UsageError
-from autograder.judge.session import AttemptOptions
-from autograder.ledger.models import SubmissionRow
-from autograder.ledger.records import Tried, attempts_at
+from autograder.judge.options import AttemptOptions
+from autograder.ledger.records import HandedIn, Tried, attempts_at
 from autograder.messages import joined
 from autograder.run.keys import Conditions, Key, conditions_of
 from autograder.run.suite import Suite, suite_of
@@ -42,7 +41,7 @@ class Work:
     """One submission, and what is to be done with it."""
 
     task: Task
-    row: SubmissionRow
+    row: HandedIn
     students: tuple[str, ...]
     key: Key
     attempt: Tried | None = None
@@ -78,7 +77,7 @@ class Planner:
     versions: Mapping[str, str] | None = None
 
     def plan(
-        self, session: Session, rows: Mapping[int, tuple[SubmissionRow, tuple[str, ...]]], *, again: bool = False
+        self, session: Session, rows: Mapping[int, tuple[HandedIn, tuple[str, ...]]], *, again: bool = False
     ) -> list[Work]:
         """Return what is to be done, the longest first.
 
@@ -123,7 +122,7 @@ class Planner:
     def _conditions(self) -> Conditions:
         return conditions_of(self.assignment, self.options, self.isolation, self.versions)
 
-    def _work(self, row: SubmissionRow, students: tuple[str, ...], known: Sequence[Tried], *, again: bool) -> Work:
+    def _work(self, row: HandedIn, students: tuple[str, ...], known: Sequence[Tried], *, again: bool) -> Work:
         key = self._conditions.key(row.sha256)
         took_s = max((attempt.duration_s for attempt in known), default=0.0)
         # The newest counts: an older one with this key is recorded once more, as one that was scored anew.
@@ -141,7 +140,7 @@ class Planner:
         return Work("run", row, students, key, expected_s=took_s)
 
 
-def read_submission(store: Store, row: SubmissionRow, assignment: LoadedAssignment) -> Submission:
+def read_submission(store: Store, row: HandedIn, assignment: LoadedAssignment) -> Submission:
     """Read what was handed in: when it is run, and not before, as a class's files may not fit into memory.
 
     Raises:

@@ -13,17 +13,20 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from autograder.box.grant import Grant, slots
 from autograder.box.memory import available_bytes
 from autograder.box.nvml import Gpu
 from autograder.course import LoadedAssignment
 from autograder.judge.isolation import gpus_here
-from autograder.judge.judges import Judges, Pending
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.limits import MB
 from autograder.messages import text
 from autograder.submission import Submission
+
+if TYPE_CHECKING:
+    from autograder.judge.judges import Judges, Pending
 
 # Of an attempt one box computes at a time. The others wait for their check, with what they have trained; and there is
 # the judge. Those of a course's assignments take less.

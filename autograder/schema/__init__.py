@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from autograder.course import Assignment, Course
+from autograder.assignment import Assignment
+from autograder.course import Course
 from autograder.diagnosis import Diagnosis
 from autograder.results import Report
 

@@ -14,13 +14,13 @@ import numpy as np
 import psutil
 import pytest
 
+from autograder.assignment import Entry
 from autograder.box.backends import ISOLATIONS
 from autograder.box.client import Answer, BoxClient, BoxDied, BoxSpec, Cause, StudentRaised, within
 from autograder.box.interpreter import choose
 from autograder.box.probe import probe
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value
 from autograder.box.values import Decoder, Encoder
-from autograder.course import Entry
 from autograder.judge import boxes as boxes_module
 from autograder.judge.boxes import Boxes
 from autograder.judge.listener import Listener

@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import pytest
 
+from autograder.assignment import Entry
 from autograder.box import backends
 from autograder.box.backends import Evidence
 from autograder.box.channel import Channel
@@ -28,7 +29,6 @@ from autograder.box.protocol import (
     Path,
     encode_message,
 )
-from autograder.course import Entry
 from autograder.judge import boxes as boxes_module
 from autograder.judge import claims
 from autograder.judge.boxes import Boxes, _are_files

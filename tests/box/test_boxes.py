@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from autograder.assignment import Entry
 from autograder.box.client import BoxDied, BoxSpec, Cause, StudentRaised
 from autograder.box.grant import Grant
 from autograder.box.nvml import Gpu
 from autograder.box.protocol import Call
-from autograder.course import Entry
 from autograder.judge import boxed, boxes, fresh, unboxed
 from autograder.judge.boxes import CheckMistake
 from autograder.judge.listener import Listener

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from autograder.assignment import Entry
 from autograder.box import mounted
 from autograder.box.backends import NAMESPACES
 from autograder.box.client import BoxSpec
 from autograder.box.linux import mounts
-from autograder.course import Entry
 from autograder.datasets.registry import DATASETS, NAMES
 from autograder.judge import boxes as boxes_module
 from autograder.judge.boxes import Boxes

@@ -35,6 +35,10 @@ STAND_IN = {
             loaded.append(newbackend)
 
 
+        def show():
+            return "no window"
+
+
         switch_backend(matplotlib.rcParams["backend"])
     """,
 }
@@ -82,6 +86,16 @@ def test_pyplot_is_otherwise_as_it_was(matplotlib):
     assert pyplot.switch_backend.__doc__ == "Close all figures and load a backend."
     assert pyplot.__spec__.name == "matplotlib.pyplot"
     assert "def switch_backend" in pyplot.__loader__.get_source("matplotlib.pyplot")
+
+
+def test_show_asks_the_screen_first(matplotlib, monkeypatch):
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    assert pyplot.show() == "no window"
+    monkeypatch.setattr(plotting, "_screens", [])
+    plotting.show_by(lambda: True)
+    assert pyplot.show() is None
+    plotting.show_by(lambda: False)
+    assert pyplot.show() == "no window"
 
 
 def test_asked_for_twice_it_is_there_once(matplotlib):

@@ -300,7 +300,8 @@ def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
         return ours, inner.num_fds(), len(inner.memory_maps(grouped=False))
 
     opened(ONE).call("one")
-    (zygote,) = [one for key, one in zygotes._zygotes.items() if key == zygotes.Key((), 2, cpu_only=True)]
+    plainest = zygotes.Key((), Limits().threads, cpu_only=True)
+    (zygote,) = [one for key, one in zygotes._zygotes.items() if key == plainest]
     inner = psutil.Process(zygote._process.pid).children()[0]
     counts = []
     for _ in range(20):
@@ -337,6 +338,13 @@ def test_security_zygote_and_boxes_end_with_a_judge_that_is_killed(until):
 
 
 # --- the zygote -------------------------------------------------------------------------------------------------------
+
+
+def test_python_in_a_box_knows_that_it_was_forked(opened):
+    """Init is forked without Python being told; what init forks must not take itself for the zygote."""
+    source = "import threading\ndef numbers(): return [threading.main_thread().native_id, threading.get_native_id()]"
+    known, real = opened(source).call("numbers")
+    assert known == real == 2
 
 
 def test_security_nothing_that_the_judge_knows_is_in_a_zygote(opened, monkeypatch):

@@ -20,6 +20,7 @@ from autograder.ledger import people
 from autograder.ledger.grades import owners
 from autograder.ledger.models import Event, Student, SubmissionRow
 from autograder.ledger.refusals import still_refused
+from autograder.messages import speaking
 from autograder.pack import pack
 from autograder.roster import Person
 from autograder.submission import Submission
@@ -346,6 +347,28 @@ def test_what_was_refused_is_listed_until_something_readable_came_from_the_same_
     for _ in range(2):  # the broken file is still there
         collect(course, FolderSource(folder))
         assert missed() == []
+
+
+def test_why_something_was_refused_is_said_in_the_language_of_whoever_asks(course, folder):
+    def problems():
+        with course.reading() as session:
+            return [one.problem for one in still_refused(session)]
+
+    (folder / "2026017.rar").write_bytes(b"Rar!")
+    collect(course, FolderSource(folder))
+    (english,) = problems()
+    with speaking("zh"):
+        (chinese,) = problems()
+        collect(course, FolderSource(folder))
+    assert english.startswith("2026017.rar is damaged")
+    assert chinese != english
+    assert problems() == [english]
+    with course.writing() as session:  # as collected before the key was recorded with it
+        about = session.scalars(select(Event).where(Event.kind == "collect").order_by(Event.id.desc())).first().about
+        old = {name: value for name, value in about["refused_files"][0].items() if name != "said"}
+        assert old["problem"] == chinese
+        session.add(Event(at=NOW, who="me", kind="collect", about={**about, "refused_files": [old]}))
+    assert problems() == [chinese]
 
 
 def test_a_file_of_a_day_that_is_still_to_come_is_taken_and_said(folder, tmp_path):

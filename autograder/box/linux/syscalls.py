@@ -11,6 +11,7 @@ from autograder.box.linux import numbers
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
+_libc_with_lock = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock during a call
 
 Argument = Union[int, bytes, "ctypes.Array[ctypes.c_char]", None]
 
@@ -57,6 +58,20 @@ def prctl(option: Prctl, *values: int) -> int:
     """Change an attribute of this process."""
     padded = [*values, 0, 0, 0, 0][:4]  # some options insist on zeros
     return call("prctl", option, *padded)
+
+
+def fork_bare() -> int:
+    """Fork without telling Python; return 0 in the new process, its pid in this one.
+
+    Why not os.fork: in the new process Python resets the locks of threads that are gone, seeds generators, and has all
+    libraries do the like. With torch imported that copies 300 pages, 1.5 ms. Only for a process with one thread, which
+    has no lock to reset, and for a child that runs nobody's code but ours; whatever it forks by os.fork is told.
+    """
+    pid = int(_libc_with_lock.fork())
+    if pid < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"fork: {os.strerror(error)}")
+    return pid
 
 
 def set_no_new_privileges() -> None:

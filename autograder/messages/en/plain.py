@@ -15,6 +15,8 @@ MESSAGES: dict[str, str] = {
     "plain.ended.hangs": "This cell ran for too long and could not be interrupted. It and those after it earn nothing.",
     "plain.not_run": "Not run: the notebook was ended in an earlier cell.",
     "plain.over": "The cell's last value, {value}, is more than its {points} points; it earns nothing.",
+    "plain.not_plain": "The check cells of {id} are those of an assignment of ours: what they earn is not in the notebook.",
+    "plain.not_plain_hint": "Call `grade nbgrader init` once more, or put autograder.notebook.preprocessor.GradeNotebook before SafeExecute in c.Autograde.autograde_preprocessors.",
     # --- grade nbgrader import
     "cli.nbgrader.import.short": "Make an assignment of a plain nbgrader source notebook.",
     "cli.nbgrader.import.help": "Make an assignment of ours of a plain nbgrader source notebook: its solution, handout, public and hidden checks, tasks and points. What can't be translated by rule is listed, to be finished by hand.",

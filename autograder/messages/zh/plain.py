@@ -15,6 +15,8 @@ MESSAGES: dict[str, str] = {
     "plain.ended.hangs": "这个单元格运行太久，而且无法中断。它和后面的都不得分。",
     "plain.not_run": "没有运行：notebook 在前面的单元格里就结束了。",
     "plain.over": "这个单元格的最后一个值是 {value}，超过了它的 {points} 分，因此不得分。",
+    "plain.not_plain": "{id} 的检查单元格属于本系统的作业，得分不由 notebook 里的代码决定。",
+    "plain.not_plain_hint": "请重新运行 `grade nbgrader init`，或者在 c.Autograde.autograde_preprocessors 里把 autograder.notebook.preprocessor.GradeNotebook 放到 SafeExecute 前面。",
     # --- grade nbgrader import
     "cli.nbgrader.import.short": "把普通的 nbgrader 源 notebook 变成一份作业。",
     "cli.nbgrader.import.help": "把普通的 nbgrader 源 notebook 变成我们的作业：参考解答、说明、公开和隐藏的检查、小题与分值。不能按规则翻译的会列出来，由您手工完成。",

@@ -12,12 +12,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from autograder.course import LoadedAssignment
-from autograder.judge.judges import Judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.run.room import Room
+
+if TYPE_CHECKING:
+    from autograder.judge.judges import Judges
 
 Notice = Callable[[str], None]
 """Told in a sentence what the instructor should know while it goes on."""

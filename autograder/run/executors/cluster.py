@@ -18,7 +18,7 @@ from autograder import __version__
 from autograder.course import LoadedAssignment
 from autograder.errors import UsageError
 from autograder.judge.judges import Judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.messages import language, text
 from autograder.run.executors import Asked, Executor, Notice, Setting
 from autograder.run.executors.freight import Kind, Question, decoded, encoded, run_name, shown_name

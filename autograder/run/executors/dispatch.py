@@ -22,7 +22,7 @@ from autograder.course import LoadedAssignment
 from autograder.errors import GradeError, InternalError, UsageError
 from autograder.judge import orders
 from autograder.judge.judges import JudgeDied, Judges, Pending
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.messages import text
 from autograder.results import Report
 from autograder.run.executors import Notice

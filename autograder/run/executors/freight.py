@@ -21,7 +21,7 @@ import msgspec
 
 from autograder.course import COURSE_FILE, LoadedAssignment, load_course
 from autograder.errors import InternalError
-from autograder.judge.session import AttemptOptions, DataChoice
+from autograder.judge.options import AttemptOptions, DataChoice
 from autograder.judge.time_limits import calibration_file
 from autograder.messages import Language, text
 from autograder.submission import Submission, is_skipped, sha256_of

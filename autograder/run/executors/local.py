@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from autograder.course import LoadedAssignment
-from autograder.judge.judges import Judges, open_judges
-from autograder.judge.session import AttemptOptions
+from autograder.judge.options import AttemptOptions
 from autograder.run.executors import Asked, Executor, Setting
 from autograder.run.keys import environment
 from autograder.run.options import options_for
 from autograder.run.room import Room, attempts_at_once, room_for
+
+if TYPE_CHECKING:
+    from autograder.judge.judges import Judges
 
 
 class LocalExecutor(Executor):
@@ -21,6 +25,8 @@ class LocalExecutor(Executor):
 
     def open(self, at_once: int) -> Judges:
         """Return warm judges, where this system can fork."""
+        from autograder.judge.judges import open_judges
+
         return open_judges(at_once)
 
     def room(self, assignment: LoadedAssignment, options: AttemptOptions, at_once: int) -> Room:
