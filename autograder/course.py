@@ -21,6 +21,7 @@ from autograder.mail_settings import MailSettings
 from autograder.messages import Text, text
 
 COURSE_FILE = "course.yml"
+_MOST_BELOW = 5  # named where there is none here
 ASSIGNMENT_FILE = "assignment.yml"
 
 
@@ -215,7 +216,10 @@ def find_course(start: Path) -> LoadedCourse:
     for folder in (start, *start.parents):
         if (folder / COURSE_FILE).is_file():
             return load_course(folder)
-    raise UsageError(text("usage.no_course", folder=start), hint=text("usage.no_course_hint"))
+    # nbgrader's students have a folder for each assignment, and a terminal that opens above them.
+    below = sorted(path.parent.name for path in start.glob(f"*/{COURSE_FILE}"))[:_MOST_BELOW]
+    hint = text("usage.course_below", folders=", ".join(below)) if below else text("usage.no_course_hint")
+    raise UsageError(text("usage.no_course", folder=start), hint=hint)
 
 
 def load_course(folder: Path) -> LoadedCourse:

@@ -93,8 +93,8 @@ def start(  # noqa: PLR0913 - each is an option of the command
         notebook: to work in, instead of a module; where one was begun before, it is gone on with.
 
     Raises:
-        UsageError: no such assignment, a framework to choose, a folder that can't be used.
-        ConfigError: the assignment has no stub, or no notebook.
+        UsageError: no such assignment, no notebook of it, a framework to choose, a folder that can't be used.
+        ConfigError: the assignment has no stub.
     """
     assignment = course.assignment(assignment_id)
     manifest = _read_manifest(course)
@@ -151,6 +151,8 @@ def describe(started: Started, cwd: Path) -> list[str]:
 def _files(assignment: LoadedAssignment, framework: str | None, entry: str) -> dict[str, str]:
     """Return the content of each file by its path in the folder, the one to edit first."""
     stub = assignment.folder / _stub_name(assignment, framework, notebook=entry.endswith(".ipynb"))
+    if not stub.is_file() and entry.endswith(".ipynb"):
+        raise _no_notebook(assignment, entry)
     if not stub.is_file():
         raise ConfigError(text("start.no_stub", file=stub.name), file=assignment.folder)
     found = {entry: stub}
@@ -160,6 +162,14 @@ def _files(assignment: LoadedAssignment, framework: str | None, entry: str) -> d
             found[path.relative_to(assignment.folder).as_posix()] = path
     made = {name: _read(path) for name, path in found.items()}
     return made | {"tests/conftest.py": _CONFTEST.format(id=assignment.id)}
+
+
+def _no_notebook(assignment: LoadedAssignment, entry: str) -> UsageError:
+    """Return what is wrong: an nbgrader course releases the notebook itself, beside course.yml, and no other."""
+    if (assignment.root / entry).is_file():
+        return UsageError(text("start.notebook_is_here", file=assignment.root / entry), hint=text("start.open_it"))
+    said = text("start.no_notebook", id=assignment.id)
+    return UsageError(said, hint=text("start.no_notebook_hint", file=assignment.spec.entry.file))
 
 
 def _stub_name(assignment: LoadedAssignment, framework: str | None, *, notebook: bool) -> str:

@@ -205,10 +205,17 @@ def test_what_is_wrong_with_an_answer_is_a_report_and_exit_code_1(course, source
 @pytest.mark.parametrize("arguments", [["check", "hw1"], ["validate", "--all"], ["release", "--check"],
                                        ["new", "hw5", "--title", "x"]])  # fmt: skip
 def test_no_course_yml_above_this_folder(course, tmp_path, arguments):
-    said = refused(course, *arguments, cwd=tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    said = refused(course, *arguments, cwd=elsewhere)
     assert said.startswith(
-        f"Error: No course.yml in {tmp_path} or any folder above it.\n  Go to the folder of your course"
+        f"Error: No course.yml in {elsewhere} or any folder above it.\n  Go to the folder of your course"
     )
+
+
+def test_a_course_below_this_folder_is_named(course, tmp_path):
+    said = refused(course, "check", "hw1", cwd=tmp_path)
+    assert said.endswith("\n  There is one in: course. Go there (cd), and try again.\n")
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,13 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tempfile
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from tests.collect.repositories import commit, git
-from tests.pages import written_anew
+from tests.pages import lines_of, written_anew
 from tests.tiny_course import COURSE, ROOT, SOLUTION, make_course, write, wrong_answer
 
 PAGE = ROOT / "docs" / "instructors.md"
@@ -61,17 +59,11 @@ def course(folder: Path) -> None:
 
 
 def typed(folder: Path, command: str) -> list[str]:
-    """Type a command of the page; return what it prints: the progress, whose order is chance, and the rest."""
+    """Type a command of the page; return what it prints."""
     arguments = shlex.split(command)[1:]
     if arguments[0] == "run":  # whatever isolation this machine has, nothing here depends on it
         arguments += ["--isolation", "process", "--device", "cpu", "--jobs", "1"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "140", "GRADE_WHO": "teacher", "LC_ALL": "C.UTF-8"}
-    came = subprocess.run(
-        [sys.executable, "-m", "autograder", *arguments],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
-    )  # fmt: skip
-    assert came.returncode in {0, 1}, came.stdout
-    return [plain(line) for line in came.stdout.splitlines()]
+    return [plain(line) for line in lines_of(folder, "autograder", *arguments)]
 
 
 def plain(line: str) -> str:

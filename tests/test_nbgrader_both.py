@@ -13,6 +13,7 @@ import pytest
 
 from autograder.course import find_course
 from autograder.messages import speaking, text
+from autograder.nbgrader.setup import Wanted, set_up
 from autograder.notebook.generate import make_notebook, notebook_files
 from autograder.notebook.plain_config import config_lines, plain_config_lines
 from tests.plain_course import notebook
@@ -113,7 +114,22 @@ def test_security_notebooks_of_ours_are_never_run_for_points(root):
     assert not (root / "autograded/wrong/hw1/hw1.ipynb").exists()
 
 
-def test_the_pages_have_the_lines_that_are_written():
-    lines = config_lines(COURSE.spec.limits, 600)
-    for page in ("nbgrader.md", "nbgrader-plain.md"):
-        assert lines[1].strip() in (ROOT / "docs" / page).read_text(encoding="utf-8")
+@pytest.mark.parametrize(("written", "validated_s", "plain_s"), [("", 300, 30), ("c.Execute.timeout = 77\n", 77, 77)])
+def test_validate_gives_checks_the_time_that_they_train(tmp_path, written, validated_s, plain_s):
+    from nbgrader.validator import Validator
+    from traitlets.config import PyFileConfigLoader
+
+    from autograder.notebook.safe_execute import SafeExecute
+
+    config = write(tmp_path / "nbgrader_config.py", f"c = get_config()\n{written}")
+    set_up(COURSE, Wanted(tmp_path, ("hw1",)))
+    validator = Validator(config=PyFileConfigLoader(str(config)).load_config())
+    execute = next(step for step in Validator.preprocessors.default() if step.__name__ == "Execute")
+    assert execute(parent=validator).timeout == validated_s
+    assert SafeExecute(config=validator.config).timeout == plain_s
+
+
+def test_the_pages_say_which_steps_are_written():
+    steps = config_lines(COURSE.spec.limits, 600)[:10]
+    assert "\n".join(f"    {line}" for line in steps) in (ROOT / "docs/nbgrader.md").read_text(encoding="utf-8")
+    assert steps[1].strip(' ",') in (ROOT / "docs/nbgrader-plain.md").read_text(encoding="utf-8")

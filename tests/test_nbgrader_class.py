@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -109,8 +110,9 @@ def cheating(code, places):
 def call(module, root, *arguments, status=0):
     # nbgrader looks for alembic, by that name, where commands are looked for
     commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    warnings = ["-W", "ignore"] if module == "nbgrader" else []  # what ours says, people see
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", module, *arguments], cwd=root,
+        [sys.executable, *warnings, "-m", module, *arguments], cwd=root,
         env=environment(PATH=commands, GRADE_LANG="en"), capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     assert done.returncode == status, done.stdout + done.stderr
@@ -178,6 +180,23 @@ def test_students_get_what_their_check_cells_need_and_nothing_hidden(made):
     checked = call("autograder", released, "check", "hw1", "hw1.ipynb", "--json", status=1)
     report = json.loads(checked.stdout)
     assert (report["score"], report["max_points"]) == (0, HW1.spec.points - HW1.spec.hidden_points)
+
+
+def test_what_the_instructors_check_cells_remember_is_not_released(made, tmp_path):
+    root = class_at(made, tmp_path, {})
+    write(root / "source/hw1/.grade/attempts/hw1/1.json", "{}")
+    call("nbgrader", root, "generate_assignment", "hw1", "--force")
+    assert (root / "release/hw1/hw1.ipynb").exists()
+    assert not (root / "release/hw1/.grade").exists()
+
+
+def test_who_watches_is_told_in_their_language_and_sees_no_warnings_of_nbgraders_code(made, tmp_path):
+    root = class_at(made, tmp_path, {"s1": SOURCE})
+    config = root / "nbgrader_config.py"
+    config.write_text(config.read_text(encoding="utf-8") + "c.GradeNotebook.language = 'zh'\n", encoding="utf-8")
+    done = call("autograder", root, "nbgrader", "autograde", "hw1")
+    assert re.fullmatch(r"\[1/1\] s1  hw1\.ipynb  100/100  passed  [\d.]+ s\n", done.stderr)
+    assert "f 对正数返回 1" in (root / "autograded/s1/hw1/hw1.ipynb").read_text(encoding="utf-8")
 
 
 def test_both_commands_give_the_same_scores_and_no_notebook_stops_the_class(made, tmp_path):

@@ -131,6 +131,25 @@ def test_pushed_scores_stand_in_nbgrader_and_a_second_push_does_nothing(book, nb
     assert push(book, nbgraders, HW1) == Pushed(0, 0, 0, 0, ())
 
 
+def test_formgrader_goes_on_to_take_for_graded_what_nbgrader_has_collected_itself(book, nbgraders, report, tmp_path):
+    """It does where the gradebook's time is that of the hand-in, which has none in this case."""
+    from autograder.nbgrader.gradebook import collected_of
+    from autograder.nbgrader.sync import push
+
+    handed_in(book, report, ["1", "2"])
+    push(book, nbgraders, HW1)
+    for student in ("1", "2"):
+        nbgraders.find_submission("hw1", student).timestamp = None
+    nbgraders.db.commit()
+    write(tmp_path / "nbgrader_config.py", "c = get_config()\nc.CourseDirectory.course_id = 'dl101'\n")
+    write(tmp_path / "submitted/1/hw1/hw1.ipynb", SOURCE)
+    write(tmp_path / "submitted/2/hw2/hw2.ipynb", SOURCE)
+    push(book, nbgraders, HW1, collected_of(tmp_path, "hw1"))
+    nbgraders.db.expire_all()
+    times = {student: nbgraders.find_submission("hw1", student).timestamp for student in ("1", "2")}
+    assert times == {"1": None, "2": CAME.replace(tzinfo=None)}
+
+
 def test_a_manual_score_stays_and_wins_and_comes_back_as_a_decision_once(book, nbgraders, report):
     from autograder.nbgrader.sync import pull, push
 

@@ -134,6 +134,18 @@ def test_hidden_checks_are_a_comment_and_the_solution_is_not_there(assignment, f
 
 
 @pytest.mark.parametrize(("assignment", "file"), EVERY)
+def test_under_each_tasks_heading_there_is_a_cell_of_its(assignment, file):
+    made = json.loads(make_notebook(assignment, file, "stub"))["cells"]
+    headings = [number for number, cell in enumerate(made) if cell["id"].endswith("-heading")]
+    assert len(headings) == len(assignment.spec.tasks)
+    assert [made[number + 1]["cell_type"] for number in headings] == ["code"] * len(headings)
+    task = next((task for task in assignment.spec.tasks if task.id == "1.3" and assignment.id == "hw1"), None)
+    if task:
+        above = next(cell for cell in made if cell["id"] == "hw1-task-1-2-heading")
+        assert "1.3" in above["source"][-1]
+
+
+@pytest.mark.parametrize(("assignment", "file"), EVERY)
 def test_the_same_assignment_gives_the_same_bytes_that_are_committed(assignment, file):
     path = assignment.folder / file.name
     assert path.read_text(encoding="utf-8") == notebooks(assignment)[path]

@@ -77,6 +77,17 @@ def test_a_right_answer_and_the_commands(folder, monkeypatch):
 
 
 @pytest.mark.ipykernel
+def test_what_could_not_be_done_is_said_as_the_command_says_it(folder, monkeypatch):
+    outputs = run(
+        folder, SOLUTION, "%load_ext autograder", "%grade check hw1 --task 7", CHECK.replace("1.1", "7"),
+        "%grade check hw1 --bogus", monkeypatch=monkeypatch,
+    )  # fmt: skip
+    task, cell, option = (errors(one)[0] for one in outputs[2:])
+    assert task == cell == "There is no task '7' in hw1.\nIts tasks are: 1.1, 2."
+    assert "--bogus" in option
+
+
+@pytest.mark.ipykernel
 def test_a_wrong_answer_is_told_in_our_words_and_no_others(folder, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
     _, patched, check, _, cell = run(

@@ -156,3 +156,14 @@ def test_the_silent_listener_takes_everything():
     listener.check_started("x", 1, 2)
     listener.calling("f", 3)
     listener.check_finished(make_check())
+
+
+def test_in_a_notebook_nothing_is_written_over(monkeypatch):
+    """`!grade` has a terminal there, but JupyterLab can't erase what was shown."""
+    monkeypatch.setattr(module.sys, "stderr", Terminal())
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    with progress(enabled=True) as live:
+        assert isinstance(live, ProgressLine)
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    with progress(enabled=True) as silent:
+        assert type(silent) is Notices

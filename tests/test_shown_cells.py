@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import struct
 import zlib
 
@@ -10,7 +11,7 @@ import nbformat
 import pytest
 
 from autograder.box.client import ToldByCells
-from autograder.box.output import Printed
+from autograder.box.output import CellPrints, OutputDrain, Printed
 from autograder.box.screen import CELL, END, FIGURE, FIGURE_BYTES, FIGURES_BYTES, LEFT_OUT, MOST_FIGURES, mark
 from autograder.course import find_course
 from autograder.judge.attempt import run_attempt
@@ -132,6 +133,21 @@ def test_security_so_many_figures_and_no_more():
     assert sum(isinstance(part, bytes) for part in shown(*told, figures=[PNG] * 100, count=1)[0]) == MOST_FIGURES
     several = FIGURES_BYTES // len(large)
     assert sum(isinstance(part, bytes) for part in shown(*told, figures=[large] * 20, count=1)[0]) == several
+
+
+@pytest.mark.parametrize("layer", [True, False])
+def test_security_what_comes_after_the_notebook_is_no_cells(layer, monkeypatch):
+    """A notebook that takes the last mark away; without the layer, what a check has it print would be its cell's."""
+    if not layer:
+        monkeypatch.setattr(CellPrints, "end", lambda self: None)
+    read, write_to = os.pipe()
+    drain = OutputDrain(os.fdopen(read, "rb"), 1 << 20, lambda: None, CellPrints(b"abc", 10))
+    os.write(write_to, mark(b"abc", CELL) + b"mine\n")
+    drain.take_cells(0.2)
+    os.write(write_to, b"hidden -20\n" + mark(b"abc", CELL))
+    os.close(write_to)
+    drain.take_all(30)
+    assert any("hidden" in one.text for one in drain.take_cells(30)) is not layer
 
 
 # --- whole attempts -------------------------------------------------------------------------------------------------

@@ -119,6 +119,18 @@ def test_beside_a_file_that_was_begun_the_notebook_is_named(course):
     assert starting.describe(started, course)[-1].endswith(f"then: grade check hw1 {notebook}")
 
 
+def test_where_there_is_no_notebook_to_begin_with_it_is_said_what_there_is(course):
+    none = grade("start", "hw1", "--notebook", cwd=course)
+    assert none.returncode == 2
+    assert none.stderr.decode().splitlines() == [
+        "Error: hw1 has no notebook here.", "  Leave out --notebook to work in sums.py."
+    ]  # fmt: skip
+    assert not (course / "hw1").exists()
+    released = write(course / "hw1.ipynb", "{}")  # as nbgrader does
+    here = grade("start", "hw1", "--notebook", cwd=course).stderr.decode()
+    assert f"The notebook to work in is here already: {released}" in here
+
+
 def test_what_is_packed_is_named_and_an_untouched_file_is_said(course):
     begin(course)
     command = ("pack", "hw1", "--id", "1")

@@ -2,11 +2,12 @@
 
     student's code, stand-ins ── note(kind, detail) ──▶ kept here ── Synced, at the end of a check ──▶ judge.advice
     print ─────────────────────── output pipe ─────────▶ output.OutputDrain ── its tail ─────────────▶ judge.advice
+    a notebook's cells, where asked for ── screen ─────▶ Loaded, before anything is asked ───────────▶ judge.showing
 
 A note is one of the kinds below, for which the judge has the words, and a few words of detail. What the kinds don't
 name can't be said: code of the student's that forges notes chooses among sentences of ours. All bounds of the channel
-stand here; they hold where a note is made, to keep the box small, and again where the judge reads it, which is what
-counts.
+stand here, those of what cells show in `screen`; they hold where a note is made, to keep the box small, and again where
+the judge reads it, which is what counts.
 
 Imported on both sides: the standard library and msgspec only, and by Python 3.9 too.
 """
@@ -23,7 +24,7 @@ EAGER_COMPILE = "eager_compile"  # torch.compile was called, and runs what it is
 STAND_IN = "stand_in"  # a package that is not installed is stood in for; the detail is its name
 NUMERIC_WARNING = "numeric_warning"  # a RuntimeWarning, as numpy raises for overflow; the detail is its text
 LOADED_AT_IMPORT = "loaded_at_import"  # a mounted dataset was read while the submission was imported; its name
-CELL_RAISED = "cell_raised"  # a notebook's cell raised, and those after it ran; its number and what it raised
+CELL_RAISED = "cell_raised"  # a notebook's cell raised, and those after it ran; its number, the line, and what
 KINDS = frozenset([EAGER_COMPILE, STAND_IN, NUMERIC_WARNING, LOADED_AT_IMPORT, CELL_RAISED])
 
 MOST_NOTES = 12  # kept of one check; what comes after is not

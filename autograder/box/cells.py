@@ -13,12 +13,14 @@ import __future__
 import ast
 import inspect
 import re
+import traceback
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from autograder.box import advice
 from autograder.box.screen import Screen
 
+_MOST_OF_A_LINE = 60
 _MOST_RAISED = 50  # kept: each keeps what its frames hold
 _LAST = "__last__"  # what the last line of the running cell comes to
 _FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -64,7 +66,7 @@ class Cells:
             except BaseException as error:  # noqa: BLE001
                 if len(self.raised) < _MOST_RAISED:
                     self.raised.append(RaisedInCell(source, error, error.__traceback__))
-                advice.note(advice.CELL_RAISED, f"{number}: {_in_a_line(error)}")
+                advice.note(advice.CELL_RAISED, f"{number}{_in_a_line(error, source, self._path)}")
             self._screen.end_cell()
         self._screen.close()
 
@@ -111,8 +113,22 @@ class Cells:
         return self._loop
 
 
-def _in_a_line(error: BaseException) -> str:
+def _in_a_line(error: BaseException, source: str, path: str) -> str:
+    """Return the cell's line that raised, and what: students look for it, not for a number that they can't see."""
     try:
-        return f"{type(error).__name__}: {error}".split("\n", 1)[0]
+        # Of a SyntaxError without its line's number, which is that of a file that no student sees.
+        said = error.msg if isinstance(error, SyntaxError) and error.filename == path else error
+        return f"{_line_of(error, source, path)}: {type(error).__name__}: {said}".split("\n", 1)[0]
     except BaseException:  # noqa: BLE001 - __str__ is the student's code, and may even exit
-        return "Exception"
+        return ": Exception"
+
+
+def _line_of(error: BaseException, source: str, path: str) -> str:
+    if isinstance(error, SyntaxError) and error.filename == path:
+        number = error.lineno
+    else:
+        steps = traceback.walk_tb(error.__traceback__)
+        number = next((line for frame, line in steps if frame.f_code.co_filename == path), None)
+    lines = source.split("\n")
+    line = lines[number - 1].strip() if type(number) is int and 0 < number <= len(lines) else ""
+    return f" ({line[:_MOST_OF_A_LINE]})" if line else ""

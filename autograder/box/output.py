@@ -12,8 +12,6 @@ from autograder.box import screen
 from autograder.box.advice import TAIL_BYTES
 
 _CHUNK_BYTES = 64 << 10
-_CELL_BYTES = 8 << 10  # kept of what stands between two marks
-_CELLS_BYTES = 256 << 10  # of all that a notebook prints
 # SECURITY: of the student's making. None of the classes takes in ESC, so no part of a text is looked at twice.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]?[0-Z\\^-~])")
 
@@ -68,7 +66,7 @@ class CellPrints:
     def __init__(self, secret: bytes, most_marks: int) -> None:
         kinds = screen.CELL + screen.FIGURE + screen.LEFT_OUT + screen.END
         self.marks = re.compile(b"\0" + re.escape(secret) + b"([" + kinds + b"])\0")
-        self._left_marks, self._left_bytes = most_marks, _CELLS_BYTES
+        self._left_marks, self._left_bytes = most_marks, screen.CELLS_BYTES
         self._rest = bytearray()
         self.found: list[Printed] = []
         self.ended = False
@@ -92,7 +90,7 @@ class CellPrints:
 
     def _cut(self, end: int, kind: bytes) -> None:
         said = shown(bytes(self._rest[:end])).encode()
-        most = min(_CELL_BYTES, self._left_bytes)
+        most = min(screen.CELL_BYTES, self._left_bytes)
         end_of_it = said[max(len(said) - most, 0) :]
         kept = said if len(said) <= most else end_of_it.partition(b"\n")[2] or end_of_it
         self._left_bytes -= len(kept)

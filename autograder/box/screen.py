@@ -25,6 +25,8 @@ from typing import Any
 # Kinds of marks.
 CELL, FIGURE, LEFT_OUT, END = b"c", b"f", b"x", b"e"
 
+CELL_BYTES = 8 << 10  # kept of the text between two marks
+CELLS_BYTES = 256 << 10  # of all that a notebook prints
 MOST_FIGURES = 20  # of a notebook
 FIGURE_BYTES = 1 << 20  # a picture of noise; a diagram has 50 KB
 FIGURES_BYTES = 3 << 20  # together: a header of the protocol has 4 MiB

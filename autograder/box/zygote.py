@@ -337,7 +337,13 @@ def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
     numbers = array.array("i")
     room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * numbers.itemsize)
     # SECURITY: in a judge these are other boxes' and the zygote's; no program that a check starts is to inherit them.
-    message, ancillary, _, _ = sock.recvmsg(MAX_MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+    how = (MAX_MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+    try:
+        message, ancillary, _, _ = sock.recvmsg(*how)
+    except ConnectionResetError:
+        # The other side has ended, and has not read everything from here. The kernel tells so once, and tells it before
+        # what the other side said: how a box ended is still to be read.
+        message, ancillary, _, _ = sock.recvmsg(*how)
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])

@@ -103,13 +103,13 @@ def autograde(
 def push(*, assignment_id: str) -> int:
     """Write scores to nbgrader's gradebook."""
     from autograder.gradebook import open_gradebook
-    from autograder.nbgrader.gradebook import course_of, gradebook_of
+    from autograder.nbgrader.gradebook import collected_of, course_of, gradebook_of
     from autograder.nbgrader.sync import push
 
     folder = Path.cwd()
     with open_gradebook(course_of(folder)) as book, gradebook_of(folder) as gradebook:
         assignment = book.course.assignment(assignment_id)
-        done = push(book, gradebook, assignment)
+        done = push(book, gradebook, assignment, collected_of(folder, assignment_id))
     click.echo(text("nbgrader.pushed", **done._asdict()))
     if done.whole:
         click.echo(text("nbgrader.push.whole", students=", ".join(done.whole)))

@@ -47,8 +47,8 @@ class _Files(Repeatable, ABC):
     def modified(self, name: str) -> datetime:
         """Return when a file was changed last."""
 
-    def unsafe(self) -> dict[str, UsageError]:
-        """Return what has a name that can't be taken, by that name."""
+    def refused(self) -> dict[str, UsageError]:
+        """Return what can't be taken, by its name."""
         return {}
 
     def __iter__(self) -> Iterator[Found | Refused]:
@@ -67,7 +67,7 @@ class _Files(Repeatable, ABC):
 
     def _each(self) -> Iterator[Found | Refused]:
         groups = grouped(self.names(), self._told)
-        for name, error in self.unsafe().items():
+        for name, error in self.refused().items():
             yield Refused(name[:200], name[:200], joined(error.message, error.hint), (name[:200],))
         for group in groups:
             notes: list[str] = list(group.notes)
@@ -144,6 +144,13 @@ class FolderSource(_Files):
                 self._paths[decoded_name(os.fsencode(relative.as_posix()))] = path
         return list(self._paths)
 
+    def refused(self) -> dict[str, UsageError]:
+        """Return the folders without a file: whoever handed in one believes to have handed in."""
+        used = {name.partition("/")[0] for name in self._paths}
+        folders = (path for path in sorted(self._folder.iterdir()) if path.is_dir() and not path.is_symlink())
+        names = (decoded_name(os.fsencode(path.name)) for path in folders if not is_skipped((path.name,)))
+        return {name: UsageError(text("collect.empty_folder", name=name)) for name in names if name not in used}
+
     def read(self, name: str, most_bytes: int) -> bytes:
         """Return a file."""
         with self._paths[name].open("rb") as file:
@@ -182,7 +189,7 @@ class ZipSource(_Files):
         """Return the paths of all plain files."""
         return self._archive.names
 
-    def unsafe(self) -> dict[str, UsageError]:
+    def refused(self) -> dict[str, UsageError]:
         """Return what has a name that can't be taken."""
         return self._archive.unsafe
 
@@ -260,7 +267,7 @@ class UnpackedSource(_Files):
         self._places[name] = _Place(self._unpacked.tell(), length, entry.modified)
         self._unpacked.write(entry.content or b"")
 
-    def unsafe(self) -> dict[str, UsageError]:
+    def refused(self) -> dict[str, UsageError]:
         """Return what has a name that can't be taken."""
         return self._unsafe
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -54,12 +54,9 @@ class Call(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     boxes: BoxZygote | None
 
 
-class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One attempt: `AttemptOptions` but for its listener, and what was settled before."""
+class Ordered(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What of `AttemptOptions` an order says, to a judge or to a worker: what is checked, and with what."""
 
-    submission: Submission
-    python: Interpreter
-    choice: Choice
     hidden: bool
     full: bool
     device: str
@@ -69,20 +66,27 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     seeds: tuple[int, ...]
     show_cells: bool
 
+    def options_in(self, isolation: str, *, for_class: bool = False) -> AttemptOptions:
+        """Return the options of the attempt in such a box, with a listener that is silent."""
+        return AttemptOptions(isolation=isolation, for_class=for_class, **ordered(self))
+
+
+def ordered(of: AttemptOptions | Ordered) -> dict[str, Any]:
+    """Return the fields of `Ordered`, by their names."""
+    return {name: getattr(of, name) for name in Ordered.__struct_fields__}
+
+
+class Order(Ordered, frozen=True, kw_only=True):
+    """One attempt, with what was settled before."""
+
+    submission: Submission
+    python: Interpreter
+    choice: Choice
+
     @property
     def options(self) -> AttemptOptions:
-        """The options of the attempt, with a listener that is silent."""
-        return AttemptOptions(
-            hidden=self.hidden,
-            full=self.full,
-            device=self.device,
-            isolation=self.choice.isolation,
-            tasks=self.tasks,
-            checks=self.checks,
-            data=self.data,
-            seeds=self.seeds,
-            show_cells=self.show_cells,
-        )
+        """The options of the attempt."""
+        return self.options_in(self.choice.isolation)
 
 
 class Failure(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

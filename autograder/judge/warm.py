@@ -35,7 +35,7 @@ from autograder.judge import orders
 from autograder.judge.attempt import Settled, settle
 from autograder.judge.judges import JudgeDied, Judges, Pending, Refused
 from autograder.judge.options import AttemptOptions
-from autograder.judge.orders import Begin, BoxZygote, Call, Order
+from autograder.judge.orders import Begin, BoxZygote, Call, Order, ordered
 from autograder.messages import Language, language, text
 from autograder.results import Report
 from autograder.submission import Submission
@@ -263,19 +263,7 @@ def _lend(
 
 
 def _order(submission: Submission, options: AttemptOptions, settled: Settled) -> Order:
-    return Order(
-        submission=submission,
-        python=settled.python,
-        choice=settled.choice,
-        hidden=options.hidden,
-        full=options.full,
-        device=options.device,
-        tasks=options.tasks,
-        checks=options.checks,
-        data=options.data,
-        seeds=options.seeds,
-        show_cells=options.show_cells,
-    )
+    return Order(submission=submission, python=settled.python, choice=settled.choice, **ordered(options))
 
 
 def _readable(sock: socket.socket, timeout_s: float = 0) -> bool:

@@ -9,6 +9,7 @@ in its gradebook, is the same. Between the two a student's attempt runs beside o
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ try:
     from nbgrader.converters import Autograde
     from nbgrader.converters.base import NbGraderException
     from nbgrader.utils import rmtree, setenv
+    from sqlalchemy.exc import SAWarning
     from traitlets.config import Config
 
     from autograder.notebook.preprocessor import REPORT, gradable
@@ -102,7 +104,7 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
     with speaking(converter.language):
         judges = open_judges(at_once)
     try:
-        with judges as converter.judges:
+        with _without_sql_warnings(), judges as converter.judges:
             converter.start()
     except NbGraderException as error:
         raise UsageError(str(error), hint=text("nbgrader.batch_hint", id=assignment.id)) from None
@@ -110,6 +112,14 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
     lines = staged.repaired if staged else {}
     graded = sorted(done.work.students[0] for done in converter.ended if done.ended != "known")
     return Graded(converter.works, converter.ended, tuple(lines[one] for one in graded if one in lines))
+
+
+@contextmanager
+def _without_sql_warnings() -> Iterator[None]:
+    """Keep what SQLAlchemy warns of in nbgrader's own code to itself: six lines for each new student."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)
+        yield
 
 
 def _require_our_checks(coursedir: Any, assignment_id: str) -> None:

@@ -48,6 +48,15 @@ def gradebook_of(folder: Path) -> Iterator[Any]:
         ) from None
 
 
+def collected_of(folder: Path, assignment_id: str) -> frozenset[str]:
+    """Return whose hand-ins for an assignment lie in the nbgrader course in a folder, by nbgrader's names."""
+    from autograder.nbgrader.staging import hand_ins
+
+    coursedir = _configured(folder).coursedir
+    coursedir.assignment_id = assignment_id
+    return frozenset(student for student, _ in hand_ins(coursedir))
+
+
 def course_of(folder: Path) -> Path:
     """Return the folder of our course that an nbgrader course is graded by.
 

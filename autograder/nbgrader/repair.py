@@ -8,25 +8,20 @@ is, in the order that it has. Nothing is executed here, and no file is read.
 from __future__ import annotations
 
 import copy
-import json
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from autograder.messages import text
+from autograder.nbgrader.damaged import IDS_SINCE_MINOR, Unreadable, plain_cells, read_notebook, text_of
 from autograder.notebook.generate import SCHEMA_VERSION
 from autograder.notebook.graded import UNREADABLE
-from autograder.submission import MAX_FILE_BYTES, decode
+from autograder.submission import MAX_FILE_BYTES
 
 # SECURITY: of a student's making, and read whole; JSON takes several times as much memory as its text.
 MAX_NOTEBOOK_BYTES = 256 << 20
 _MOST_NAMED = 5  # cells in one line
-_CELLS = re.compile(r'"cells"\s*:\s*\[')
-_BETWEEN_CELLS = re.compile(r"[\s,]*")
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as nbformat allows them
-_CELL_TYPES = frozenset(["code", "markdown", "raw"])
-_IDS_SINCE_MINOR = 5  # of nbformat 4
 _COMPARED = ("grade", "grade_id", "locked", "points", "schema_version", "solution", "task")
 
 
@@ -69,10 +64,6 @@ class Repaired(NamedTuple):
     """Why there is nothing to be graded; the notebook then is as it was released."""
 
 
-class _Unreadable(Exception):
-    """There is nothing to be repaired; the text says why."""
-
-
 def repair(content: bytes, released: Sequence[ReleasedCell]) -> Repaired:
     """Return a student's notebook in order.
 
@@ -82,10 +73,10 @@ def repair(content: bytes, released: Sequence[ReleasedCell]) -> Repaired:
     """
     said: list[str] = []
     try:
-        before = _read(content, said)
+        before = read_notebook(content, said)
         notebook = copy.deepcopy(before)
-        cells = _plain_cells(notebook, said)
-    except _Unreadable as problem:
+        cells = plain_cells(notebook, said)
+    except Unreadable as problem:
         return nothing_in_it(released, str(problem))
     except RecursionError:
         return nothing_in_it(released, text("nbgrader.repair.not_a_notebook"))
@@ -106,7 +97,7 @@ def nothing_in_it(released: Sequence[ReleasedCell], problem: str) -> Repaired:
         "cells": cells,
         "metadata": {"autograder": {UNREADABLE: problem}},
         "nbformat": 4,
-        "nbformat_minor": _IDS_SINCE_MINOR,
+        "nbformat_minor": IDS_SINCE_MINOR,
     }
     _give_ids(notebook)
     return Repaired(with_note(notebook, [problem]), (), problem)
@@ -126,126 +117,7 @@ def _as_prose(said: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#!|$&~])", r"\\\1", said)
 
 
-# --- the file ---------------------------------------------------------------------------------------------------------
-
-
-def _read(content: bytes, said: list[str]) -> dict[str, Any]:
-    """Return a notebook of format 4 with a list of cells, whatever the cells are.
-
-    Raises:
-        _Unreadable: there is none.
-    """
-    if not content.strip(b"\0 \t\r\n"):
-        raise _Unreadable(text("nbgrader.repair.empty"))
-    is_utf16 = content[:2] in {b"\xff\xfe", b"\xfe\xff"}
-    if b"\0" in content and not is_utf16:
-        said.append(text("nbgrader.repair.nulls"))
-        content = content.replace(b"\0", b"")
-    source = decode(content)
-    if source.encode() != content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"):
-        said.append(text("nbgrader.repair.encoding"))
-    try:
-        notebook = json.loads(source)
-    except ValueError:
-        notebook = _salvaged(source)
-        if notebook is None:
-            raise _Unreadable(text("nbgrader.repair.not_a_notebook")) from None
-        said.append(text("nbgrader.repair.truncated", count=len(notebook["cells"])))
-    if isinstance(notebook, dict) and "worksheets" in notebook:
-        notebook = _upgraded(source)
-        said.append(text("nbgrader.repair.old_format"))
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise _Unreadable(text("nbgrader.repair.not_a_notebook"))
-    return notebook
-
-
-def _salvaged(source: str) -> dict[str, Any] | None:
-    """Return the whole cells of a file that breaks off, or None where there are none."""
-    found = _CELLS.search(source)
-    if found is None:
-        return None
-    cells: list[Any] = []
-    decoder, at = json.JSONDecoder(), found.end()
-    while True:
-        between = _BETWEEN_CELLS.match(source, at)
-        at = between.end() if between else at
-        try:
-            cell, at = decoder.raw_decode(source, at)
-        except ValueError:
-            break
-        cells.append(cell)
-    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4} if cells else None
-
-
-def _upgraded(source: str) -> Any:
-    import nbformat
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return json.loads(nbformat.writes(nbformat.reads(source, as_version=4)))
-    # Broad: nbformat raises whatever its validators come upon in a damaged file.
-    except Exception:  # noqa: BLE001
-        raise _Unreadable(text("nbgrader.repair.not_a_notebook")) from None
-
-
 # --- cells ------------------------------------------------------------------------------------------------------------
-
-
-def _plain_cells(notebook: dict[str, Any], said: list[str]) -> list[dict[str, Any]]:
-    """Return the cells, each with what nbformat asks for; what is no cell is left out."""
-    if not isinstance(notebook.get("metadata"), dict):
-        notebook["metadata"] = {}
-    notebook["nbformat"] = 4
-    if not isinstance(notebook.get("nbformat_minor"), int):
-        notebook["nbformat_minor"] = _IDS_SINCE_MINOR - 1
-    cells = [cell for cell in notebook["cells"] if isinstance(cell, dict) and _text_of(cell) is not None]
-    damaged = len(notebook["cells"]) - len(cells)
-    for cell in cells:
-        damaged += _made_plain(cell)
-    if damaged:
-        said.append(text("nbgrader.repair.damaged_cells", count=damaged))
-    return cells
-
-
-def _text_of(cell: dict[str, Any]) -> str | None:
-    """Return what a cell says; None where that is no text."""
-    source = cell.get("source", "")
-    if isinstance(source, str):
-        return source
-    if isinstance(source, list) and all(isinstance(line, str) for line in source):
-        return "".join(source)
-    return None
-
-
-def _made_plain(cell: dict[str, Any]) -> bool:
-    """Repair what a single cell consists of, and return whether there was anything."""
-    damaged = False
-    source = _text_of(cell) or ""
-    if "\0" in source or any("\ud800" <= char <= "\udfff" for char in source) or "source" not in cell:
-        cell["source"] = source.replace("\0", "").encode(errors="replace").decode()
-        damaged = True
-    if cell.get("cell_type") not in _CELL_TYPES:
-        cell["cell_type"] = "code" if "outputs" in cell else "markdown"
-        damaged = True
-    if not isinstance(cell.get("metadata"), dict):
-        cell["metadata"] = {}
-        damaged = True
-    if cell["cell_type"] == "code":
-        _complete_code(cell)
-    else:
-        cell.pop("outputs", None)
-        cell.pop("execution_count", None)
-    return damaged
-
-
-def _complete_code(cell: dict[str, Any]) -> None:
-    if not isinstance(cell.get("outputs"), list) or not all(isinstance(one, dict) for one in cell["outputs"]):
-        cell["outputs"] = []
-    count = cell.setdefault("execution_count", None)
-    if count is not None and (not isinstance(count, int) or isinstance(count, bool)):
-        cell["execution_count"] = None
-    cell.pop("attachments", None)
 
 
 def _empty_outputs(cells: Iterable[dict[str, Any]]) -> None:
@@ -259,7 +131,7 @@ def _empty_outputs(cells: Iterable[dict[str, Any]]) -> None:
 
 def _give_ids(notebook: dict[str, Any]) -> None:
     """Give each cell an id of its own where the format has them, and none where it has none."""
-    has_ids = notebook["nbformat_minor"] >= _IDS_SINCE_MINOR
+    has_ids = notebook["nbformat_minor"] >= IDS_SINCE_MINOR
     taken: set[str] = set()
     for number, cell in enumerate(notebook["cells"], start=1):
         known = cell.get("id")
@@ -345,7 +217,7 @@ def _recognise(
     for released in missing:
         same = [cell for cell in free if cell.get("id") == _cell_id(released.grade_id)]
         if not same and released.source.strip():
-            same = [cell for cell in free if (_text_of(cell) or "").strip() == released.source.strip()]
+            same = [cell for cell in free if (text_of(cell) or "").strip() == released.source.strip()]
         if same:
             owner[released.grade_id] = same[-1]
             free = [cell for cell in free if cell is not same[-1]]

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from autograder.bundle import make_bundle
 from autograder.course import COURSE_FILE, LoadedAssignment, LoadedCourse
 from autograder.errors import ConfigError, UsageError
+from autograder.history import FOLDER as ATTEMPTS
 from autograder.history import write_whole
 from autograder.messages import Language, text
 from autograder.nbgrader.gradebook import gradebook_of
@@ -159,6 +160,8 @@ def _block(course: LoadedCourse) -> str:
 c = get_config()
 if "course_id" not in c.CourseDirectory:
     c.CourseDirectory.course_id = {course.spec.id!r}
+# What check cells remember of their runs, in source/ as in what students hand in: neither is released or copied.
+c.CourseDirectory.ignore.append({ATTEMPTS!r})
 # Validate runs notebooks by Execute, which by itself gives a cell 30 seconds: checks that train take longer.
 if "timeout" not in c.Execute:
     c.Execute.timeout = {_VALIDATED_CELL_S}

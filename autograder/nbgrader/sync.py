@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -81,13 +81,15 @@ class _Known(NamedTuple):
     cells: list[_Cell]
 
 
-def push(book: Course, gradebook: Any, assignment: LoadedAssignment) -> Pushed:
+def push(book: Course, gradebook: Any, assignment: LoadedAssignment, collected: Container[str] = ()) -> Pushed:
     """Write the scores that are in force to nbgrader's gradebook.
 
     Args:
         book: our course.
         gradebook: nbgrader's, open.
         assignment: of which.
+        collected: whose hand-ins nbgrader has itself, by its names. When those came stays as it is: formgrader takes a
+            notebook for graded only as long as the gradebook's time is that of its hand-in.
 
     Raises:
         UsageError: nbgrader does not know the assignment.
@@ -98,14 +100,21 @@ def push(book: Course, gradebook: Any, assignment: LoadedAssignment) -> Pushed:
         graded = [one for one in found if one.attempt is not None and one.submission is not None]
         checks = checks_of(session, [one.attempt.id for one in graded if one.attempt])
         aliases = _aliases(session)
-        return _Push(gradebook.db, assignment, known, aliases).all(graded, checks, len(found) - len(graded))
+        return _Push(gradebook.db, assignment, known, aliases, collected).all(graded, checks, len(found) - len(graded))
 
 
 class _Push:
     """One push, in one transaction."""
 
-    def __init__(self, db: Any, assignment: LoadedAssignment, known: _Known, aliases: Mapping[str, set[str]]) -> None:
-        self._db, self._assignment, self._aliases = db, assignment, aliases
+    def __init__(
+        self,
+        db: Any,
+        assignment: LoadedAssignment,
+        known: _Known,
+        aliases: Mapping[str, set[str]],
+        collected: Container[str],
+    ) -> None:
+        self._db, self._assignment, self._aliases, self._collected = db, assignment, aliases, collected
         self._assignment_id, self._cells = known
 
     def all(self, graded: Sequence[Grade], checks: Mapping[int, list[CheckPoints]], ungraded: int) -> Pushed:
@@ -155,7 +164,7 @@ class _Push:
                         "timestamp": came,
                     }
                 )
-            elif row.timestamp != came:
+            elif row.timestamp != came and row.student_id not in self._collected:
                 changed.append({"id": row.id, "timestamp": came})
         if new:
             self._db.execute(insert(api.SubmittedAssignment), new)

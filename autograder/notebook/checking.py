@@ -6,6 +6,7 @@ file is checked, as it will be when it is handed in.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -130,11 +131,17 @@ def _report_in(answer: str, said: list[str]) -> Report:
     try:
         return Report.model_validate_json(answer)
     except ValueError:
-        _raise(said)
+        _raise(answer, said)
 
 
-def _raise(said: list[str]) -> NoReturn:
-    raise GradeError("\n".join(said).strip() or text("notebook.no_answer"))
+def _raise(answer: str, said: list[str]) -> NoReturn:
+    """Say what the command has said: with --json its error is a document, too."""
+    try:
+        error = json.loads(answer)["error"]
+        message, hint = str(error["message"]), error["hint"]
+    except (ValueError, KeyError, TypeError):
+        raise GradeError("\n".join(said).strip() or text("notebook.no_answer")) from None
+    raise GradeError(message, hint=hint and str(hint))
 
 
 def split_line(line: str) -> Iterator[str]:

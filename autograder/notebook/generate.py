@@ -104,7 +104,10 @@ def _handout(assignment: LoadedAssignment, file: NotebookFile) -> Iterator[dict[
 
 
 def _work(assignment: LoadedAssignment, found: list[Block]) -> Iterator[dict[str, Any]]:
-    """Yield the cells to work in: those of a task stand where the last of its solutions is written."""
+    """Yield the cells to work in: a task's check cells stand where the last of its solutions is written.
+
+    Of tasks that are written in one cell, the first has its heading above it, and the others above their checks.
+    """
     last = {task: block for block in found for task in block.tasks}
     waiting = list(assignment.spec.tasks)
     shown: set[str] = set()
@@ -115,14 +118,17 @@ def _work(assignment: LoadedAssignment, found: list[Block]) -> Iterator[dict[str
             yield _code(f"{assignment.id}-given-{plain}", block.source)
             continue
         written += 1
-        for task in (task for task in waiting if task.id in block.tasks and task.id not in shown):
-            shown.add(task.id)
-            yield _heading(assignment, task)
+        begun = [task for task in waiting if task.id in block.tasks and task.id not in shown]
+        if begun:
+            shown.add(begun[0].id)
+            yield _heading(assignment, *begun)
         # Named by its place, not by its tasks: that a method moves to another task renames no cell.
         grade_id = f"{assignment.id}-solution-{written}"
         yield _code(grade_id, block.source, _metadata(grade_id, solution=True))
         for task in [task for task in waiting if last.get(task.id) is block]:
             waiting.remove(task)
+            if task.id not in shown:
+                yield _heading(assignment, task)
             yield from _checks(assignment, task)
     for task in waiting:  # measured by checks alone: there is nothing to write that another task has not
         if task.id in last:
@@ -131,9 +137,12 @@ def _work(assignment: LoadedAssignment, found: list[Block]) -> Iterator[dict[str
         yield from _checks(assignment, task)
 
 
-def _heading(assignment: LoadedAssignment, task: Task) -> dict[str, Any]:
+def _heading(assignment: LoadedAssignment, task: Task, *others: Task) -> dict[str, Any]:
+    """Return the heading of a task, which says what others are written in the cell below it."""
     points = f"{task.points.public + task.points.hidden:g}"
     said = text("notebook.task", id=task.id, title=task.title, points=points)
+    if others:
+        said += "\n\n" + text("notebook.together", tasks=", ".join(other.id for other in others))
     return _markdown(f"{of_task(assignment, task)}-heading", said)
 
 

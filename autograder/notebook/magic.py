@@ -30,6 +30,12 @@ def register(shell: Any) -> None:
     """Make the magics known to a shell."""
 
     def grade(line: str, cell: str | None = None) -> None:
+        """Check a homework from a notebook; the saved file is what is checked.
+
+        %grade check hw2 --task 2.1     checks the saved notebook, and shows the report in the cell
+        %%grade check hw2               runs the cell, then checks the saved notebook with the cell as it is now
+        %grade list                     any other command, as in a terminal
+        """
         set_language(detect_language([]))
         try:
             _grade(shell, line, cell)

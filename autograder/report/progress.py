@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+_OF_A_KERNEL = "JPY_PARENT_PID"  # set by Jupyter for a kernel, and so for what it starts; not in JupyterLab's terminals
 PROGRESS_MARK = "\x1eprogress "  # a control character: no message of ours begins with one
 
 
@@ -26,7 +28,7 @@ def progress(*, enabled: bool) -> Iterator[Listener]:
     Args:
         enabled: off for `--json`; a pipe gets none either.
     """
-    if not enabled or not sys.stderr.isatty():
+    if not enabled or not _is_live():
         yield Notices()
         return
     from rich.console import Console
@@ -42,13 +44,18 @@ def progress(*, enabled: bool) -> Iterator[Listener]:
 @contextmanager
 def waiting(*, enabled: bool) -> Iterator[Callable[[str], None]]:
     """Show what is being done while the block runs, on a terminal only, and give what tells it."""
-    if not enabled or not sys.stderr.isatty():
+    if not enabled or not _is_live():
         yield lambda _said: None
         return
     from rich.console import Console
 
     with Console(file=sys.stderr).status("", spinner="line") as status:
         yield status.update
+
+
+def _is_live() -> bool:
+    """Whether a line can be written over: not where `!grade` in a notebook has a terminal that can't erase."""
+    return sys.stderr.isatty() and _OF_A_KERNEL not in os.environ
 
 
 class Notices(Listener):

@@ -33,7 +33,11 @@ def test_what_one_cell_raises_costs_it_and_no_other():
     assert (module.a, module.d) == (1, 2)
     assert not hasattr(module, "c")
     assert [type(one.error) for one in cells.raised] == [ZeroDivisionError, SyntaxError, SystemExit]
-    assert [one.detail.split(":")[0] for one in advice.take()] == ["2", "3", "4"]
+    value, syntax, exits = (one.detail for one in advice.take())
+    assert value == "2 (b = a / 0): ZeroDivisionError: division by zero"
+    assert syntax.startswith("3 (def (): SyntaxError: ")
+    assert "line" not in syntax
+    assert exits == "4 (sys.exit(1)): SystemExit: 1"
 
 
 def test_lines_are_those_of_the_file():

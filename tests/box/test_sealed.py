@@ -12,13 +12,14 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import psutil
 import pytest
 
-from autograder.box import backends, restrict, seal, sealed, zygote, zygotes
+from autograder.box import backends, init, restrict, seal, sealed, zygote, zygotes
 from autograder.box.causes import BoxDied, Cause
 from autograder.box.seal import Layer
 from autograder.limits import Limits
@@ -252,6 +253,26 @@ def test_security_descriptors_that_come_with_a_message_are_not_inherited():
         _, (number,) = zygote.receive(pair[1])
         assert not os.get_inheritable(number)
         os.close(number)
+
+
+def test_security_an_init_that_ends_with_a_question_unread_has_told_how(monkeypatch):
+    """Nobody's attempt is our fault because its box ended in the moment that something was asked of it."""
+
+    def exit_told():
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        process = sealed.SealedProcess(ours, SimpleNamespace(ends_within=lambda timeout_s: False))
+        theirs.send(init.EXITED + init.NUMBER.pack(7))
+        process._say(init.ASK)
+        theirs.close()
+        try:
+            return process.poll(), process.members(), process.room()
+        finally:
+            process.close()
+
+    assert exit_told() == (7, [], None)
+    monkeypatch.setattr(sealed, "receive", lambda sock: (sock.recv(100), []))
+    with pytest.raises(ConnectionResetError):  # the kernel tells that first
+        exit_told()
 
 
 def test_a_box_can_be_given_up_before_it_is_forked(opened):

@@ -235,7 +235,7 @@ def test_security_links_are_not_followed(course, folder):
     (folder / "2026001.py").symlink_to("/etc/passwd")
     (folder / "2026017").mkdir()
     (folder / "2026017" / "mlp.py").symlink_to("/etc/passwd")
-    assert collect(course, FolderSource(folder)) == []
+    assert collect(course, FolderSource(folder)) == [("refused", "2026017", "")]
 
 
 def test_an_archive_in_an_archive_is_opened_and_a_saved_model_is_not(course, folder):
@@ -347,6 +347,19 @@ def test_what_was_refused_is_listed_until_something_readable_came_from_the_same_
     for _ in range(2):  # the broken file is still there
         collect(course, FolderSource(folder))
         assert missed() == []
+
+
+def test_a_student_s_empty_folder_is_said_and_listed(course, folder):
+    (folder / "2026001" / "data").mkdir(parents=True)
+    (folder / "2026001" / "f.py").write_bytes(CODE)
+    (folder / "2026017" / "code").mkdir(parents=True)
+    (folder / "2026017" / ".DS_Store").write_bytes(b"")
+    (folder / "__pycache__").mkdir()
+    assert collect(course, FolderSource(folder)) == [("refused", "2026017", ""), ("new", "2026001", "2026001")]
+    with course.reading() as session:
+        (missed,) = still_refused(session)
+    assert missed.students == ("2026017",)
+    assert missed.problem == "There is no file in the folder 2026017; hidden ones and links don't count."
 
 
 def test_why_something_was_refused_is_said_in_the_language_of_whoever_asks(course, folder):

@@ -2,47 +2,10 @@
 
 from __future__ import annotations
 
-from autograder.messages.en import (
-    archives,
-    authoring,
-    checks,
-    cluster,
-    collect,
-    commands,
-    datasets,
-    decisions,
-    grading,
-    hand_ins,
-    machine,
-    mail,
-    nbgrader,
-    notebook,
-    plain,
-    report,
-    roster,
-    sources,
-    students,
-)
+from importlib import import_module
 
-PARTS = (
-    archives,
-    authoring,
-    checks,
-    cluster,
-    collect,
-    commands,
-    datasets,
-    decisions,
-    grading,
-    hand_ins,
-    machine,
-    mail,
-    nbgrader,
-    notebook,
-    plain,
-    report,
-    roster,
-    sources,
-    students,
-)
-MESSAGES: dict[str, str] = {key: said for part in PARTS for key, said in part.MESSAGES.items()}
+from autograder.messages.parts import PARTS
+
+MESSAGES: dict[str, str] = {}
+for _part in PARTS:
+    MESSAGES |= import_module(f"{__name__}.{_part}").MESSAGES

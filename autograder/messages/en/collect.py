@@ -42,6 +42,7 @@ MESSAGES: dict[str, str] = {
     "ledger.log.how.hand": "by hand",
     "ledger.log.how.set_aside": "set aside",
     "collect.progress": "{count}: {name}",
+    "collect.empty_folder": "There is no file in the folder {name}; hidden ones and links don't count.",
     "collect.found_nothing": "Nothing was found there.",
     "collect.otherwise": "Known with another time, which stays: {numbers}. To put it right: grade received {numbers} {moment} --why …",
     "collect.future": "dated {said}, which is still to come; to put it right: grade received",

@@ -82,6 +82,7 @@ MESSAGES: dict[str, str] = {
     "cli.click.not_a_decimal": "Invalid value for {name}: {came} is not a number.",
     # --- what the user asked for
     "usage.no_course": "No course.yml in {folder} or any folder above it.",
+    "usage.course_below": "There is one in: {folders}. Go there (cd), and try again.",
     "usage.no_course_hint": "Go to the folder of your course, or to any folder inside it, and try again.",
     "usage.unknown_assignment": "There is no assignment {id!r} in this course.",
     "usage.known_assignments": "There are: {ids}.",

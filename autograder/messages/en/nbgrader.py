@@ -6,7 +6,7 @@ MESSAGES: dict[str, str] = {
     "nbgrader.not_set_up": "nbgrader in {folder} is not set up to grade with us",
     "nbgrader.not_set_up_hint": "Set it up, from the folder of our course: grade nbgrader init {folder}",
     # --- commands
-    "cli.nbgrader.short": "Work with a course that is kept with nbgrader.",
+    "cli.nbgrader.short": "a course that is kept with nbgrader",
     "cli.nbgrader.help": "Work with a course that is kept with nbgrader: its notebooks are graded by our judge, and nbgrader's gradebook, formgrader and feedback stay in use.",
     "cli.nbgrader.autograde.short": "Grade what nbgrader has collected, on all cores.",
     "cli.nbgrader.autograde.help": "Grade what nbgrader has collected: the same scores in the same gradebook as `nbgrader autograde`, on all cores, and past no student's failure.\n\nCall it in the folder of the nbgrader course.",

@@ -4,6 +4,7 @@ MESSAGES: dict[str, str] = {
     "cli.start.notebook": "A notebook to work in, for JupyterLab, instead of a Python file.",
     "notebook.how": "**In this notebook** you write in the cells that still say `NotImplementedError`, and run the cell under each task to see your points. Where the handout below names a file or a command, the notebook stands for both: `%load_ext autograder`, then `%grade check {id}` checks everything. Save before you check: the saved notebook is what is checked.",
     "notebook.task": "## Task {id}: {title} ({points} points)",
+    "notebook.together": "The cell below is for task {tasks} as well.",
     "notebook.hidden": "Hidden checks of task {id}, {points} points: they run when the class is graded.",
     "notebook.several": "several notebooks here are about this assignment: {files}",
     "notebook.not_found": "no saved notebook about {id} in {folder}",
@@ -21,7 +22,7 @@ MESSAGES: dict[str, str] = {
     "notebook.cell_not_saved_hint": "Save the notebook, then run the cell again.",
     "notebook.not_ours": "This cell belongs to no task of the assignment, and earns nothing.",
     "notebook.internal": "The notebook could not be graded, which is our fault; it has no grade yet. {problem}",
-    "note.cell_raised": "a cell of your notebook raised, and the cells after it ran: cell {detail}",
+    "note.cell_raised": "a cell of your notebook raised, and the cells after it ran: code cell {detail}",
     # --- what cells show
     "notebook.figure_left_out": "A figure of this cell is not shown: it is too large, or the notebook has too many.",
 }

@@ -41,6 +41,7 @@ MESSAGES: dict[str, str] = {
     "ledger.log.how.hand": "人工指定",
     "ledger.log.how.set_aside": "搁置",
     "collect.progress": "第 {count} 份：{name}",
+    "collect.empty_folder": "文件夹 {name} 里没有文件（隐藏文件和链接不算）。",
     "collect.found_nothing": "那里什么都没有。",
     "collect.otherwise": "已收过，原来的提交时间不变：{numbers}。要更正：grade received {numbers} {moment} --why …",
     "collect.future": "文件时间 {said} 还没有到；可用 grade received 更正",

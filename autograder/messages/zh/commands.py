@@ -76,6 +76,7 @@ MESSAGES: dict[str, str] = {
     "cli.click.not_a_decimal": "{name} 的值 {came} 不是数字。",
     # --- 用户的要求
     "usage.no_course": "{folder} 及其上级文件夹中都没有 course.yml。",
+    "usage.course_below": "这些文件夹里有：{folders}。请先用 cd 进入其中一个再试。",
     "usage.no_course_hint": "请进入课程文件夹（或其中任一子文件夹）再试。",
     "usage.unknown_assignment": "这门课没有作业 {id!r}。",
     "usage.known_assignments": "现有：{ids}。",

@@ -6,7 +6,7 @@ MESSAGES: dict[str, str] = {
     "nbgrader.not_set_up": "{folder} 里的 nbgrader 还没有设置成用我们的系统评分",
     "nbgrader.not_set_up_hint": "请在我们的课程文件夹里运行：grade nbgrader init {folder}",
     # --- commands
-    "cli.nbgrader.short": "配合用 nbgrader 管理的课程。",
+    "cli.nbgrader.short": "配合用 nbgrader 管理的课程",
     "cli.nbgrader.help": "配合用 nbgrader 管理的课程：由我们的系统给 notebook 评分，nbgrader 的成绩库、formgrader 和反馈照常使用。",
     "cli.nbgrader.autograde.short": "用全部处理器核心给 nbgrader 收集的作业评分。",
     "cli.nbgrader.autograde.help": "给 nbgrader 收集的作业评分：分数和 `nbgrader autograde` 相同，写进同一个成绩库；会用上全部处理器核心，一名学生出错也不影响其他人。\n\n请在 nbgrader 课程的文件夹里运行。",
@@ -58,7 +58,7 @@ MESSAGES: dict[str, str] = {
     "nbgrader.not_generated_hint": "请在这个文件夹里运行：nbgrader generate_assignment {id}",
     # --- hand-ins repaired
     "nbgrader.repair.line": "{student}：{said}",
-    "nbgrader.repair.note": "**这个 notebook 在评分前做过修复。**你提交的原文件没有改动。",
+    "nbgrader.repair.note": "**这个 notebook 在评分前做过修复**。你提交的原文件没有改动。",
     "nbgrader.repair.structure": "评分前不会修复提交的文件：CourseDirectory.directory_structure 是 {structure}，不以 {{nbgrader_step}} 开头。",
     "nbgrader.repair.empty": "notebook 是空的，没有可以评分的内容。",
     "nbgrader.repair.none": "没有 {name}，也没有别的 notebook，没有可以评分的内容。",

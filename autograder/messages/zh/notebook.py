@@ -4,6 +4,7 @@ MESSAGES: dict[str, str] = {
     "cli.start.notebook": "用 notebook（JupyterLab）做作业，而不是 Python 文件。",
     "notebook.how": "**在这个 notebook 里**，代码写在还写着 `NotImplementedError` 的单元格里；运行每道题下面的检查单元格，就能看到得分。下面的说明提到文件或命令的地方，都以这个 notebook 为准：先运行 `%load_ext autograder`，再用 `%grade check {id}` 检查全部题目。检查之前请先保存：检查的是已保存的 notebook。",
     "notebook.task": "## 任务 {id}：{title}（{points} 分）",
+    "notebook.together": "任务 {tasks} 也写在下面这个单元格里。",
     "notebook.hidden": "任务 {id} 的隐藏检查，{points} 分：全班评分时才会运行。",
     "notebook.several": "这里有好几个 notebook 都属于这次作业：{files}",
     "notebook.not_found": "{folder} 里没有已保存的、属于 {id} 的 notebook",
@@ -21,7 +22,7 @@ MESSAGES: dict[str, str] = {
     "notebook.cell_not_saved_hint": "请先保存 notebook，再运行这个单元格。",
     "notebook.not_ours": "这个单元格不属于本次作业的任何一道题，不计分。",
     "notebook.internal": "这个 notebook 没能评分，是评分系统的问题；它还没有成绩。{problem}",
-    "note.cell_raised": "notebook 里有单元格运行出错，后面的单元格照常运行：单元格 {detail}",
+    "note.cell_raised": "notebook 里有单元格运行出错，后面的单元格照常运行：代码单元 {detail}",
     # --- what cells show
     "notebook.figure_left_out": "这个单元格有图没有显示：图太大，或者 notebook 里的图太多。",
 }

@@ -14,6 +14,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -21,7 +22,8 @@ import msgspec
 
 from autograder.course import COURSE_FILE, LoadedAssignment, load_course
 from autograder.errors import InternalError
-from autograder.judge.options import AttemptOptions, DataChoice
+from autograder.judge.options import AttemptOptions
+from autograder.judge.orders import Ordered, ordered
 from autograder.judge.time_limits import calibration_file
 from autograder.messages import Language, text
 from autograder.submission import Submission, is_skipped, sha256_of
@@ -67,36 +69,19 @@ class Bundle(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     files: dict[str, bytes]
 
 
-class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class Order(Ordered, frozen=True, kw_only=True):
     """One attempt."""
 
     number: int
     bundle_sha256: str
     submission_sha256: str
     submission: Submission
-    hidden: bool
-    full: bool
-    device: str
     isolation: str
-    tasks: tuple[str, ...]
-    checks: tuple[str, ...]
-    data: DataChoice
-    seeds: tuple[int, ...]
 
     @property
     def options(self) -> AttemptOptions:
         """The options of the attempt: it is of a class, whose code nobody trusts."""
-        return AttemptOptions(
-            hidden=self.hidden,
-            full=self.full,
-            device=self.device,
-            isolation=self.isolation,
-            for_class=True,
-            tasks=self.tasks,
-            checks=self.checks,
-            data=self.data,
-            seeds=self.seeds,
-        )
+        return self.options_in(self.isolation, for_class=True)
 
 
 class Came(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -140,14 +125,8 @@ def order_for(number: int, bundle_sha256: str, submission: Submission, options: 
         bundle_sha256=bundle_sha256,
         submission_sha256=submission.sha256,
         submission=submission,
-        hidden=options.hidden,
-        full=options.full,
-        device=device,
         isolation=options.isolation,
-        tasks=options.tasks,
-        checks=options.checks,
-        data=options.data,
-        seeds=options.seeds,
+        **ordered(replace(options, device=device)),
     )
 
 
