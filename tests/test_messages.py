@@ -215,6 +215,7 @@ SAME = {
     "validate.failed",
     "new.file",
     "receipt.noted",
+    "run.because",
     "nbgrader.repair.line",
 }
 

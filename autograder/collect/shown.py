@@ -83,7 +83,7 @@ def print_collected(
         parts.append(text("collect.late", count=late))
     made.print(Text(" · ".join(parts) if parts else text("collect.found_nothing"), style="bold"))
     if waiting:
-        numbers = ", ".join(str(row.id) for row in waiting)
+        numbers = ", ".join(f"#{row.id}" for row in waiting)
         made.print(Text(text("collect.waiting", numbers=numbers), style="yellow"))
     just_told = {one.name for one in found if one.outcome == "refused"}
     print_missed([one for one in missed if one.name not in just_told], text("archives.still_refused"), made)

@@ -113,9 +113,10 @@ def _line(done: Done, before: str = "") -> Text:
     who = ", ".join(work.students)
     line = Text(before, style="dim").append(f"{who}  {printable(work.row.name)}  ", style="default")
     if done.ended in {"internal", "unreadable"}:
-        return line.append(text(f"run.ended.{done.ended}"), style=_STYLES[done.ended]).append(
-            f": {printable(done.problem)}", style="default"
-        )
+        ended = text(f"run.ended.{done.ended}")
+        line.append(text("run.because", ended=ended, problem=printable(done.problem)), style="default")
+        line.highlight_words([ended], _STYLES[done.ended])
+        return line
     assert result is not None  # noqa: S101 - of all the others there is one
     score = f"{shown_points(result.score)}/{shown_points(result.max_points)}"
     line.append(score, style="green" if result.score >= result.max_points else "yellow")

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from autograder.late_policy import LatePolicy
 from autograder.ledger.corrections import correct
-from autograder.ledger.grades import Rules, grades, to_grade
+from autograder.ledger.grades import Rules, grades, grades_of, tasks_of, to_grade
 from autograder.ledger.models import (
     ExtensionRow,
     HandedInBy,
@@ -178,3 +178,29 @@ def test_a_submission_counts_for_all_who_handed_it_in_and_moves_when_reassigned(
     assert [of(course, one)[0] for one in (LI, ZHANG)] == [2, 1]
     recognise(2)
     assert [of(course, one)[0] for one in (LI, ZHANG)] == [None, 1]
+
+
+@pytest.mark.parametrize("slip_days", [0, 1])
+def test_the_grades_of_one_assignment_are_those_among_all(course, slip_days):
+    with course.writing() as session:
+        session.add(submission(ZHANG, assignment="hw2", sha256="ef" * 32, received=NOW + timedelta(hours=3)))
+    attempt(course, 3, 8.0)
+    policy = LatePolicy(per_day=0.5, slip_days=slip_days)
+    rules = [Rules("hw1", NOW, 20.0, policy), Rules("hw2", NOW, 10.0, policy)]
+    with course.reading() as session:
+        every = grades(session, rules)
+        assert {rule.assignment: grades_of(session, rules, rule.assignment) for rule in rules} == every
+    assert [grade.final for name in every for grade in every[name] if grade.student.id == ZHANG] == [
+        16.0 if slip_days else 8.0,
+        4.0,
+    ]
+
+
+def test_tasks_are_added_up_with_what_was_decided(course):
+    def tasks():
+        with course.reading() as session:
+            return tasks_of(session, "hw1", grades_of(session, [RULES], "hw1"))
+
+    assert tasks() == {ZHANG: {"1": 16.0}}
+    decide(course, "test_x::test_0", 9.0)
+    assert tasks() == {ZHANG: {"1": 19.0}}

@@ -54,6 +54,7 @@ MESSAGES: dict[str, str] = {
     "run.ended.graded": "graded",
     "run.ended.scored": "scored anew",
     "run.ended.known": "known",
+    "run.because": "{ended}: {problem}",
     "run.ended.unreadable": "can't be graded",
     "run.ended.internal": "failed by our fault",
     "override.points": "{points} points are not possible here; at most {most}",

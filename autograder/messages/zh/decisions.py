@@ -62,7 +62,7 @@ MESSAGES: dict[str, str] = {
     "request.answered": "已答复 {student} 的第 {number} 号申请。",
     "request.answered_before": "这份申请以前答复过，两次答复都保留：{said}",
     "request.earlier": "以前的答复：{said}",
-    "request.points": "{student}：{about} 从现在起为 {points} 分。",
+    "request.points": "{student} 的得分从现在起改为 {points} 分（{about}）。",
     "request.open": "待答复",
     "request.answer": "{who} 答复：{said}",
     # --- the roster
