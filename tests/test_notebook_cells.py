@@ -80,9 +80,10 @@ def test_a_right_answer_and_the_commands(folder, monkeypatch):
 def test_what_could_not_be_done_is_said_as_the_command_says_it(folder, monkeypatch):
     outputs = run(
         folder, SOLUTION, "%load_ext autograder", "%grade check hw1 --task 7", CHECK.replace("1.1", "7"),
-        "%grade check hw1 --bogus", monkeypatch=monkeypatch,
+        "%grade check hw1 --bogus", "%grade check hw1 --help", monkeypatch=monkeypatch,
     )  # fmt: skip
-    task, cell, option = (errors(one)[0] for one in outputs[2:])
+    task, cell, option = (errors(one)[0] for one in outputs[2:-1])
+    assert outputs[-1][0].text.startswith("Usage: grade check ")
     assert task == cell == "There is no task '7' in hw1.\nIts tasks are: 1.1, 2."
     assert "--bogus" in option
 

@@ -24,6 +24,7 @@ from autograder.notebook.saved import language_of, look_at, saved_notebook
 from autograder.submission import read_file
 
 _CHECK = "check"
+_HELP = frozenset(["--help", "-h"])
 
 
 def register(shell: Any) -> None:
@@ -49,7 +50,7 @@ def _grade(shell: Any, line: str, cell: str | None) -> None:
     words = list(split_line(line))
     if cell is not None and words[:1] != [_CHECK]:
         words = [_CHECK, *words]
-    if words[:1] != [_CHECK]:
+    if words[:1] != [_CHECK] or not _HELP.isdisjoint(words):
         _run_command(words)
         return
     if len(words) == 1 or words[1].startswith("-"):
