@@ -149,10 +149,13 @@ def test_a_course_is_set_up_once_and_what_the_instructor_wrote_stays(made):
     assert "written    source/hw1/hw1.ipynb" in made.said
     config = (made.root / "nbgrader_config.py").read_text(encoding="utf-8")
     assert config.startswith("# mine\n")
+    assert "/gradebook.db*\n" in (made.root / ".gitignore").read_text(encoding="utf-8")
+    write(made.root / ".gitignore", "# mine, too\n")
     notebook = made.root / "source/hw1/hw1.ipynb"
     again = call("autograder", COURSE.folder, "nbgrader", "init", str(made.root), "--assignment", "hw1").stdout
     assert "written" not in again
     assert (made.root / "nbgrader_config.py").read_text(encoding="utf-8") == config
+    assert (made.root / ".gitignore").read_text(encoding="utf-8") == "# mine, too\n"
     before = notebook.read_text(encoding="utf-8")
     try:
         notebook.write_text(before.replace("perceptron", "Perceptron", 1), encoding="utf-8")

@@ -113,6 +113,7 @@ def test_a_figure_that_was_left_out_is_told():
     assert shown(("", CELL), ("", LEFT_OUT), ("", END), count=1) == [[LEFT]]
     assert shown(("", CELL), ("", FIGURE), ("", END), count=1) == [[LEFT]]  # marked, and not there
     assert shown(("", CELL), ("", FIGURE), ("", FIGURE), figures=[b"no", PNG], count=1) == [[LEFT, PNG]]
+    assert shown(("", CELL), ("", LEFT_OUT), ("", FIGURE), ("", FIGURE), count=1) == [[LEFT]]  # and once is enough
 
 
 def test_where_nobody_asked_there_is_nothing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from autograder.box.protocol import BROKEN, CHANNEL_LOST
@@ -10,11 +11,12 @@ from autograder.limits import MB, Limits
 from autograder.results import Status
 
 if TYPE_CHECKING:
+    from autograder.box.backends import Evidence
     from autograder.box.init import Room
 
 _WINDOWS_EXCEPTION = 0xC0000000  # exit statuses from here on are NTSTATUS errors, such as an access violation
 _FULL = 0.98  # of the disk: the last write that does not fit leaves a little
-NO_ROOM = {"SIGBUS", "SIGABRT"}  # a mapped file that has no room; a C++ exception that nobody caught
+_NO_ROOM = {"SIGBUS", "SIGABRT"}  # a mapped file that has no room; a C++ exception that nobody caught
 
 
 class Cause(NamedTuple):
@@ -68,7 +70,31 @@ def full_files(room: Room | None, limits: Limits) -> Cause | None:
     return None
 
 
+def cause_of_end(status: int, evidence: Evidence, room: Callable[[], Room | None], limits: Limits) -> Cause:
+    """Return why a box ended that we did not end.
+
+    Args:
+        status: the worker's exit status.
+        evidence: what else is known.
+        room: gives what its files took; asked only where that may be why.
+        limits: the box's.
+    """
+    if evidence.broken:
+        return Cause(Status.INTERNAL, "seal", evidence.broken)
+    if evidence.memory_exceeded:
+        return Cause(Status.MEMORY, "memory", str(limits.memory_mb))
+    cause = Cause(Status.OUTPUT, "depth") if evidence.disk_exceeded else cause_of_exit(status)
+    if (evidence.disk_exceeded or cause.detail in _NO_ROOM) and (full := full_files(room(), limits)):
+        return full
+    if cause.kind == "cpu":
+        return cause._replace(detail=str(limits.cpu_s))
+    if cause.kind == "file":
+        return cause._replace(detail=str(limits.file_mb))
+    return cause
+
+
 def cause_of_exit(status: int) -> Cause:
+    """Return what an exit status says; negative is a signal."""
     """Return what an exit status says; negative is a signal."""
     if status == CHANNEL_LOST:
         return Cause(Status.CRASHED, "protocol", "closed its channel")

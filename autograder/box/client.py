@@ -21,7 +21,7 @@ import numpy as np
 
 from autograder.box import backends, screen
 from autograder.box.advice import Note
-from autograder.box.causes import NO_ROOM, BoxDied, Cause, Deadline, cause_of_exit, full_files, megabytes, within
+from autograder.box.causes import BoxDied, Cause, Deadline, cause_of_end, megabytes, within
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
 from autograder.box.grant import NO_GPU, GpuWatch, Grant
 from autograder.box.interpreter import Interpreter, ours
@@ -396,18 +396,5 @@ class BoxClient:
             status = self._running.process.wait(_EXIT_WAIT_S)
         except subprocess.TimeoutExpired:
             return self._kill(Cause(Status.CRASHED, "protocol", "closed its channel"))
-        evidence = self._running.evidence()
-        if evidence.broken:
-            return self._kill(Cause(Status.INTERNAL, "seal", evidence.broken))
-        if evidence.memory_exceeded:
-            return self._kill(Cause(Status.MEMORY, "memory", str(self._spec.limits.memory_mb)))
-        cause = Cause(Status.OUTPUT, "depth") if evidence.disk_exceeded else cause_of_exit(status)
-        if (evidence.disk_exceeded or cause.detail in NO_ROOM) and (
-            full := full_files(self._running.room(), self._spec.limits)
-        ):
-            return self._kill(full)
-        if cause.kind == "cpu":
-            cause = cause._replace(detail=str(self._spec.limits.cpu_s))
-        elif cause.kind == "file":
-            cause = cause._replace(detail=str(self._spec.limits.file_mb))
-        return self._kill(cause)
+        evidence, limits = self._running.evidence(), self._spec.limits
+        return self._kill(cause_of_end(status, evidence, self._running.room, limits))

@@ -26,6 +26,7 @@ def cells_shown(told: ToldByCells, count: int) -> tuple[tuple[CellPart, ...], ..
         return ()
     cells: list[list[CellPart]] = [[] for _ in range(count)]
     pictures = _pictures(told)
+    left_out = CellPart(text=text("notebook.figure_left_out") + "\n")
     at, shows = -1, 0  # the cell; the figures of all cells so far
     for printed, mark in told.printed:
         parts = cells[at] if 0 <= at < count else []
@@ -36,7 +37,8 @@ def cells_shown(told: ToldByCells, count: int) -> tuple[tuple[CellPart, ...], ..
         elif mark in {FIGURE, LEFT_OUT}:
             png = pictures[shows] if mark == FIGURE and shows < len(pictures) else ""
             shows += mark == FIGURE
-            parts.append(CellPart(png=png) if png else CellPart(text=text("notebook.figure_left_out") + "\n"))
+            if png or left_out not in parts:  # once a cell
+                parts.append(CellPart(png=png) if png else left_out)
     return tuple(map(tuple, cells))
 
 

@@ -1,6 +1,7 @@
 """`grade nbgrader init`: an nbgrader course set up to be graded by our judge.
 
     nbgrader_config.py          a marked part of ours; what stands around it is the instructor's
+    .gitignore                  where there is none: students' work and grades are not for a repository
     source/<id>/<id>.ipynb      made of the handout and the solution
     source/<id>/course.yml      and assignments/<id>_slug/: what students' check cells need, and nothing else
     gradebook.db                the assignments with their due dates
@@ -34,6 +35,15 @@ CONFIG = "nbgrader_config.py"
 _BEGIN = "# --- grade nbgrader init: this part is written anew each time; what stands outside of it stays ---"
 _END = "# --- grade nbgrader init: end ---"
 _BLOCK = re.compile(rf"^{re.escape(_BEGIN)}\n.*?^{re.escape(_END)}\n?", re.MULTILINE | re.DOTALL)
+_GITIGNORE = ".gitignore"
+_NOT_FOR_GIT = """\
+# Students' work and grades. What is kept: source/ and nbgrader_config.py.
+/submitted/
+/autograded/
+/feedback/
+/gradebook.db*
+/.submitted-*/
+"""
 _ASSIGNMENTS = "assignments"
 _MADE_FROM = "made"  # in a notebook's metadata: what its cells were when it was made
 _PLAIN_NOTEBOOK_S, _PLAIN_CELL_S = 600, 30  # the second is nbgrader's own
@@ -94,6 +104,8 @@ def set_up(course: LoadedCourse, wanted: Wanted) -> list[Change]:
     folder = wanted.folder.absolute()
     chosen = _chosen(course, wanted)
     files = {folder / CONFIG: _config(folder / CONFIG, course)}
+    if not (folder / _GITIGNORE).exists():
+        files[folder / _GITIGNORE] = _NOT_FOR_GIT.encode()
     stale: list[Path] = []
     made: list[Change] = []
     notebooks: dict[Path, str] = {}

@@ -316,7 +316,9 @@ def test_security_a_kernel_ends_with_whoever_started_it(isolation, tmp_path):
         command, cwd=tmp_path / "work", env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE
     ) as starter:
         assert starter.stdout is not None
-        assert starter.stdout.readline() == b"started\n"
-        assert len(left()) > 1
-        starter.kill()
+        try:
+            assert starter.stdout.readline() == b"started\n"
+            assert wait_for(lambda: len(left()) > 1)  # it is sealed, and about to be the kernel
+        finally:
+            starter.kill()
     assert wait_for(lambda: not left())
