@@ -25,7 +25,8 @@ STAND_IN = "stand_in"  # a package that is not installed is stood in for; the de
 NUMERIC_WARNING = "numeric_warning"  # a RuntimeWarning, as numpy raises for overflow; the detail is its text
 LOADED_AT_IMPORT = "loaded_at_import"  # a mounted dataset was read while the submission was imported; its name
 CELL_RAISED = "cell_raised"  # a notebook's cell raised, and those after it ran; its number, its line, and what
-KINDS = frozenset([EAGER_COMPILE, STAND_IN, NUMERIC_WARNING, LOADED_AT_IMPORT, CELL_RAISED])
+CELL_STOPPED = "cell_stopped"  # a notebook's cell took too long, and those after it ran; its number, and its line
+KINDS = frozenset([EAGER_COMPILE, STAND_IN, NUMERIC_WARNING, LOADED_AT_IMPORT, CELL_RAISED, CELL_STOPPED])
 
 MOST_NOTES = 12  # kept of one check; what comes after is not
 MOST_DETAIL_CHARS = 120

@@ -13,13 +13,17 @@ import __future__
 import ast
 import inspect
 import re
+import signal
 import traceback
-from types import ModuleType, TracebackType
+from time import monotonic
+from types import FrameType, ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from autograder.box import advice
 from autograder.box.screen import Screen
 
+_SHARE = 0.75  # of the time that is left, which a cell may take: what comes after it is to have its turn
+_AGAIN_S = 1.0  # a cell may catch the first interruption
 _MOST_OF_A_LINE = 60
 _MOST_RAISED = 50  # kept: each keeps what its frames hold
 _LAST = "__last__"  # what the last line of the running cell comes to
@@ -35,6 +39,10 @@ class RaisedInCell(NamedTuple):
     trace: TracebackType | None
 
 
+class CellStopped(KeyboardInterrupt):
+    """A cell has taken too long; as what a kernel's stop button raises, no `except Exception` catches it."""
+
+
 class Cells:
     """The cells of one notebook.
 
@@ -43,31 +51,44 @@ class Cells:
         starts: the line that each begins at, from 1.
         path: of the module's file, for tracebacks.
         screen: what they are shown on; None: on one that nobody looks at.
+        time_s: that they may take together; 0: nobody stops them here.
     """
 
-    def __init__(self, source: str, starts: list[int], path: str, screen: Screen | None = None) -> None:
+    def __init__(
+        self, source: str, starts: list[int], path: str, screen: Screen | None = None, time_s: float = 0
+    ) -> None:
         lines = source.split("\n")
         ends = [start - 1 for start in starts[1:]] + [len(lines)]
         # With the lines above it left empty: a traceback then names the line of the file.
         self._sources = ["\n" * (start - 1) + "\n".join(lines[start - 1 : end]) for start, end in zip(starts, ends)]
         self._path = path
         self._screen = screen or Screen()
+        self._time_s = time_s
+        self._is_running = False  # a cell, and nothing of ours
         self._flags = 0
         self._loop: Any = None
         self.raised: list[RaisedInCell] = []
 
     def run(self, module: ModuleType) -> None:
         """Run all cells, whatever those before have come to."""
+        end = monotonic() + self._time_s
         for number, source in enumerate(self._sources, start=1):
             self._screen.begin_cell()
             try:
-                self._run_one(source, vars(module))
+                try:
+                    self._begin_time(end - monotonic())
+                    self._run_one(source, vars(module))
+                finally:
+                    self._is_running = False
             # Broad on purpose, as the worker's: SystemExit and KeyboardInterrupt end a cell and not the kernel.
             except BaseException as error:  # noqa: BLE001
+                self._is_running = False
                 if len(self.raised) < _MOST_RAISED:
                     self.raised.append(RaisedInCell(source, error, error.__traceback__))
-                advice.note(advice.CELL_RAISED, f"{number}{_in_a_line(error, source, self._path)}")
+                kind = advice.CELL_STOPPED if isinstance(error, CellStopped) else advice.CELL_RAISED
+                advice.note(kind, f"{number}{_in_a_line(error, source, self._path)}")
             self._screen.end_cell()
+        self._begin_time(0)
         self._screen.close()
 
     def blame(self, name: str) -> BaseException | None:
@@ -84,6 +105,23 @@ class Cells:
             found = self.raised[0]
         # Raised anew, it would gain a frame each time.
         return found.error.with_traceback(found.trace)
+
+    def _begin_time(self, left_s: float) -> None:
+        """Have the cell that begins stopped in time; none, where nothing is left.
+
+        SECURITY: the student's code can take the alarm away, and a loop in C does not hear it. Then the judge ends the
+        box, as it would without: what this is for is that an experiment with an endless loop costs itself only.
+        """
+        if not self._time_s or not hasattr(signal, "setitimer"):  # as on Windows
+            return
+        if left_s > 0:
+            signal.signal(signal.SIGALRM, self._stop)
+        signal.setitimer(signal.ITIMER_REAL, max(left_s * _SHARE, 0), _AGAIN_S if left_s > 0 else 0)
+        self._is_running = left_s > 0
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self._is_running:
+            raise CellStopped
 
     def _run_one(self, source: str, names: dict[str, Any]) -> None:
         tree = compile(source, self._path, "exec", self._flags + ast.PyCF_ONLY_AST, dont_inherit=True)
@@ -117,6 +155,8 @@ def _in_a_line(error: BaseException, source: str, path: str) -> str:
     """Return the cell's line that raised, and what: students look for it, not for a number that they can't see."""
     try:
         # Of a SyntaxError without its line's number, which is that of a file that no student sees.
+        if isinstance(error, CellStopped):
+            return _line_of(error, source, path)
         said = error.msg if isinstance(error, SyntaxError) and error.filename == path else error
         return f"{_line_of(error, source, path)}: {type(error).__name__}: {said}".split("\n", 1)[0]
     except BaseException:  # noqa: BLE001 - __str__ is the student's code, and may even exit

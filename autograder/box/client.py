@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from autograder.box.init import Room
 
 _EXIT_WAIT_S = 2.0  # a process whose channel is closed is about to end, or never will
+_CELLS_SHARE = 0.9  # of the time for an import: what one cell is stopped for must not end the box first
 _TAIL_WAIT_S = 0.5
 _RELEASE_MOST = 10_000  # in one message
 _FORGOTTEN_MOST = 100_000  # a box that hands out more, to fill the judge's memory, keeps them
@@ -305,6 +306,7 @@ class BoxClient:
             frameworks=list(spec.frameworks),
             notebook=spec.notebook,
             cells=list(spec.cells),
+            cells_s=limits.import_s * _CELLS_SHARE,
             show=self._secret,
             gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
             datasets={name: self._running.dataset_folder(name) for name in spec.datasets},

@@ -158,6 +158,7 @@ class Load(Message, frozen=True, tag="load"):
     frameworks: list[str]
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
     cells: list[int] = []  # of a notebook: the line of `main` that each begins at, from 1; they run one by one
+    cells_s: float = 0.0  # that they may take together
     show: str = ""  # somebody looks at what they show: the secret of the marks (autograder.box.screen)
     gpu_share: float = 0.0  # of the memory of each granted GPU; 0: none is granted
     datasets: dict[str, str] = {}  # mounted ones: the folder of each one's .gz files, as the box sees it

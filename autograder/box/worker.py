@@ -134,7 +134,7 @@ class Worker:
         given = importing.notebook_names(screen.display) if request.notebook else {}
         if request.cells:
             source = self._main.read_text(encoding="utf-8")
-            self._cells = Cells(source, request.cells, str(self._main), screen)
+            self._cells = Cells(source, request.cells, str(self._main), screen, request.cells_s)
             plotting.show_by(screen.show)
         mounted.while_importing(begins=True)
         self._module = importing.import_submission(self._folder, request.main, given, self._cells)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 from types import ModuleType
 
 import pytest
 
 from autograder.box import advice
-from autograder.box.cells import Cells
+from autograder.box.cells import Cells, CellStopped
 
 
-def ran(*sources):
+def ran(*sources, time_s=0.0):
     starts, line = [], 1
     for source in sources:
         starts.append(line)
         line += source.count("\n") + 1
-    cells, module = Cells("\n".join(sources), starts, "hw1.py"), ModuleType("submission")
+    cells, module = Cells("\n".join(sources), starts, "hw1.py", time_s=time_s), ModuleType("submission")
     cells.run(module)
     return cells, module
 
@@ -38,6 +39,27 @@ def test_what_one_cell_raises_costs_it_and_no_other():
     assert syntax.startswith("3 (def (): SyntaxError: ")
     assert "line" not in syntax
     assert exits == "4 (sys.exit(1)): SystemExit: 1"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on Windows")
+@pytest.mark.parametrize("loop", ["pass", "try: n += 1\n    except Exception: pass"])
+def test_a_cell_that_never_ends_costs_itself_and_the_next_one_has_its_turn(loop):
+    cells, module = ran("n = 0", f"m = 1\nwhile True:\n    {loop}", "while True: n += 1", "d = m + 1", time_s=1)
+    assert (module.m, module.d) == (1, 2)
+    assert [type(one.error) for one in cells.raised] == [CellStopped, CellStopped]
+    first, second = advice.take()
+    assert (first.kind, second.kind) == (advice.CELL_STOPPED, advice.CELL_STOPPED)
+    assert first.detail.startswith("2 (")
+    assert second.detail == "3 (while True: n += 1)"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on Windows")
+def test_a_cell_that_catches_the_interruption_is_interrupted_again():
+    swallow = "import time\ncaught = 0\nwhile not caught:\n    try: time.sleep(9)\n    except BaseException: caught += 1"
+    cells, module = ran(f"{swallow}\nwhile True: pass", "d = 1", time_s=4)
+    assert (module.caught, module.d) == (1, 1)
+    assert [type(one.error) for one in cells.raised] == [CellStopped]
 
 
 def test_lines_are_those_of_the_file():

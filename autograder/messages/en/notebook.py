@@ -23,6 +23,7 @@ MESSAGES: dict[str, str] = {
     "notebook.not_ours": "This cell belongs to no task of the assignment, and earns nothing.",
     "notebook.internal": "The notebook could not be graded, which is our fault; it has no grade yet. {problem}",
     "note.cell_raised": "a cell of your notebook raised, and the cells after it ran: code cell {detail}",
+    "note.cell_stopped": "a cell of your notebook took too long and was stopped, and the cells after it ran: code cell {detail}",
     # --- what cells show
     "notebook.figure_left_out": "A figure of this cell is not shown: it is too large, or the notebook has too many.",
 }

@@ -23,6 +23,7 @@ MESSAGES: dict[str, str] = {
     "notebook.not_ours": "这个单元格不属于本次作业的任何一道题，不计分。",
     "notebook.internal": "这个 notebook 没能评分，是评分系统的问题；它还没有成绩。{problem}",
     "note.cell_raised": "notebook 里有单元格运行出错，后面的单元格照常运行：代码单元 {detail}",
+    "note.cell_stopped": "notebook 里有单元格运行太久，已被中断，后面的单元格照常运行：代码单元 {detail}",
     # --- what cells show
     "notebook.figure_left_out": "这个单元格有图没有显示：图太大，或者 notebook 里的图太多。",
 }
