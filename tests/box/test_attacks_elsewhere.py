@@ -58,7 +58,7 @@ if os.name == "posix" and os.getuid() != 0:
     # Boxes share the user's id: what is counted are all of that user's threads, with room for others to be started.
     NOT_PROMISED["restricted"] |= {"thread_bomb": {"threads"}}
 # How an attack ends where it ends in another way, with as little gained.
-ENDS = {
+ENDS: dict[str, dict[str, dict[str, Any]]] = {
     "restricted": {
         "own_session": {"raises": "PermissionError"},
         "inodes": {"dies": {"output": "files"}},
@@ -68,6 +68,9 @@ ENDS = {
         "odd_file_names": {"dies": {"output": "depth"}},  # where the judge looks at the disk at that moment
     },
 }
+if os.name == "posix" and os.getuid() != 0:
+    # No control group bounds it: what adds up all memory, libraries included, may look before the kernel says no.
+    ENDS["bwrap"] = {name: {"dies": {"memory": "memory"}} for name in ("memory_in_lists", "memory_numpy")}
 OTHERS = tuple(name for name in ("bwrap", "restricted") if name in BACKENDS)
 GONE_S = 30.0
 REFUSED = {"PermissionError", "FileNotFoundError", "OSError"}

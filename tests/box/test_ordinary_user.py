@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.box.conftest import sealed_only
+from tests.box.conftest import BACKENDS, sealed_only
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -42,11 +42,23 @@ pytestmark = [
 
 @pytest.mark.parametrize("file", FILES)
 def test_as_an_ordinary_user(file):
+    run(file, "-k", SELECTED, "-m", "not slow")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("bwrap" not in BACKENDS, reason="no bwrap here")
+@pytest.mark.parametrize("file", ["test_conformance.py", "test_attacks_elsewhere.py"])
+def test_bwrap_as_an_ordinary_user(file):
+    """Who has no namespaces but bubblewrap's is seldom root."""
+    run(file, "-k", "bwrap and not keras")
+
+
+def run(file, *selected):
     scratch = Path(tempfile.mkdtemp(prefix="ordinary-user-"))
     scratch.chmod(0o777)
     command = [
         *(sys.executable, HERE / "ordinary_user.py", sys.executable, "-m", "pytest", HERE / file, "-q"),
-        *("-p", "no:cacheprovider", "--basetemp", scratch / "pytest", "-k", SELECTED, "-m", "not slow"),
+        *("-p", "no:cacheprovider", "--basetemp", scratch / "pytest", *selected),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "HOME": str(scratch)}
     try:
