@@ -56,7 +56,9 @@ def test_a_cell_that_never_ends_costs_itself_and_the_next_one_has_its_turn(loop)
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on Windows")
 def test_a_cell_that_catches_the_interruption_is_interrupted_again():
-    swallow = "import time\ncaught = 0\nwhile not caught:\n    try: time.sleep(9)\n    except BaseException: caught += 1"
+    swallow = (
+        "import time\ncaught = 0\nwhile not caught:\n    try: time.sleep(9)\n    except BaseException: caught += 1"
+    )
     cells, module = ran(f"{swallow}\nwhile True: pass", "d = 1", time_s=4)
     assert (module.caught, module.d) == (1, 1)
     assert [type(one.error) for one in cells.raised] == [CellStopped]
