@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from autograder.box import advice
 from autograder.box.screen import Screen
 
-_SHARE = 0.75  # of the time that is left, which a cell may take: what comes after it is to have its turn
+_SHARE = 0.5  # of the time that is left, which a cell may take: what comes after it is to have its turn
 _AGAIN_S = 1.0  # a cell may catch the first interruption
 _MOST_OF_A_LINE = 60
 _MOST_RAISED = 50  # kept: each keeps what its frames hold
