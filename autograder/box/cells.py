@@ -75,11 +75,9 @@ class Cells:
         for number, source in enumerate(self._sources, start=1):
             self._screen.begin_cell()
             try:
-                try:
-                    self._begin_time(end - monotonic())
-                    self._run_one(source, vars(module))
-                finally:
-                    self._is_running = False
+                self._begin_time(end - monotonic())
+                self._run_one(source, vars(module))
+                self._is_running = False
             # Broad on purpose, as the worker's: SystemExit and KeyboardInterrupt end a cell and not the kernel.
             except BaseException as error:  # noqa: BLE001
                 self._is_running = False
@@ -154,9 +152,9 @@ class Cells:
 def _in_a_line(error: BaseException, source: str, path: str) -> str:
     """Return the cell's line that raised, and what: students look for it, not for a number that they can't see."""
     try:
-        # Of a SyntaxError without its line's number, which is that of a file that no student sees.
         if isinstance(error, CellStopped):
             return _line_of(error, source, path)
+        # Of a SyntaxError without its line's number, which is that of a file that no student sees.
         said = error.msg if isinstance(error, SyntaxError) and error.filename == path else error
         return f"{_line_of(error, source, path)}: {type(error).__name__}: {said}".split("\n", 1)[0]
     except BaseException:  # noqa: BLE001 - __str__ is the student's code, and may even exit
