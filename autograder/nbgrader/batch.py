@@ -90,7 +90,7 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
         GradeError: it can't be graded here.
     """
     app = _configured(asked)
-    _require_our_checks(app.coursedir, asked.assignment_id)
+    ours = _with_our_checks(app.coursedir, asked.assignment_id)
     folder = app.config.GradeNotebook.get("course", "") or app.coursedir.root
     assignment = find_course(Path(folder)).assignment(asked.assignment_id)
     given = app.config.GradeNotebook
@@ -99,7 +99,7 @@ def autograde(asked: Asked, *, shown: bool) -> Graded:
     at_once = attempts_at_once(assignment, options, asked.jobs)
     converter = Batch(coursedir=app.coursedir, parent=app, force=asked.force)
     converter.attempts = Attempts(assignment, options, at_once, room_for(assignment, options, at_once))
-    converter.students, converter.shown = asked.students, shown
+    converter.students, converter.shown, converter.ours = asked.students, shown, ours
     converter.language = feedback_language(app.config, app.coursedir, asked.assignment_id)
     with speaking(converter.language):
         judges = open_judges(at_once)
@@ -122,14 +122,17 @@ def _without_sql_warnings() -> Iterator[None]:
         yield
 
 
-def _require_our_checks(coursedir: Any, assignment_id: str) -> None:
+def _with_our_checks(coursedir: Any, assignment_id: str) -> frozenset[str]:
+    """Return which of an assignment's notebooks were released with checks of ours."""
     try:
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             names = [notebook.name for notebook in gradebook.find_assignment(assignment_id).notebooks]
     except MissingEntry:  # nbgrader says so itself
-        return
-    if names and not any(has_our_checks(coursedir.db_url, assignment_id, name) for name in names):
+        return frozenset()
+    ours = frozenset(name for name in names if has_our_checks(coursedir.db_url, assignment_id, name))
+    if names and not ours:
         raise UsageError(text("nbgrader.plain", id=assignment_id), hint=text("nbgrader.plain_hint", id=assignment_id))
+    return ours
 
 
 def _configured(asked: Asked) -> Any:
@@ -187,6 +190,8 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
     language: Language = "en"
     """Of the reports; progress is told in that of whoever grades."""
     students: Sequence[str] = ()
+    ours: frozenset[str] = frozenset()
+    """The notebooks with checks of ours."""
     shown = False
 
     def __init__(self, **options: Any) -> None:
@@ -261,7 +266,7 @@ class Batch(Autograde):  # type: ignore[misc]  # nbgrader has no types
             self._next(student, going, tell)
 
     def _queue(self, student: Student, name: str) -> None:
-        if not has_our_checks(self.coursedir.db_url, self.coursedir.assignment_id, name):
+        if name not in self.ours:
             return  # SafeExecute runs it, when nbgrader finishes
         path = Path(self._format_dest(self.coursedir.assignment_id, student.id), f"{name}.ipynb")
         try:
