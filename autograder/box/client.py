@@ -71,6 +71,7 @@ class BoxSpec:
     notebook: bool = False
     cells: tuple[int, ...] = ()  # of a notebook: the lines of `main` that they begin at
     show_cells: bool = False  # what they print and draw is asked for
+    stopped: tuple[int, ...] = ()  # lines that they were stopped at in another box: not waited for again
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
     grant: Grant = NO_GPU
@@ -307,6 +308,7 @@ class BoxClient:
             notebook=spec.notebook,
             cells=list(spec.cells),
             cells_s=limits.import_s * _CELLS_SHARE,
+            stopped=list(spec.stopped),
             show=self._secret,
             gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
             datasets={name: self._running.dataset_folder(name) for name in spec.datasets},
