@@ -346,6 +346,7 @@ class Boxes:
         """
         if self._knows_stopped:
             return False
+        box.load()
         self._used[box.generation] = box  # how it fails, if it does, is told with what it has printed
         self._wait_until_loaded(box)
         self._knows_stopped = True
@@ -356,22 +357,23 @@ class Boxes:
             )
             del self._used[box.generation]
             self._close(box)
-        self._start_spares()
+        for spare in self._spares:
+            spare.load(stopped)
         return bool(stopped)
 
     def _start_spares(self) -> None:
         """Start boxes ahead for the hidden checks to come: a small import takes longer than most checks.
 
         A framework's import takes seconds of both cores, where a box is not forked from a process that has it: it
-        waits until the public checks are done. So does what would hold memory of a GPU. A notebook's wait until it is
-        known which cells never end: each would wait for them.
+        waits until the public checks are done. So does what would hold memory of a GPU. A notebook is withheld from
+        them until it is known which cells never end: each would run into them.
         """
         is_cheap = not self._spec.frameworks or (self._spec.isolation in FORKED and not self._spec.grant.gpus)
-        if self.load_failure is not None or not (is_cheap or self._hidden) or not self._knows_stopped:
+        if self.load_failure is not None or not (is_cheap or self._hidden):
             return
         ahead = _AHEAD_WITH_FRAMEWORK if self._spec.frameworks else _AHEAD
         while len(self._spares) < min(ahead, self._hidden_left):
-            self._spares.append(self._start(self._hidden_spec))
+            self._spares.append(self._start(replace(self._hidden_spec, is_held=not self._knows_stopped)))
 
     def _start(self, spec: BoxSpec) -> BoxClient:
         box = BoxClient(spec)

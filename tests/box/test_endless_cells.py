@@ -148,9 +148,9 @@ def test_what_the_cells_show_is_what_the_first_box_has_seen(begin: Begin, starte
 def test_a_notebook_that_ends_has_its_first_box_answer(begin: Begin, started: list[BoxClient]):
     boxes = begin(*QUIET)
     student = check(boxes, hidden_left=2)
-    assert len(started) == 1  # each box ahead would wait for what the first one waits for
+    assert [client._load_id for client in started] == [1, 0, 0]  # each would wait for what the first one waits for
     assert student.before() == 0
-    assert len(started) == 3
+    assert [client._load_id for client in started[1:]] == [1, 1]
     assert started[0].alive
     assert who_waited(started) == [True] * 3
 
@@ -162,7 +162,7 @@ def test_how_the_first_import_fails_is_told_with_what_it_printed(begin: Begin, s
     assert boxes.end_check().printed == "last words\n"
     with pytest.raises(BoxDied):
         check(boxes, hidden=True).before()
-    assert len(started) == 1
+    assert [client._load_id for client in started] == [1, 0, 0]  # no other box has been given it
 
 
 # --- the report is that of boxes that wait each for themselves --------------------------------------------------------
