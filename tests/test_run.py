@@ -21,6 +21,7 @@ from autograder.judge.judges import JudgeDied, Refused
 from autograder.ledger.models import Attempt, SubmissionRow
 from autograder.ledger.records import report_of
 from autograder.ledger.requests import About
+from autograder.messages import speaking
 from autograder.results import Status
 from autograder.roster import Person
 from autograder.run import room
@@ -301,6 +302,21 @@ def test_what_cannot_be_graded_is_noted_and_stands_at_nothing(course):
     assert "no .py file" in row["problem"]
     assert (standing.handed_in, standing.graded, standing.unreadable) == (4, 3, 1)
     assert len(noted) == 1
+
+
+@pytest.mark.parametrize(("run_in", "asked_in"), [("en", "zh"), ("zh", "en")])
+def test_why_something_cannot_be_graded_is_told_in_the_language_of_whoever_asks(course, run_in, asked_in):
+    words = {"en": "no .py file", "zh": "没有 .py 文件"}
+    with speaking(run_in):
+        run(course)
+    with speaking(asked_in):
+        run(course)
+        with open_gradebook(course) as book:
+            (row,) = [row for row in book.export_rows(book.course.assignment("hw1")) if row["id"] == "4"]
+            (noted,) = [entry.said for entry in book.log("4") if entry.kind == "unreadable"]
+    for said in (row["problem"], noted):
+        assert words[asked_in] in said
+        assert words[run_in] not in said
 
 
 def test_what_the_store_has_lost_is_our_fault_and_no_grade(course):

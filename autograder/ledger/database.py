@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = "ledger"
 FILE = "ledger.sqlite"
-NEWEST = "0002"  # of the migrations
+NEWEST = "0003"  # of the migrations
 _BUSY_S = 30  # how long a writer waits for another one; each transaction takes milliseconds
 _MIGRATIONS = "autograder:ledger/migrations"
 

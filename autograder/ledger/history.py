@@ -73,7 +73,7 @@ def _submissions(session: Session, student_id: str, zone: ZoneInfo) -> Iterator[
         for attempt in row.attempts:
             yield _attempt(attempt, row)
         for failed in row.unreadable:
-            said = text("ledger.log.unreadable", name=row.name, problem=failed.problem)
+            said = text("ledger.log.unreadable", name=row.name, problem=failed.why())
             yield Entry(failed.at, row.assignment, "unreadable", said, failed.host)
 
 

@@ -36,6 +36,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
+from autograder.messages import retold
+
 
 class Moment(TypeDecorator[datetime]):
     """A moment, stored in UTC: SQLite keeps no time zones, and a local time alone is two moments once a year."""
@@ -202,9 +204,16 @@ class Unreadable(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
     problem: Mapped[str] = mapped_column(Text)
+    """In the language of the run that found it out."""
+    said: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What those words are made of, where that is known."""
     host: Mapped[str] = mapped_column(_Name)
     at: Mapped[datetime]
     submission: Mapped[SubmissionRow] = relationship(back_populates="unreadable")
+
+    def why(self) -> str:
+        """Return why no attempt can be made, in the language in force."""
+        return retold(self.said, self.problem)
 
 
 class Attempt(Base):

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, func, select
 from sqlalchemy.orm import Session
 
 from autograder.ledger.models import Attempt, CheckRow, MetricRow, SubmissionRow, Unreadable
+from autograder.messages.remembered import Remembered
 from autograder.results import CheckResult, MetricResult, Report, Status
 
 _OWN_COLUMNS = {"id", "task", "title", "status", "score", "max_points", "hidden", "metrics"}
@@ -189,7 +190,7 @@ def unreadable(session: Session) -> dict[int, str]:
     """Return why no attempt can be made at submissions, by their numbers, as it was found out last."""
     newest = select(func.max(Unreadable.id)).group_by(Unreadable.submission_id)
     rows = session.scalars(select(Unreadable).where(Unreadable.id.in_(newest)))
-    return {row.submission_id: row.problem for row in rows}
+    return {row.submission_id: row.why() for row in rows}
 
 
 def record_unreadable(session: Session, found: Mapping[int, str], host: str, at: datetime) -> None:
@@ -197,16 +198,20 @@ def record_unreadable(session: Session, found: Mapping[int, str], host: str, at:
 
     Args:
         session: of the ledger.
-        found: why, by the submissions' numbers.
+        found: why, by the submissions' numbers; what remembers its words can be told in another language.
         host: that found it out.
         at: when.
     """
     known = unreadable(session)
     session.add_all(
-        Unreadable(submission_id=number, problem=problem, host=host, at=at)
+        Unreadable(submission_id=number, problem=str(problem), said=_recipe(problem), host=host, at=at)
         for number, problem in found.items()
         if known.get(number) != problem
     )
+
+
+def _recipe(problem: str) -> dict[str, Any] | None:
+    return problem.recipe if isinstance(problem, Remembered) else None
 
 
 def _newest_grades() -> Subquery:

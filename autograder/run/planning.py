@@ -14,7 +14,7 @@ from autograder.course import LoadedAssignment
 from autograder.errors import GradeError, UsageError
 from autograder.judge.options import AttemptOptions
 from autograder.ledger.records import HandedIn, Tried, attempts_at
-from autograder.messages import joined
+from autograder.messages import joined, remembering
 from autograder.run.keys import Conditions, Key, conditions_of
 from autograder.run.suite import Suite, suite_of
 from autograder.run.taking_over import known_checks
@@ -131,12 +131,12 @@ class Planner:
         for attempt in known:
             if attempt.measured == key.measured and not again:
                 return Work("score", row, students, key, attempt, expected_s=took_s)
-        try:
-            read_submission(self.store, row, self.assignment)
-        except UsageError as error:
-            return Work("unreadable", row, students, key, problem=told(error))
-        except GradeError as error:
-            return Work("unreadable", row, students, key, problem=told(error), lost=True)
+        with remembering():  # why is recorded, and asked for in another language later
+            try:
+                read_submission(self.store, row, self.assignment)
+            except GradeError as error:
+                lost = not isinstance(error, UsageError)
+                return Work("unreadable", row, students, key, problem=told(error), lost=lost)
         return Work("run", row, students, key, expected_s=took_s)
 
 

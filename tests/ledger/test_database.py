@@ -14,7 +14,10 @@ from sqlalchemy import create_engine, func, select, text
 
 from autograder.errors import UsageError
 from autograder.ledger.database import FILE, NEWEST, Ledger, migration_config
-from autograder.ledger.models import Base, Event, LedgerChanged, Override, Student, SubmissionRow
+from autograder.ledger.models import Base, Event, LedgerChanged, Override, Student, SubmissionRow, Unreadable
+from autograder.ledger.records import record_unreadable, unreadable
+from autograder.ledger.upkeep import problems_of
+from autograder.messages import speaking
 from tests.ledger.conftest import NOW
 
 
@@ -42,7 +45,7 @@ def test_a_ledger_is_opened_again_with_what_was_recorded(tmp_path):
                 assert session.scalar(select(func.count()).select_from(Event)) == count + 1
 
 
-@pytest.mark.parametrize("version", ["0001"])
+@pytest.mark.parametrize("version", ["0001", "0002"])
 def test_a_ledger_of_an_older_version_keeps_what_it_has(tmp_path, version):
     engine = create_engine(f"sqlite:///{tmp_path / FILE}")
     config = migration_config()
@@ -55,6 +58,36 @@ def test_a_ledger_of_an_older_version_keeps_what_it_has(tmp_path, version):
         assert session.get(Student, "1").name == "张三"
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_why_something_could_not_be_graded_stays_as_it_was_said_by_an_older_version(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / FILE}")
+    config = migration_config()
+    at = "2026-12-01 12:00:00.000000"
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        connection.execute(
+            text(
+                "INSERT INTO submissions (id, assignment, sha256, name, origin, received, collected, notes)"
+                f" VALUES (1, 'hw1', 'ab', 'a.md', 'folder:a', '{at}', '{at}', '[]')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO unreadable (id, submission_id, problem, host, at)"
+                f" VALUES (1, 1, 'There is no .py file in a.md.', 'host', '{at}')"
+            )
+        )
+    engine.dispose()
+    with Ledger(tmp_path) as ledger:
+        with ledger.reading() as session, speaking("zh"):
+            assert unreadable(session) == {1: "There is no .py file in a.md."}
+            assert session.get(Unreadable, 1).said is None
+        assert problems_of(ledger) == []
+        with ledger.writing() as session:
+            record_unreadable(session, {1: "There is no .py file in a.md."}, "host", NOW)
+            assert session.scalar(select(func.count()).select_from(Unreadable)) == 1
 
 
 def test_security_only_its_owner_can_read_a_ledger_and_git_leaves_it_out(ledger):

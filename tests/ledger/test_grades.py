@@ -18,7 +18,8 @@ from autograder.ledger.models import (
     Unreadable,
 )
 from autograder.ledger.people import Author
-from autograder.ledger.records import record, record_unreadable
+from autograder.ledger.records import record, record_unreadable, unreadable
+from autograder.messages import remembering, speaking, text
 from autograder.results import Status
 from tests.ledger.conftest import NOW, submission
 from tests.ledger.test_records import CIRCUMSTANCES
@@ -131,6 +132,22 @@ def test_why_something_cannot_be_graded_is_noted_once(course):
         with course.writing() as session:
             record_unreadable(session, {1: problem}, "host", NOW)
     assert noted() == ["no code in it", "two candidates"]
+
+
+def test_why_something_cannot_be_graded_is_told_in_the_language_of_whoever_asks(course):
+    def why():
+        return text("usage.folder_without_code", folder="a", file="sums.py")
+
+    for language in ("en", "zh"):  # noted once: in Chinese it is the same
+        with speaking(language), course.writing() as session:
+            with remembering():
+                problem = why()
+            record_unreadable(session, {1: problem}, "host", NOW)
+    with course.reading() as session:
+        (row,) = session.scalars(select(Unreadable))
+        assert unreadable(session) == {1: why()} == {1: row.problem}
+        with speaking("zh"):
+            assert unreadable(session) == {1: why()} == {1: row.why()} != {1: row.problem}
 
 
 def test_a_corrected_time_takes_the_place_of_the_sources_and_of_an_earlier_correction(course):
