@@ -17,7 +17,7 @@ ROW = {
 }  # fmt: skip
 CHINESE = [
     "学号", "姓名", "邮箱", "班级", "得分", "迟交天数", "迟交扣分", "最终得分", "满分", "状态", "无法评分的原因",
-    "人工改分的理由", "小题 1.1",
+    "人工改分的理由", "任务 1.1",
 ]  # fmt: skip
 ENDED = ["missing", "too late", "unreadable", "not graded yet", *(set(Status) - {Status.INTERNAL})]
 
@@ -33,7 +33,7 @@ def test_chinese_columns_and_statuses():
     with speaking("zh"):
         shown = in_words(ROW)
     assert list(shown) == CHINESE
-    assert [shown[name] for name in ("学号", "状态", "小题 1.1")] == ["2026001", "部分正确", 7.5]
+    assert [shown[name] for name in ("学号", "状态", "任务 1.1")] == ["2026001", "部分正确", 7.5]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

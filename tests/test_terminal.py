@@ -348,7 +348,7 @@ def test_colour_only_where_asked_for():
 
 def test_the_report_in_chinese(in_chinese):
     text = rendered(make_report(failed(expected="三", came="四", hint="数一数"), hidden_points_not_run=3.0))
-    for word in ("小题 1", "应为", "实际", "试试", "得分 5 / 10", "隐藏检查，共 3 分"):
+    for word in ("任务 1", "应为", "实际", "试试", "得分 5 / 10", "隐藏检查，共 3 分"):
         assert word in text
 
 

@@ -100,4 +100,6 @@ MESSAGES: dict[str, str] = {
     "release.unopened": "an `# END SOLUTION` without `# BEGIN SOLUTION`",
     "new.made": "Made {id}. Fill in the blanks (search for TODO), then: grade release --write {id}; grade validate {id}",
     "new.file": "  {path}",
+    # --- handouts in notebooks
+    "release.handout_marks": "a part that begins with <!-- IN A FILE --> needs a line <!-- IN A NOTEBOOK after it, and then one with -->",
 }

@@ -5,6 +5,7 @@ MESSAGES: dict[str, str] = {
     "check.failed": "what the check expects does not hold",
     "check.expected_came": "expected {expected}; came {came}",
     "check.not_implemented": "not implemented yet",
+    "check.task": "Task {task}: {what}",
     "check.not_implemented_what": "not implemented yet: {what}",
     "check.missing_name": "{file} defines no {name}",
     "check.missing_attribute": "{owner} objects have no {name}",

@@ -2,7 +2,7 @@
 
 MESSAGES: dict[str, str] = {
     "cli.start.notebook": "A notebook to work in, for JupyterLab, instead of a Python file.",
-    "notebook.how": "**In this notebook** you write in the cells that still say `NotImplementedError`, and run the cell under each task to see your points. Where the handout below names a file or a command, the notebook stands for both: `%load_ext autograder`, then `%grade check {id}` checks everything. Save before you check: the saved notebook is what is checked.",
+    "notebook.how": "**In this notebook** you write in the cells that still say `NotImplementedError`, and run the cell under each task to see your points. Commands that begin with `%grade` can be run in any code cell, once `%load_ext autograder` has been; `%grade check {id}` checks everything. Save before you check: the saved notebook is what is checked.",
     "notebook.task": "## Task {id}: {title} ({points} points)",
     "notebook.together": "The cell below is for task {tasks} as well.",
     "notebook.hidden": "Hidden checks of task {id}, {points} points: they run when the class is graded.",

@@ -5,6 +5,7 @@ MESSAGES: dict[str, str] = {
     "check.failed": "检查所要求的不成立",
     "check.expected_came": "应为 {expected}；实际为 {came}",
     "check.not_implemented": "尚未实现",
+    "check.task": "任务 {task} 的 {what}",
     "check.not_implemented_what": "尚未实现：{what}",
     "check.missing_name": "{file} 里没有定义 {name}",
     "check.missing_attribute": "{owner} 对象没有 {name}",

@@ -2,7 +2,7 @@
 
 MESSAGES: dict[str, str] = {
     "cli.start.notebook": "用 notebook（JupyterLab）做作业，而不是 Python 文件。",
-    "notebook.how": "**在这个 notebook 里**，代码写在还写着 `NotImplementedError` 的单元格里；运行每道题下面的检查单元格，就能看到得分。下面的说明提到文件或命令的地方，都以这个 notebook 为准：先运行 `%load_ext autograder`，再用 `%grade check {id}` 检查全部题目。检查之前请先保存：检查的是已保存的 notebook。",
+    "notebook.how": "**在这个 notebook 里**，代码写在还写着 `NotImplementedError` 的单元格里；运行每个任务下面的检查单元格，就能看到得分。`%grade` 开头的命令可以写进任何一个代码单元格运行，之前先运行一次 `%load_ext autograder`；`%grade check {id}` 检查全部任务。检查之前请先保存：检查的是已保存的 notebook。",
     "notebook.task": "## 任务 {id}：{title}（{points} 分）",
     "notebook.together": "任务 {tasks} 也写在下面这个单元格里。",
     "notebook.hidden": "任务 {id} 的隐藏检查，{points} 分：全班评分时才会运行。",
@@ -20,10 +20,10 @@ MESSAGES: dict[str, str] = {
     "notebook.which_hint": "请写上作业编号：%grade check hw2",
     "notebook.cell_not_saved": "已保存的 notebook 里还没有这个单元格",
     "notebook.cell_not_saved_hint": "请先保存 notebook，再运行这个单元格。",
-    "notebook.not_ours": "这个单元格不属于本次作业的任何一道题，不计分。",
+    "notebook.not_ours": "这个单元格不属于本次作业的任何任务，不计分。",
     "notebook.internal": "这个 notebook 没能评分，是评分系统的问题；它还没有成绩。{problem}",
-    "note.cell_raised": "notebook 里有单元格运行出错，后面的单元格照常运行：代码单元 {detail}",
-    "note.cell_stopped": "notebook 里有单元格运行太久，已被中断，后面的单元格照常运行：代码单元 {detail}",
+    "note.cell_raised": "notebook 里有单元格运行出错，后面的单元格照常运行：代码单元格 {detail}",
+    "note.cell_stopped": "notebook 里有单元格运行太久，已被中断，后面的单元格照常运行：代码单元格 {detail}",
     # --- what cells show
     "notebook.figure_left_out": "这个单元格有图没有显示：图太大，或者 notebook 里的图太多。",
 }

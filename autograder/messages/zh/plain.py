@@ -19,7 +19,7 @@ MESSAGES: dict[str, str] = {
     "plain.not_plain_hint": "请重新运行 `grade nbgrader init`，或者在 c.Autograde.autograde_preprocessors 里把 autograder.notebook.preprocessor.GradeNotebook 放到 SafeExecute 前面。",
     # --- grade nbgrader import
     "cli.nbgrader.import.short": "把普通的 nbgrader 源 notebook 变成一份作业。",
-    "cli.nbgrader.import.help": "把普通的 nbgrader 源 notebook 变成我们的作业：参考解答、说明、公开和隐藏的检查、小题与分值。不能按规则翻译的会列出来，由您手工完成。",
+    "cli.nbgrader.import.help": "把普通的 nbgrader 源 notebook 变成我们的作业：参考解答、说明、公开和隐藏的检查、任务与分值。不能按规则翻译的会列出来，由您手工完成。",
     "cli.nbgrader.import.id": "作业的编号；不写就取自 notebook 的文件名。",
     "cli.nbgrader.import.to": "课程文件夹；不写就用当前所在的课程。",
     "cli.metavar.notebook": "源NOTEBOOK",
