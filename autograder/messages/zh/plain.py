@@ -31,7 +31,7 @@ MESSAGES: dict[str, str] = {
     "import.course_entry": "并在 course.yml 的 assignments 下面加上：",
     "import.no_notebook": "{path} 不是能读取的 notebook（{problem}）",
     "import.no_tests": "{path} 里没有带分值的测试单元格",
-    "import.no_tests_hint": "需要的是 nbgrader 的源 notebook，里面有测试单元格和解答。",
+    "import.no_tests_hint": "如果它全部由人来评，请继续用 nbgrader 评分。发给学生的 notebook 里没有测试，请改用 source/ 里的那一份。",
     "import.by_person": "单元格 {cell}：由人来评（{points} 分），没有写进 assignment.yml",
     "import.no_points": "单元格 {cell}：测试没有分值，已略去",
     "import.solution_not_python": "单元格 {cell}：解答不是纯 Python（有魔法命令或 `!`），已略去",
