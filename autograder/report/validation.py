@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.messages import text
+from autograder.report.flowing import Flowing
 from autograder.results import Outcome, Validation
 
 _PIPED_WIDTH = 140
@@ -40,7 +41,7 @@ def print_validation(validation: Validation, console: Console | None = None) -> 
     for column in ("assignment", "what", "score", "seconds", "verdict"):
         numeric = column in {"score", "seconds"}
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        # Folded: Chinese has no blanks to break a line at, and rich would cut the line off.
+        # Folded: rich would cut off what has no blank to break the line at.
         table.add_column(text(f"validate.column.{column}"), justify=justify, no_wrap=numeric, overflow="fold")
     for outcome, said in zip(validation.outcomes, _told_once(validation.outcomes), strict=True):
         table.add_row(*_row(outcome, said))
@@ -68,6 +69,6 @@ def _told_once(outcomes: Sequence[Outcome]) -> Iterator[list[str]]:
 
 
 def _row(outcome: Outcome, said: list[str]) -> list[Text]:
-    verdict = Text("\n".join(said), "red") if said else Text(text("validate.ok"), "green")
+    verdict = Flowing("\n".join(said), "red") if said else Text(text("validate.ok"), "green")
     score = f"{outcome.score:g}/{outcome.max_points:g}" if outcome.max_points else ""
     return [Text(outcome.assignment), Text(outcome.title), Text(score), Text(f"{outcome.duration_s:.1f}"), verdict]

@@ -48,7 +48,6 @@ MESSAGES: dict[str, str] = {
     "calibrate.fails_hint": "grade validate {id} shows more.",
     "calibrate.nothing_to_write": "There is no time to write: only trainings on the cpu, with the assignment's own seeds and data, are references.",
     "calibrate.nothing_to_write_hint": "Leave --device, --data and --seeds out.",
-    "calibrate.no_training": "There is no time to write: this assignment has no trainings (entry.trainings).",
     "calibrate.cannot_write": "{file} has these times in a form that grade can't change. Nothing was written.",
     "calibrate.cannot_write_hint": "Put these lines there:\n{lines}",
     "calibrate.seeds": "seeds {seeds}",

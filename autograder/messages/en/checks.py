@@ -33,6 +33,7 @@ MESSAGES: dict[str, str] = {
     # --- how a box ends
     "died.wall": "your code did not come back within {limit} s",
     "died.training": "the training did not end within {limit} s",
+    "died.reference_all": "; the reference solution takes {seconds} s here for all checks together",
     "died.reference": "; the reference solution takes {seconds} s here",
     "died.import_wall": "importing your file took longer than {limit} s",
     "died.attempt": "the time for the whole attempt ({limit} s) was used up",

@@ -48,7 +48,6 @@ MESSAGES: dict[str, str] = {
     "calibrate.fails_hint": "用 grade validate {id} 查看详情。",
     "calibrate.nothing_to_write": "没有可写入的时间：只有在 cpu 上、用作业自己的种子和数据训练的时间才能作为参考。",
     "calibrate.nothing_to_write_hint": "去掉 --device、--data 和 --seeds。",
-    "calibrate.no_training": "没有可写入的时间：这个作业没有训练（entry.trainings）。",
     "calibrate.cannot_write": "{file} 里这些时间的写法 grade 无法修改，未写入任何内容。",
     "calibrate.cannot_write_hint": "请把这些行写进去：\n{lines}",
     "calibrate.seeds": "种子 {seeds}",
