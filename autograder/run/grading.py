@@ -164,6 +164,13 @@ class Grader:
                     done.append(Done("unreadable", work, problem=told(error)))
                     tell.done(done[-1])
                     continue
+                # SECURITY: broad, for the files are a student's: whatever they make our own code raise is one attempt's
+                # end, and not that of the whole class.
+                except Exception as error:  # noqa: BLE001
+                    faults[work] = f"{type(error).__name__}: {error}"
+                    if last:
+                        tell.done(Done("internal", work, problem=faults[work]))
+                    continue
                 tell.started(work)
                 running[self.room.start(judges, self.assignment, submission, self._options_for(work))] = work
             for pending in judges.wait(list(running)):
