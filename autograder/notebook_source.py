@@ -73,7 +73,7 @@ def _code_cells(content: bytes, name: str) -> list[str]:
 def _encodable(source: str) -> str:
     """Return a cell with a replacement for each half of a surrogate pair.
 
-    SECURITY: JSON can hold one (\\ud800), UTF-8 can't: one student's notebook would end the class run that reads it.
+    SECURITY: JSON can hold one, UTF-8 can't: one student's notebook would end the class run that reads it.
     """
     return source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

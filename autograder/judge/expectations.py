@@ -127,7 +127,7 @@ def as_int(value: object, *, what: str) -> int:
     """Return a whole number from the box (1, True, np.int64(1), 1.0) as an int, or fail the check."""
     if isinstance(value, int | np.integer):
         number = int(value)  # not by way of float, which has 53 bits
-        # SECURITY: checks write it into their texts, which raises where Python does not write it; and that were our fault.
+        # SECURITY: checks write it into their texts. Where Python does not, that raises, and would be our fault.
         if number.bit_length() > _MOST_WRITABLE_BITS:
             raise CheckFailed(text("expect.int", what=what), _came(value))
         return number
