@@ -66,8 +66,8 @@ REFUSED = _names(
     setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
     setrlimit setpriority sched_setparam sched_setscheduler sched_setattr ioprio_set
     mbind set_mempolicy set_mempolicy_home_node migrate_pages move_pages mlockall munlockall mlock2 remap_file_pages
-    mincore memfd_create bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register memfd_secret vmsplice
-    splice tee
+    mincore memfd_create bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register memfd_secret
+    vmsplice splice tee
     keyctl add_key request_key shmget shmat shmctl shmdt msgget msgsnd msgrcv msgctl semget semop semctl semtimedop
     mq_open mq_unlink inotify_init inotify_init1 inotify_add_watch fanotify_init fanotify_mark
     modify_ldt iopl ioperm personality acct reboot syslog quotactl quotactl_fd swapon swapoff vhangup lookup_dcookie
