@@ -213,12 +213,15 @@ def add(a, b):
 def slope(xs, ys, seed=0):
     return add(0, 0)
 """
+# For as long as the honest ones need, and not until its own limit.
 FORKS = """
-import os
+import os, time
+END, FIRST = time.monotonic() + 5, os.getpid()
 def add(a, b):
-    while True:
+    while time.monotonic() < END:
         try: os.fork()
         except OSError: pass
+    if os.getpid() != FIRST: os._exit(0)
 """
 
 
