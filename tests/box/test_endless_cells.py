@@ -41,8 +41,8 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no ala
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have cells take 1.5 s together, while what starts a box has all its time."""
-    monkeypatch.setattr(client_module, "_CELLS_SHARE", 0.025)
+    """Have cells take 2.4 s together, while what starts a box has all its time."""
+    monkeypatch.setattr(client_module, "_CELLS_SHARE", 0.04)
 
 
 @pytest.fixture
