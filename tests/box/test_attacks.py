@@ -12,6 +12,8 @@ import platform
 import re
 import secrets
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -248,3 +250,39 @@ def test_every_attack_is_in_the_table():
 def test_an_attack_has_a_proof_or_a_reason_for_having_none(said):
     with pytest.raises(ValidationError, match="why_no_proof"):
         Attack.model_validate({"file": "sleep", **said})
+
+
+# Waits, or wakes who waits, at a word of a file that all boxes see.
+SIGNALS = """
+import ctypes, mmap, os, platform
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+WORD = libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_PRIVATE, os.open(os.__file__, os.O_RDONLY), 0)
+FUTEX = {"x86_64": 202, "aarch64": 98}[platform.machine()]
+FOR = (ctypes.c_long * 2)(20, 0)
+
+def waits():
+    return libc.syscall(FUTEX, ctypes.c_void_p(WORD), 0, ctypes.c_uint32.from_address(WORD), FOR, None, 0)
+
+def wakes():
+    return libc.syscall(FUTEX, ctypes.c_void_p(WORD), 1, 1, None, None, 0)
+"""
+
+
+def test_two_boxes_at_the_same_time_can_signal_to_each_other_as_the_page_says() -> None:
+    """No promise, and so what a box can hear must not come out by what it may still say (test_cheats)."""
+    waiting, waking = open_box(SIGNALS, "namespaces"), open_box(SIGNALS, "namespaces")
+    heard: list[Any] = []
+    thread = threading.Thread(target=lambda: heard.append(waiting.call("waits")))
+    try:
+        waiting.loaded()
+        thread.start()
+        while waking.call("wakes") == 0 and thread.is_alive():
+            time.sleep(0.01)
+        thread.join()
+        assert heard == [0]
+    finally:
+        for box in (waiting, waking):
+            box.client.close()
+            box.client._output._thread.join(60)
