@@ -83,6 +83,7 @@ MESSAGES: dict[str, str] = {
     "nbgrader.repair.renamed": "{file} was taken for {name}.",
     "nbgrader.repair.renamed_several": "{file} was taken for {name}; not: {others}.",
     "nbgrader.repair.link": "Links were left out: {files}.",
+    "nbgrader.repair.failed": "The files could not be looked through, and were left as they are ({problem}).",
     "nbgrader.repair.timestamp": "{file} can't be read; there is no time of hand-in.",
     # --- plain assignments in the same course
     "nbgrader.plain": "The tests of {id} lie in the cells of its notebook, not in checks of ours.",

@@ -83,6 +83,7 @@ MESSAGES: dict[str, str] = {
     "nbgrader.repair.renamed": "把 {file} 当作 {name}。",
     "nbgrader.repair.renamed_several": "把 {file} 当作 {name}；没有采用：{others}。",
     "nbgrader.repair.link": "链接没有采用：{files}。",
+    "nbgrader.repair.failed": "文件检查失败，保持原样（{problem}）。",
     "nbgrader.repair.timestamp": "{file} 无法读取，没有提交时间。",
     # --- plain assignments in the same course
     "nbgrader.plain": "{id} 的测试写在 notebook 的单元格里，不是本系统的检查。",
