@@ -138,6 +138,8 @@ def _isolation(python: Interpreter) -> Iterator[Finding]:
     found = probe(every=True)
     others = ", ".join(one for one in found.backends if one != choice.isolation)
     also = text("doctor.isolation_others", names=others) if others else ""
+    if choice.is_for_trusted:
+        also = "\n".join(filter(None, (text("doctor.isolation_class", name=choice.isolation), also)))
     yield Finding(name="isolation", health=Health.GOOD, said=text(f"doctor.isolation_{choice.isolation}"), hint=also)
     for problem in (choice.why, choice.gpu_problem):
         if problem:
@@ -148,7 +150,7 @@ def _isolation(python: Interpreter) -> Iterator[Finding]:
     for missing in found.missing:
         isolation = missing.isolation
         said = text("doctor.isolation_absent", name=isolation) if isolation else text("doctor.isolation_weaker")
-        yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint=missing.explained())
+        yield Finding(name="isolation", health=Health.OPTIONAL, said=said, hint="\n".join(missing.lines()))
 
 
 def _datasets() -> Iterator[Finding]:

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from autograder import doctor
 from autograder.box import pythons
+from autograder.box.backends import PROCESS, RESTRICTED
+from autograder.box.grant import NO_GPU
 from autograder.box.interpreter import Interpreter, ours
+from autograder.box.probe import Missing, Probe
 from autograder.box.protocol import ProtocolError
 from autograder.datasets import reading
 from autograder.datasets.registry import NAMES
 from autograder.diagnosis import Diagnosis, Finding, Health
 from autograder.judge import machine
+from autograder.judge.isolation import Choice
 from autograder.judge.machine import KnownBox, KnownDevice, KnownFramework, ask_box, ask_frameworks
 from autograder.messages import set_language
 from autograder.schema import FOLDER
@@ -47,6 +52,29 @@ def looked(monkeypatch, tmp_path):
         return diagnosis, {finding.name: finding for finding in diagnosis.findings}
 
     return look
+
+
+# --- isolation ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_instructor_in_a_container_reads_what_follows_and_what_to_change(looked, monkeypatch, language):
+    found = Probe((RESTRICTED, PROCESS), (Missing("namespaces", "unshare: Operation not permitted"),))
+    monkeypatch.setattr(doctor, "choose_isolation", lambda _wanted, _python: Choice(RESTRICTED, NO_GPU))
+    monkeypatch.setattr(doctor, "probe", lambda *, every: found)
+    set_language(language)
+    try:
+        diagnosis, _ = looked(TORCH)
+        lines = shown(diagnosis, width=60)
+    finally:
+        set_language("en")
+    assert "--isolation restricted" in " ".join(" ".join(lines).split())  # what a class run asks for
+    (options,) = [line for line in lines if line.lstrip().startswith("--security-opt")]
+    assert options.endswith("systempaths=unconfined")  # whole, for copying
+    begins = next(at for at, line in enumerate(lines) if "restricted" in line)
+    ends = next(at for at, line in enumerate(lines) if "fashion-mnist" in line)
+    prose = [line for line in lines[begins:ends] if not line.lstrip().startswith(("--", "sudo"))]
+    assert all(cell_len(line) <= 60 for line in prose)
 
 
 # --- what is found --------------------------------------------------------------------------------------------------
@@ -237,11 +265,11 @@ def test_grades_own_python_needs_no_option(machine_with, tmp_path):
 # --- shown ----------------------------------------------------------------------------------------------------------
 
 
-def shown(diagnosis):
+def shown(diagnosis, width=100):
     from autograder.report.diagnosis import print_diagnosis
 
     file = io.StringIO()
-    print_diagnosis(diagnosis, Console(file=file, width=100, highlight=False, legacy_windows=False, no_color=True))
+    print_diagnosis(diagnosis, Console(file=file, width=width, highlight=False, legacy_windows=False, no_color=True))
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import select
 import shutil
 import signal
@@ -24,10 +25,11 @@ from pathlib import Path
 from typing import Literal, NoReturn, cast
 
 from autograder.box.backends import BWRAP, ISOLATIONS, NAMESPACES, PROCESS, RESTRICTED
-from autograder.messages import text
+from autograder.messages import joined, text
 
 _TRY_S = 10.0  # each try takes a few milliseconds
 _MOST_BYTES = 4096
+_ERROR_NUMBER = re.compile(r"^\[Errno \d+\] ")
 _DONE = b".\n"
 
 Layer = Literal["namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"]
@@ -50,9 +52,15 @@ class Missing:
         """The isolation that can't be had without it; empty where one is only weaker."""
         return next((name for name, layers in _WITHOUT_IT_THERE_IS_NO.items() if self.layer in layers), "")
 
+    def lines(self) -> list[str]:
+        """Return in words what is missing, and how it can be had; what is to be typed, on a line that is indented."""
+        # Without the number of the error, and where else there would be to read.
+        problem = _ERROR_NUMBER.sub("", self.problem).partition(". See ")[0]
+        return text(f"isolation.{self.layer}", problem=problem).splitlines()
+
     def explained(self) -> str:
-        """Return in words what is missing, and how it can be had."""
-        return text(f"isolation.{self.layer}", problem=self.problem)
+        """Return the same as one line."""
+        return joined(*(line.strip() for line in self.lines()))
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ class Choice(NamedTuple):
         ""  # of `restricted`: why nothing stricter works here. Carried, for to find out takes most of a second
     )
 
+    @property
+    def is_for_trusted(self) -> bool:
+        """Whether no class run takes it unless it is asked for by name."""
+        return self.isolation in TRUSTED_ONLY
+
 
 def choose_isolation(wanted: Wanted, python: Interpreter) -> Choice:
     """Return what to use.

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from autograder.diagnosis import Diagnosis, Finding, Health, PythonFinding
 from autograder.messages import text
+from autograder.report.flowing import Flowing
 from autograder.report.terminal import stdout_console
 from autograder.report.words import first_encodable
 
@@ -18,6 +20,7 @@ _BROKEN_CODE = 2  # the command that this is about, `grade check`, would end so
 _STYLES = {Health.GOOD: "green", Health.OPTIONAL: "dim", Health.LACKING: "yellow", Health.BROKEN: "red"}
 _SAID_STYLES = {Health.OPTIONAL: "dim"}
 _LABELLED = ("box", "isolation", "disk", "course")
+_IN_PROSE = frozenset(["isolation"])  # whose commands stand on lines of their own, indented
 _MARKS = {Health.GOOD: "✓√+", Health.OPTIONAL: "–-", Health.LACKING: "!", Health.BROKEN: "✗×x"}
 
 
@@ -52,8 +55,11 @@ def _findings(findings: tuple[Finding, ...], console: Console) -> None:
         mark = Text(first_encodable(_MARKS[finding.health], console.encoding or "utf-8"), style=_STYLES[finding.health])
         line.add_row(mark, Text(label, style="bold"), Text(finding.said, style=_SAID_STYLES.get(finding.health, "")))
         console.print(line)
-        for hint in finding.hint.splitlines():  # whole, however long: what is to be copied must not be wrapped
-            console.print(Text(" " * (width + 3) + hint, style="cyan"), soft_wrap=True)
+        for hint in finding.hint.splitlines():
+            if finding.name in _IN_PROSE and not hint.startswith(" "):
+                console.print(Padding(Flowing(hint, style="cyan"), (0, 0, 0, width + 3)))
+            else:  # whole, however long: what is to be copied must not be wrapped
+                console.print(Text(" " * (width + 3) + hint, style="cyan"), soft_wrap=True)
 
 
 def _label(name: str) -> str:

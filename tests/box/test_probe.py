@@ -176,6 +176,14 @@ def test_each_missing_layer_is_explained_with_what_the_system_said(language, lay
         set_language("en")
 
 
+def test_what_to_type_stands_on_a_line_of_its_own():
+    missing = Missing("namespaces", "[Errno 1] unshare: Operation not permitted. See <https://example.org>.")
+    first, *rest = missing.lines()
+    assert first == "This system makes no user namespaces for you (unshare: Operation not permitted)."
+    assert [line.split()[0] for line in rest if line.startswith("  ")] == ["--security-opt", "sudo"]
+    assert missing.explained().startswith(f"{first} A container has to be started with: --security-opt seccomp")
+
+
 @sealed_only
 @pytest.mark.parametrize(("refused", "layer"), [("unshare", "namespaces"), ("pivot_root", "root"), ("capset", "seal")])
 def test_a_system_that_refuses_a_call_is_found_out_by_trying(refused, layer):

@@ -11,6 +11,7 @@ each box, and the limit on processes of the box's own user namespace does the sa
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import threading
@@ -156,7 +157,7 @@ def places() -> tuple[Place, ...]:
         raise OSError("no memory controller")
     for place in found:
         if not os.access(place.folder, os.W_OK):
-            raise OSError(f"{place.folder} can't be written to")
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place.folder))
         remove_leftovers(place.folder)
     Group(found, Caps(1 << 28, 16)).close()
     return found
