@@ -129,7 +129,7 @@ def test_validate_gives_checks_the_time_that_they_train(tmp_path, written, valid
     from autograder.notebook.safe_execute import SafeExecute
 
     config = write(tmp_path / "nbgrader_config.py", f"c = get_config()\n{written}")
-    set_up(COURSE, Wanted(tmp_path, ("hw1",)))
+    set_up(COURSE, Wanted(tmp_path, ("hw1",)), lambda _said: None)
     validator = Validator(config=PyFileConfigLoader(str(config)).load_config())
     execute = next(step for step in Validator.preprocessors.default() if step.__name__ == "Execute")
     assert execute(parent=validator).timeout == validated_s
