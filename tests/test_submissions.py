@@ -145,7 +145,8 @@ def warm(courses: Courses, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patched.setattr(tempfile, "tempdir", str(scratch))
         for name, value in (ENVIRONMENT | dict.fromkeys(TEMPORARY, str(scratch))).items():
             patched.setenv(name, value)
-        with open_judges(1) as judges:
+        # For as many attempts as there are cores: where one is idle a box may be started ahead, and be taken for left.
+        with open_judges(os.cpu_count() or 1) as judges:
             yield Warm(courses, scratch, judges)
         close_zygotes()
     assert not list(scratch.iterdir())
