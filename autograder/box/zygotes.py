@@ -204,6 +204,11 @@ def borrow(key: Key, lent: Lent, pid: int, folder: Path) -> None:
     _zygotes[key] = Zygote(control, errors, pid, folder)
 
 
+def give_back(key: Key) -> None:
+    """Let go of a zygote that was lent; its owner keeps it."""
+    _zygotes.pop(key).close()
+
+
 def close_zygotes() -> None:
     """End all zygotes, and with them every box."""
     for key in list(_zygotes):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -40,6 +41,9 @@ from autograder.judge.listener import Listener
 from autograder.judge.proxy import Core, RemoteObject, core_of, remotes_in
 from autograder.results import Status
 
+if TYPE_CHECKING:
+    from autograder.box.spares import Spare
+
 _MAX_RUNS = 2  # of one training: after a restart it is run again once
 _ANY = -1  # no box's generation
 _AHEAD, _AHEAD_WITH_FRAMEWORK = 2, 1  # boxes started before they are needed
@@ -64,9 +68,10 @@ class Boxes:
         spec: the submission and its limits.
         entry: which functions train, and whose results stay in the box.
         listener: told what is going on.
+        spare: a box that waits for a submission.
     """
 
-    def __init__(self, spec: BoxSpec, entry: Entry, listener: Listener) -> None:
+    def __init__(self, spec: BoxSpec, entry: Entry, listener: Listener, spare: Spare | None = None) -> None:
         # One box tells what a notebook's cells show: the public checks' first.
         self._telling_spec = spec
         self._spec = replace(spec, show_cells=False)
@@ -94,7 +99,7 @@ class Boxes:
         self._spares: list[BoxClient] = []
         self.isolation = spec.isolation
         # Started at once: it imports while the judge imports pytest and collects.
-        self._shared: BoxClient | None = self._start(spec)
+        self._shared: BoxClient | None = self._start(spec, spare)
 
     # --- the check that is running ----------------------------------------------------------------------------------
 
@@ -345,8 +350,8 @@ class Boxes:
         while len(self._spares) < min(ahead, self._hidden_left):
             self._spares.append(self._start(self._hidden_spec))
 
-    def _start(self, spec: BoxSpec) -> BoxClient:
-        box = BoxClient(spec)
+    def _start(self, spec: BoxSpec, spare: Spare | None = None) -> BoxClient:
+        box = BoxClient(spec, spare and spare.give(spec))
         self._open.append(box)
         return box
 

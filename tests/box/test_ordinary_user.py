@@ -16,7 +16,14 @@ from tests.box.conftest import BACKENDS, sealed_only
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # What a user's rights decide, each time; the rest in the long run (`make test-all`).
-ALWAYS = ("linux/test_layers.py", "test_conformance.py", "test_sealed.py", "test_attacks.py", "test_forbidden.py")
+ALWAYS = (
+    "linux/test_layers.py",
+    "test_conformance.py",
+    "test_sealed.py",
+    "test_attacks.py",
+    "test_forbidden.py",
+    "test_spares.py",
+)
 LONG = (
     "test_sealed_python.py",
     "test_gpu.py",
