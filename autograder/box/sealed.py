@@ -26,7 +26,7 @@ from autograder.box.linux import cgroup, syscalls
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygote import receive
-from autograder.box.zygotes import Key, ZygoteGone, zygote_for
+from autograder.box.zygotes import Key, Zygote, ZygoteGone, zygote_for
 from autograder.limits import MB, Limits
 
 if TYPE_CHECKING:
@@ -80,15 +80,15 @@ def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
     return Kind(key_for(spec), request_for(spec.limits, without, numbers, spec.grant.visible), files)
 
 
-def fork(kind: Kind) -> SealedBox:
-    """Start a box and return at once."""
+def fork(kind: Kind, zygote: Zygote | None = None) -> SealedBox:
+    """Start a box and return at once; by this process's own zygote of that kind, where no other is given."""
     with contextlib.ExitStack() as opened:
         # Opened here, for the box's user may not; a descriptor is all that leaves this process.
         files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
-        zygote = zygote_for(kind.key)
+        forker = zygote or zygote_for(kind.key)
         dataset_bytes = sum(os.fstat(file).st_size for file in files)
         group = make_group(kind.request.memory_bytes, kind.request.processes, dataset_bytes)
-        return SealedBox(zygote, kind.request, group, files)
+        return SealedBox(forker, kind.request, group, files)
 
 
 def key_for(spec: BoxSpec, isolation: str = NAMESPACES) -> Key:

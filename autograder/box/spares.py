@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from autograder.box import sealed
 from autograder.box.backends import NAMESPACES
 from autograder.box.sealed import Kind, SealedBox
-from autograder.box.zygotes import zygote_for
+from autograder.box.zygotes import Zygote, zygote_for
 
 if TYPE_CHECKING:
     from autograder.box.client import BoxSpec
@@ -59,15 +59,20 @@ class Spares:
     def __init__(self) -> None:
         self._waiting: dict[Kind, Spare] = {}
 
-    def keep(self, kind: Kind) -> None:
-        """Have one waiting, unless there is one that lives. Returns at once."""
+    def keep(self, kind: Kind, zygote: Zygote | None = None) -> None:
+        """Have one waiting, unless there is one that lives. Returns at once.
+
+        Args:
+            kind: which boxes it is as good as.
+            zygote: to fork it; this process's own, where it is left out.
+        """
         if kind.request.gpus:
             return
         known = self._waiting.get(kind)
         if known is None or not known.alive:
             if known is not None:
                 known.end()
-            self._waiting[kind] = Spare(kind, sealed.fork(kind))
+            self._waiting[kind] = Spare(kind, sealed.fork(kind, zygote))
 
     def take(self, kind: Kind) -> Spare | None:
         """Return the one that waits, which is the caller's from now on; None where there is none that lives."""

@@ -96,7 +96,7 @@ class Boxes:
         self.load_failure: Failure | None = None
         self.loaded: Loaded | None = None
         self.told_by_cells = ToldByCells()
-        self._spares: list[BoxClient] = []
+        self._ahead: list[BoxClient] = []
         self.isolation = spec.isolation
         # Started at once: it imports while the judge imports pytest and collects.
         self._shared: BoxClient | None = self._start(spec, spare)
@@ -115,9 +115,9 @@ class Boxes:
             if self._spec.datasets:
                 self._close(self._shared)
             else:
-                self._spares.append(self._shared)  # only hidden checks are run: as good as new
+                self._ahead.append(self._shared)  # only hidden checks are run: as good as new
             self._shared = None
-        self._start_spares()
+        self._start_ahead()
 
     def end_check(self) -> Advice:
         """Close what belonged to the check alone, and return what its boxes told: what was printed, and notes."""
@@ -206,7 +206,7 @@ class Boxes:
         files = self._ask(source, lambda number: ReadFolder(id=number, folder=folder))
         if not claims.are_files(files):
             raise source.reject(ProtocolError("not the files of a folder"))
-        box = self._take_spare() if self._hidden else self._start(self._spec)
+        box = self._take_started() if self._hidden else self._start(self._spec)
         self._moved.append(box)
         return box, self._write_folder(box, files)
 
@@ -319,7 +319,7 @@ class Boxes:
         self._raise_load_failure()
         if self._hidden:
             if self._own is None or not self._own.alive:
-                self._own = self._take_spare()
+                self._own = self._take_started()
             return self._own
         if self._shared is None or not self._shared.alive:
             # One that has ended before anybody waited for it has told nothing.
@@ -329,15 +329,15 @@ class Boxes:
 
     def _box_for_training(self) -> BoxClient:
         self._raise_load_failure()
-        return self._take_spare() if self._hidden else self._home()
+        return self._take_started() if self._hidden else self._home()
 
-    def _take_spare(self) -> BoxClient:
+    def _take_started(self) -> BoxClient:
         """Return a new box for a hidden check: one started ahead, where there is one, and start the next ahead."""
-        box = self._spares.pop(0) if self._spares else self._start(self._hidden_spec)
-        self._start_spares()
+        box = self._ahead.pop(0) if self._ahead else self._start(self._hidden_spec)
+        self._start_ahead()
         return box if box.alive else self._start(self._hidden_spec)
 
-    def _start_spares(self) -> None:
+    def _start_ahead(self) -> None:
         """Start boxes ahead for the hidden checks to come: a small import takes longer than most checks.
 
         A framework's import takes seconds of both cores, where a box is not forked from a process that has it: it
@@ -347,11 +347,11 @@ class Boxes:
         if self.load_failure is not None or not (is_cheap or self._hidden):
             return
         ahead = _AHEAD_WITH_FRAMEWORK if self._spec.frameworks else _AHEAD
-        while len(self._spares) < min(ahead, self._hidden_left):
-            self._spares.append(self._start(self._hidden_spec))
+        while len(self._ahead) < min(ahead, self._hidden_left):
+            self._ahead.append(self._start(self._hidden_spec))
 
     def _start(self, spec: BoxSpec, spare: Spare | None = None) -> BoxClient:
-        box = BoxClient(spec, spare and spare.give(spec))
+        box = BoxClient(spec, spare.give(spec)) if spare else BoxClient(spec)
         self._open.append(box)
         return box
 

@@ -12,6 +12,7 @@
 3. The judge writes its answer, says so, waits for the end of its boxes, and ends. Whatever it did to modules, the
    environment or the working folder ends with it: the next one is forked from the same state.
 4. Where the checks can't be loaded, the error is the answer to every call.
+5. Asked to, it has a spare box (`box.spares`) forked for the next call of the same kind; that judge gets it by the fork.
 
 Everything here is trusted. Still no submission passes through this process: all later judges would carry it along. Only
 one thread may exist at a fork, asserted each time: a lock held by another would stay locked in the judge for ever.
@@ -45,7 +46,7 @@ from autograder.box.linux import cgroup, syscalls
 from autograder.box.sealed import Kind, kind_of
 from autograder.box.spares import Spare, Spares
 from autograder.box.zygote import receive, send_descriptor
-from autograder.box.zygotes import Key, Lent, borrow, give_back
+from autograder.box.zygotes import Key, Lent, borrow, borrowed
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.errors import GradeError, InternalError
@@ -278,12 +279,14 @@ class JudgeZygote:
             os.close(descriptor)
         if call.boxes is None:
             return
-        borrow(call.boxes.key, Lent(*lent), call.boxes.pid, Path(call.boxes.folder))
+        # SECURITY: closed again at once. A zygote ends when nobody has a copy of its control socket.
+        zygote = borrowed(Lent(*lent), call.boxes.pid, Path(call.boxes.folder))
         try:
             if kind is not None:
-                self._spares.keep(kind)
+                with contextlib.suppress(OSError):  # the next judge will be told why there can be no box
+                    self._spares.keep(kind, zygote)
         finally:
-            give_back(call.boxes.key)
+            zygote.close()
 
     def _reap(self, pidfd: int) -> None:
         judge = self._judges.pop(pidfd)
