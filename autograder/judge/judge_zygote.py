@@ -12,7 +12,7 @@
 3. The judge writes its answer, says so, waits for the end of its boxes, and ends. Whatever it did to modules, the
    environment or the working folder ends with it: the next one is forked from the same state.
 4. Where the checks can't be loaded, the error is the answer to every call.
-5. Asked to, it has a spare box (`box.spares`) forked for the next call of the same kind; that judge gets it by the fork.
+5. Asked to, it has a spare box (`box.spares`) forked for the next call of that kind; its judge gets it by the fork.
 
 Everything here is trusted. Still no submission passes through this process: all later judges would carry it along. Only
 one thread may exist at a fork, asserted each time: a lock held by another would stay locked in the judge for ever.
