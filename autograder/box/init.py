@@ -36,7 +36,6 @@ FORGET, ASK = b"f", b"a"  # from the judge: tell of refusals anew; tell what is 
 NUMBER = struct.Struct("<i")
 _SIZES = struct.Struct("<qq")
 
-_MOST_ANSWERED = 20_000  # refused calls; what makes more of them is no training
 _MESSAGE_BYTES = 16
 _TAKEN = b"t"
 
@@ -78,9 +77,7 @@ class Init:
         self._errors = errors
         self._forks = forks.forks()
         self._processes, self._fork_count = processes, forks.ForkCount(processes)
-        self._listener = -1
-        self._told: set[int] = set()
-        self._answered = 0
+        self._listener: refusals.Listener | None = None
         self._woken, self._waker = os.pipe()
         self._poll = select.poll()
 
@@ -102,8 +99,8 @@ class Init:
             self._heed()
             if self._handover.fileno() in ready:
                 self._take_listener()
-            if self._listener in ready:
-                self._refuse()
+            if self._listener and self._listener.descriptor in ready:
+                self._refuse(self._listener)
 
     def _reap(self) -> None:
         """Reap whatever has ended; with the worker, tell how and end."""
@@ -120,7 +117,8 @@ class Init:
         try:
             while message := self._status.recv(_MESSAGE_BYTES, socket.MSG_DONTWAIT):
                 if message == FORGET:
-                    self._told.clear()
+                    if self._listener:
+                        self._listener.forget()
                 elif message == ASK:
                     self._tell(USAGE + _SIZES.pack(*used()))
         except BlockingIOError:
@@ -136,28 +134,26 @@ class Init:
         with contextlib.suppress(OSError):
             if number:
                 pidfd = os.pidfd_open(self._worker)
-                self._listener = call("pidfd_getfd", pidfd, *NUMBER.unpack(number), 0)
+                self._listener = refusals.Listener(call("pidfd_getfd", pidfd, *NUMBER.unpack(number), 0))
                 os.close(pidfd)
-                self._poll.register(self._listener, select.POLLIN)
+                self._poll.register(self._listener.descriptor, select.POLLIN)
             self._handover.send(_TAKEN)
         self._handover.close()
 
-    def _refuse(self) -> None:
-        refusal = refusals.take(self._listener)
-        error = 0 if refusal is None else self._error_of(refusal)
-        if refusal is not None and not error:
-            if refusals.let_through(self._listener, refusal):
+    def _refuse(self, listener: refusals.Listener) -> None:
+        refusal = refusals.take(listener.descriptor)
+        if refusal is None:
+            return
+        error = self._error_of(refusal)
+        if not error:
+            if refusals.let_through(listener.descriptor, refusal):
                 self._fork_count.began(refusal.caller)
-        elif refusal is not None:
-            self._answered += 1
-            if refusal.number not in self._told:
-                self._told.add(refusal.number)
-                self._tell(REFUSED + NUMBER.pack(refusal.number))
-            refusals.refuse(self._listener, refusal, error)
-        if self._answered >= _MOST_ANSWERED:
-            self._poll.unregister(self._listener)
-            os.close(self._listener)
-            self._listener = -1
+            return
+        if listener.is_news(refusal):
+            self._tell(REFUSED + NUMBER.pack(refusal.number))
+        if listener.refuse(refusal, error):
+            self._poll.unregister(listener.descriptor)
+            listener.close()
 
     def _error_of(self, refusal: refusals.Refusal) -> int:
         """Return what to answer a call with; 0: it may be carried out, as a fork may that makes no more than allowed.

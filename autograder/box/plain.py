@@ -252,13 +252,17 @@ class MemoryWatch:
         return Taken(self._most_bytes, self._cpu_s())
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._EVERY_S):
+        while not self._pause():
             if self._exceeded():
                 self._on_excess()
                 return
             if self._max_cpu_s < math.inf and self._cpu_s() > self._max_cpu_s:
                 self._on_cpu()
                 return
+
+    def _pause(self) -> bool:
+        """Wait until it is time to look again; return whether it is time to end."""
+        return self._stop.wait(self._EVERY_S)
 
     def _cpu_s(self) -> float:
         """Return the processor time of the tree; of those that have ended it is kept by who waited for them."""

@@ -5,13 +5,14 @@ done with it is decided call by call. Runs inside the box.
 
     zygote   keeps three capabilities at most ─▶ no new privileges ─▶ landlock: libraries, /proc, the folder of all
              scratch folders ─▶ system call filter: no sockets ─▶ imports, warms up, serves
-    worker   keeps five descriptors ─▶ its cgroups ─▶ a user id of its own, where the judge found one ─▶ its scratch
+    worker   keeps six descriptors ─▶ its cgroups ─▶ a user id of its own, where the judge found one ─▶ its scratch
              folder ─▶ no capabilities ─▶ waits at the gate ─▶ rlimits ─▶ landlock: libraries, a few files of /proc, its
-             own scratch folder ─▶ system call filter ─▶ lets go of all but the channel ─▶ reads the submission, serves
+             own scratch folder ─▶ system call filter ─▶ sends the judge its listener ─▶ lets go of all but the channel
+             ─▶ reads the submission, serves
 
 There is no init. The zygote itself waits for the worker and tells the judge how it ended; the judge kills it by its
-pidfd. SECURITY: nothing can be left over, because the filter lets the worker start no process; so there is no version
-of this box with processes.
+pidfd, and answers its refused calls (`answerer`). SECURITY: nothing can be left over, because the filter lets the
+worker start no process; so there is no version of this box with processes.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ from pathlib import Path
 import msgspec
 
 from autograder.box import init, seal, zygote
-from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
-from autograder.box.linux.policy import Profile, for_zygote
+from autograder.box.linux import capabilities, landlock, mounts, namespaces, policy, rlimits, seccomp, syscalls
+from autograder.box.linux.policy import Allow, Profile, for_zygote
 from autograder.box.linux.python import needed_folders
 from autograder.box.seal import Descriptors, Layer, Prepared, SealRequest
 
 _LEAST_LANDLOCK = 3  # where the box has a user's own id
 _OPEN = b"1"  # what goes through the gate
+HANDED_OVER = b"l"  # what comes with the filter's listener
+_HANDING_OVER = ("sendmsg", "seccomp")
 ZYGOTE_FOLDER = "zygote"  # of the folder of all scratch folders
 _FOR_BOXES = (capabilities.SETUID, capabilities.SETGID, capabilities.KILL)
 _ETC = tuple(f"/etc/{name}" for name in mounts.ETC)
@@ -162,14 +165,14 @@ def hold(paths: tuple[str, ...]) -> list[int]:
 def enter(request: SealRequest, descriptors: Descriptors, prepared: Prepared, scratch: str) -> None:
     """Become the worker, restricted; return in it. A broken setup ends here: the status socket says why."""
     try:
-        *cgroups, gate = seal.keep_descriptors(descriptors).cgroups
+        handover, *cgroups, gate = seal.keep_descriptors(descriptors).cgroups
         seal.join_cgroups(cgroups)
         os.setsid()
         give_up_rights(request)
         move_in(request.scratch, scratch)
         # Until the zygote holds this process's files in /proc, which the rules are about to name.
         _pass(gate)
-        restrict(request, prepared)
+        restrict(request, prepared, handover)
         seal.use_threads(request.threads, prepared)
     # Broad: whatever it is, the box must not come to life with a layer missing.
     except BaseException as error:  # noqa: BLE001
@@ -212,7 +215,7 @@ def move_in(own: str, scratch: str) -> None:
     tempfile.tempdir = None
 
 
-def restrict(request: SealRequest, prepared: Prepared) -> None:
+def restrict(request: SealRequest, prepared: Prepared, handover: int | None = None) -> None:
     """Put on the layers that bind this process. The filter is last: it forbids to set up anything more."""
     # SECURITY: as in seal.limit, a thread that is there already would go on without them.
     if (threads := seal.thread_count()) != 1:
@@ -230,8 +233,30 @@ def restrict(request: SealRequest, prepared: Prepared) -> None:
             raise OSError(f"landlock {landlock.abi()}: version {_LEAST_LANDLOCK} is needed, which Linux 6.2 has")
         landlock.apply(prepared.rules._replace(writable=(request.scratch,)))
     if Layer.SECCOMP not in without:
-        profile = Profile(only_signals_to=os.getpid(), metadata=request.user is not None)
+        filter_calls(Profile(only_signals_to=os.getpid(), metadata=request.user is not None), handover)
+
+
+def filter_calls(profile: Profile, handover: int | None) -> None:
+    """Put on the system call filter; where the kernel can, one whose refusals whoever is at `handover` is told of.
+
+    In two steps, for nobody may take the listener out of a process with a user id of its own: under the first filter
+    the worker can send it away, and put on the second.
+    """
+    listener = None
+    if handover is not None:
+        first = policy.rules(profile) | dict.fromkeys(_HANDING_OVER, Allow())
+        with contextlib.suppress(OSError):  # no listener to be had here: the same is refused, and nobody is told
+            listener = seccomp.apply(seccomp.encode(seccomp.program_of(first, told=policy.TOLD)), listen=True)
+    if handover is None or listener is None:
         seccomp.apply(seccomp.encode(seccomp.program(profile)))
+        return
+    with socket.socket(fileno=os.dup(handover)) as judge:
+        socket.send_fds(judge, [HANDED_OVER], [listener])
+    os.close(listener)
+    # SECURITY: from here on the calls that were left to this are as the table has them. Of all filters the strictest
+    # answer counts, so what this one allows is decided by the first.
+    as_told = {name: policy.rules(profile)[name] for name in _HANDING_OVER}
+    seccomp.add(seccomp.encode(seccomp.program_of(as_told, otherwise=seccomp.ALLOW)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import msgspec
 import psutil
 
 from autograder.box import leftovers, sealed
+from autograder.box.answerer import Answerer
 from autograder.box.backends import RESTRICTED, Evidence
 from autograder.box.init import Room
 from autograder.box.linux import cgroup, namespaces
@@ -60,6 +61,8 @@ class RestrictedBox(sealed.SealedBox):
         if self._user is not None:
             _users.add(self._user)
         self._scratch = make_scratch(zygote.folder, self._user)
+        self._answerer = Answerer()
+        self._is_watched = False
         self._full = False
         self._held: Room | None = None  # what it had when it was ended for that, files without a name with it
         try:
@@ -70,7 +73,8 @@ class RestrictedBox(sealed.SealedBox):
             placed = msgspec.structs.replace(self._request, scratch=str(self._scratch), user=self._user, tasks=0)
             if self._user is None:
                 placed = msgspec.structs.replace(placed, tasks=count_tasks(os.getuid()) + _ROOM_TASKS)
-            super().__init__(zygote, placed, group)
+            super().__init__(zygote, placed, group, [self._answerer.theirs.fileno()])
+            self._answerer.theirs.close()
         except BaseException:
             self._let_go()
             raise
@@ -82,7 +86,7 @@ class RestrictedBox(sealed.SealedBox):
 
     def evidence(self) -> Evidence:
         """Return what is known of its end."""
-        return super().evidence()._replace(disk_exceeded=self._full)
+        return super().evidence()._replace(disk_exceeded=self._full, refused=self._answerer.take())
 
     def room(self) -> Room | None:
         """Return what its files take, but for the datasets that were put there."""
@@ -97,8 +101,9 @@ class RestrictedBox(sealed.SealedBox):
         return str(self._scratch / DATASETS / name)
 
     def watch_memory(self, max_bytes: int, on_excess: Callable[[], None]) -> RestrictedWatch:
-        """Have `on_excess` called when it takes more memory; and end it when it takes more of the disk."""
-        return RestrictedWatch(self, self._group, max_bytes, on_excess)
+        """Have `on_excess` called when it takes more memory; end it when it takes more disk; answer its calls."""
+        self._is_watched = True
+        return RestrictedWatch(self, self._group, max_bytes, on_excess, self._answerer)
 
     def memory_bytes(self) -> int:
         """Return what it has beyond what it was forked with: it is one process, and began as a copy of the zygote."""
@@ -129,19 +134,42 @@ class RestrictedBox(sealed.SealedBox):
         return Room(room.disk_bytes - self._copied.disk_bytes, room.files - self._copied.files)
 
     def _let_go(self) -> None:
+        if not self._is_watched:
+            self._answerer.close()
         leftovers.remove_tree(self._scratch)
         if self._user is not None:
             _users.discard(self._user)
 
 
 class RestrictedWatch(sealed.SealedMemoryWatch):
-    """Looks at a box's memory and disk, five times a second."""
+    """Looks at a box's memory and disk, five times a second, and answers its refused calls in between."""
 
     def __init__(
-        self, box: RestrictedBox, group: cgroup.Group | None, max_bytes: int, on_excess: Callable[[], None]
+        self,
+        box: RestrictedBox,
+        group: cgroup.Group | None,
+        max_bytes: int,
+        on_excess: Callable[[], None],
+        answerer: Answerer,
     ) -> None:
         self._box = box
+        self._answerer = answerer
         super().__init__(box.process, group, max_bytes, on_excess)
+
+    def stop(self) -> None:
+        """End the watch; it does not outlive the box."""
+        super().stop()
+        self._answerer.wake()
+
+    def _watch(self) -> None:
+        try:
+            super()._watch()
+        finally:
+            self._answerer.close()
+
+    def _pause(self) -> bool:
+        self._answerer.serve(self._EVERY_S)
+        return self._stop.is_set()
 
     def _exceeded(self) -> bool:
         self._box.end_if_full()

@@ -70,7 +70,8 @@ class Layer(str, Enum):  # noqa: UP042 - StrEnum is Python 3.11's
 class SealRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What the judge asks a zygote for: nothing secret.
 
-    With it come descriptors: channel, output, status, then those of the datasets' files, then cgroups'.
+    With it come descriptors: channel, output, status, then those of the datasets' files; of a box without namespaces
+    the socket that the judge takes its filter's listener from; then cgroups'.
     """
 
     threads: int

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from autograder.box import backends, restrict, restricted, scratch, zygotes
+from autograder.box import backends, restrict, restricted, scratch, zygote, zygotes
 from autograder.box.causes import BoxDied, Cause
 from autograder.box.linux import landlock, namespaces, seccomp, syscalls
 from autograder.box.linux.policy import Profile
@@ -302,13 +302,19 @@ def test_security_the_zygote_reads_no_file_of_the_course_and_reaches_nobody(tmp_
             with socket.socket(socket.AF_UNIX) as sock:
                 sock.connect("\0grade-" + tmp_path.name)
 
-        def network() -> None:
-            socket.socket(socket.AF_INET).close()
+        def bind() -> None:
+            with socket.socket(socket.AF_INET) as sock:
+                sock.bind(("127.0.0.1", 0))
+
+        def send() -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.sendto(b"hello", ("127.0.0.1", 9))
 
         for attack, error in (
             (secret.read_text, errno.EACCES),
             (reach, errno.EAFNOSUPPORT),
-            (network, errno.EAFNOSUPPORT),
+            (bind, errno.EAFNOSUPPORT),
+            (send, errno.EPERM),
         ):
             assert in_fork(attack).error == ""
             assert in_fork(jail, attack).errno == error
@@ -320,6 +326,44 @@ def test_security_the_zygote_has_no_right_but_those_to_make_boxes():
         return int(fields[1].split()[0], 16)
 
     assert in_fork(jail, held).value in {0, 1 << 5 | 1 << 6 | 1 << 7}
+
+
+def test_security_the_filters_listener_leaves_the_worker_and_nothing_else_can(monkeypatch):
+    """What it is sent by is refused afterwards, whoever else may send messages."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def filtered() -> None:
+        restrict.filter_calls(Profile(only_signals_to=os.getpid()), theirs.fileno())
+
+    def send() -> None:
+        with socket.socket(fileno=os.dup(theirs.fileno())) as sock:
+            sock.sendmsg([b"out"])
+
+    with ours, theirs:
+        assert in_fork(filtered, send).errno == errno.EPERM
+        message, (listener,) = zygote.receive(ours)
+        assert message == restrict.HANDED_OVER
+        assert "seccomp" in Path(f"/proc/self/fd/{listener}").readlink().name
+        os.close(listener)
+        add = seccomp.add
+        monkeypatch.setattr(seccomp, "add", lambda encoded, *, listen=False: add(encoded, listen=True) if listen else 0)
+        assert in_fork(filtered, send).error == ""
+
+
+def test_security_where_no_listener_can_be_had_the_same_is_refused(monkeypatch):
+    apply = seccomp.apply
+
+    def without_listener(encoded: bytes, *, listen: bool = False) -> int:
+        if listen:
+            raise OSError(errno.EBUSY, "another filter has one")
+        return apply(encoded)
+
+    def filtered() -> None:
+        restrict.filter_calls(Profile(only_signals_to=os.getpid()), -1)
+
+    monkeypatch.setattr(seccomp, "apply", without_listener)
+    assert in_fork(filtered, os.fork).errno == errno.EPERM
+    assert in_fork(filtered, lambda: socket.socket().close()).errno == errno.EAFNOSUPPORT
 
 
 def strict(**profile: Any) -> Any:

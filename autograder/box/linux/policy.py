@@ -266,8 +266,16 @@ def for_zygote() -> dict[str, Rule]:
 
     It runs what is installed and no student's code. What it needs besides a box with processes is to become what a box
     is, and programs: libraries look for others by running `ldconfig`.
+
+    Each box is under this filter, too, and an errno of this one comes before the question that the box's own would ask
+    of its listener: a refusal that is to be told of must be left to that one. So a socket for the network can be made,
+    as a program can be run; none can be connected, bound, or sent from by an address.
     """
     made = rules(Profile(processes=True)) | dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT))
+    made |= {
+        "socket": OneOf(0, (int(socket.AF_INET), int(socket.AF_INET6)), errno.EAFNOSUPPORT),
+        "sendto": Every((_in_band(3), IsNull(4, errno.EPERM))),
+    }
     return made | dict.fromkeys(_SETTING_UP, Allow())
 
 

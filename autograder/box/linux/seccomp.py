@@ -73,8 +73,20 @@ def program(profile: Profile, machine: str | None = None) -> Program:
     return program_of(rules(profile), machine, TOLD if profile.told else frozenset())
 
 
-def program_of(table: dict[str, Rule], machine: str | None = None, told: frozenset[str] = frozenset()) -> Program:
-    """Return the filter for a table of rules by the calls' names; refusals of those in `told` are told of."""
+def program_of(
+    table: dict[str, Rule],
+    machine: str | None = None,
+    told: frozenset[str] = frozenset(),
+    otherwise: int = ERRNO | errno.ENOSYS,
+) -> Program:
+    """Return the filter for a table of rules by the calls' names.
+
+    Args:
+        table: the rules.
+        machine: as os.uname names it; this one where it is left out.
+        told: calls whose refusals are told of.
+        otherwise: what calls are answered with that the table does not know.
+    """
     machine = machine or os.uname().machine
     known = numbers.TABLES[machine]
     body = [
@@ -83,7 +95,7 @@ def program_of(table: dict[str, Rule], machine: str | None = None, told: frozens
         if name in known
         for instruction in _if_number(known[name], _told(_decide(rule)) if name in told else _decide(rule))
     ]
-    made = (*_same_architecture(machine), *body, _answer(ERRNO | errno.ENOSYS))
+    made = (*_same_architecture(machine), *body, _answer(otherwise))
     if len(made) > _MOST_INSTRUCTIONS:
         raise ValueError(f"{len(made)} instructions; the kernel takes {_MOST_INSTRUCTIONS}")
     return made
@@ -120,6 +132,11 @@ def apply(encoded: bytes, *, listen: bool = False) -> int:
         OSError: the kernel has no listeners (before 5.0), or this process is under another one (in some containers).
     """
     set_no_new_privileges()
+    return add(encoded, listen=listen)
+
+
+def add(encoded: bytes, *, listen: bool = False) -> int:
+    """Do as `apply`, in a process that can't have new privileges any more."""
     code = ctypes.create_string_buffer(encoded, len(encoded))
     head = struct.pack("HxxxxxxQ", len(encoded) // struct.calcsize("HBBI"), ctypes.addressof(code))
     return call("seccomp", _SET_MODE_FILTER, _SPECULATION_ALLOWED | (_NEW_LISTENER if listen else 0), head)

@@ -272,7 +272,7 @@ def test_where_files_of_others_are_in_reach_their_metadata_is_left_alone_without
 
 
 @pytest.mark.parametrize(
-    "name", ["socket", "connect", "ptrace", "unshare", "mount", "process_vm_readv", "bpf", "setns"]
+    "name", ["connect", "bind", "listen", "accept4", "ptrace", "unshare", "mount", "process_vm_readv", "bpf", "setns"]
 )
 def test_security_the_process_that_restricted_boxes_are_forked_from_can_not_lead_out(name):
     made = program_of(for_zygote(), "x86_64")
