@@ -8,16 +8,20 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from autograder.box import zygotes
+from autograder.box import sealed, zygotes
+from autograder.box.backends import NAMESPACES
 from autograder.box.linux import cgroup
 from autograder.course import load_course
 from autograder.errors import ConfigError, InternalError, UsageError
+from autograder.judge import judge_zygote, session
 from autograder.judge.attempt import run_attempt
+from autograder.judge.isolation import Choice
 from autograder.judge.judges import ColdJudges, JudgeDied, open_judges
 from autograder.judge.options import AttemptOptions
 from autograder.judge.warm import WarmJudges
@@ -459,6 +463,24 @@ def test_a_box_waits_where_a_core_is_idle(monkeypatch, at_once, threads, cores, 
     assert judges._has_idle_core(key) is kept
     assert not judges._has_idle_core(key._replace(isolation="restricted"))
     assert not judges._has_idle_core(key._replace(nodes=(("/dev/nvidia0", "nvidia0"),)))  # it would hold memory
+
+
+@pytest.mark.parametrize(
+    ("hw", "framework"), [("hw1", None), ("hw2", "torch"), ("hw2", "tensorflow"), ("hw2", None), ("hw3", "torch")]
+)
+def test_what_waits_is_what_a_session_asks_for(monkeypatch, hw, framework):
+    asked = []
+    monkeypatch.setattr(session, "Boxes", lambda spec, *_: asked.append(spec))
+    assignment = load_course(ROOT).assignment(hw)
+    source = f"import {framework}\n".encode() if framework else b"x = 1\n"
+    ready = session.Ready(Choice(NAMESPACES), benchmark_s=1.0)
+    handed_in = Submission("answer.py", {"answer.py": source}, "answer.py")
+    session.JudgeSession(assignment, handed_in, AttemptOptions(device="cpu"), None, ready)
+    (spec,) = asked
+    kind = judge_zygote._kind_for(assignment, sealed.key_for(spec), "embedded", ready)
+    assert kind == sealed.kind_of(spec)
+    if framework:  # of which the reference solution's times are known, and this machine was said to be slow
+        assert kind != sealed.kind_of(replace(spec, limits=assignment.limits))
 
 
 def test_a_waiting_box_is_the_next_attempts_and_another_takes_its_place(course, sparing, until):
