@@ -62,12 +62,20 @@ def _code_cells(content: bytes, name: str) -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a missing cell id is of no interest here
             notebook = nbformat.reads(decode(content), as_version=4)
-        return [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+        return [_encodable(str(cell.source)) for cell in notebook.cells if cell.cell_type == "code"]
     # Broad: nbformat raises whatever its validators and json come upon in a damaged file.
     except Exception as error:  # noqa: BLE001
         looks_like_one = content.lstrip().startswith(b"{")
         hint = text("usage.bad_notebook_hint" if looks_like_one else "usage.no_notebook_hint")
         raise UsageError(text("usage.bad_notebook", file=name, problem=type(error).__name__), hint=hint) from None
+
+
+def _encodable(source: str) -> str:
+    """Return a cell with a replacement for each half of a surrogate pair.
+
+    SECURITY: JSON can hold one, UTF-8 can't: one student's notebook would end the class run that reads it.
+    """
+    return source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _only_checks(source: str) -> bool:

@@ -242,5 +242,5 @@ class Validation(_Model):
 
     @property
     def problems(self) -> int:
-        """How many problems there are in all."""
-        return sum(len(outcome.problems) for outcome in self.outcomes)
+        """How many problems there are, one that several attempts have counted once."""
+        return len({(outcome.assignment, problem) for outcome in self.outcomes for problem in outcome.problems})

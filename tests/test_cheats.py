@@ -24,8 +24,10 @@ from rich.console import Console
 
 from autograder.box import client as client_module
 from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.protocol import Loaded
 from autograder.box.zygotes import close_zygotes
 from autograder.course import load_course
+from autograder.judge import boxes
 from autograder.judge.attempt import run_attempt
 from autograder.judge.options import AttemptOptions
 from autograder.limits import Limits
@@ -273,3 +275,30 @@ def test_security_what_a_notebook_has_printed_is_not_run_or_shown(course: Path, 
     report = run_attempt(assignment, find(assignment, tmp_path / "sums.ipynb", tmp_path), options)
     assert report.score == 40
     assert not ACTED_ON & set(shown(report))
+
+
+# Each box calls its machine something else.
+NAMES_ITS_MACHINE = """
+import os, platform
+WORD = os.urandom(8).hex()
+platform.platform = lambda: WORD
+"""
+
+
+def test_security_the_report_has_of_the_machine_what_a_box_said_before_any_was_asked(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later box can hear what a hidden check asks an earlier one: they run at the same time, on the same machine."""
+    told: list[str] = []
+    as_ever = boxes.claims.loaded
+
+    def noted(claim: Loaded) -> Loaded:
+        told.append(claim.environment.platform)
+        return as_ever(claim)
+
+    monkeypatch.setattr(boxes.claims, "loaded", noted)
+    report = checked(course, SOLUTION + NAMES_ITS_MACHINE)
+    assert report.score == 40
+    assert len(set(told)) == 3  # the public checks' box, and one for each hidden check
+    assert report.redacted().environment.platform == told[0]
+    assert not any(said in report.redacted().model_dump_json() for said in told[1:])

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from autograder.course import find_course
 from tests.tiny_course import ASSIGNMENT, COURSE, SOLUTION, grade, make_course, write
 
 NO_TORCH = """
@@ -239,10 +240,22 @@ def test_a_mistake_in_the_courses_files(course, file, content, says):
     assert says in refused(course, "check", "hw1", "sums.py")
 
 
+@pytest.mark.parametrize("command", ["check", "start", "run"])
+def test_where_an_assignment_is_missing_those_there_are_are_listed(course, command):
+    title = find_course(course).assignment("hw1").spec.title.en
+    assert refused(course, command).endswith(f"\n  The assignments of this course:\n    hw1  {title}\n")
+
+
+def test_where_an_assignment_is_missing_and_no_course_is_here_that_is_said(tmp_path):
+    said = refused(tmp_path, "check")
+    assert said.startswith("Error: Missing argument HW.\n  Usage: grade check [OPTIONS] HW [FILE]\n  ")
+    assert "No course.yml in " in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["check"], "缺少参数：作业。\n  用法：grade check [选项] 作业 [文件]"),
+        (["check"], "缺少参数：作业。\n  用法：grade check [选项] 作业 [文件]\n  这门课的作业：\n    hw1  "),
         (["check", "hw1", "sums.py", "more.py"], "多出了参数：more.py"),
         (["check", "hw1", "--hiden"], "没有选项 --hiden。是不是想写 --hidden？"),
         (["check", "hw1", "--device", "gpu"], "--device 不能是 'gpu'，可以是：'auto', 'cpu', 'cuda', 'mps'。"),
@@ -306,7 +319,7 @@ def test_validate_shows_a_table_and_exits_with_1_where_anything_is_wrong(course)
     result = grade("validate", "hw1", "--jobs", "2", cwd=course)
     said = " ".join(result.stdout.decode().split())
     assert (result.returncode, result.stderr) == (1, b"")
-    assert "hw1 wrong/ 0.0 only 0 wrong answers; at least 8 are wanted" in said
+    assert "hw1 wrong/ 0.0 no wrong answers; at least 8 are wanted" in said
     assert "hw1 solution sums.py 40/40" in said
     assert "Attempts: 3 · problems: 1" in said
 

@@ -192,9 +192,10 @@ def test_as_int_refuses_the_rest(value):
     assert failure(as_int, value, what="errors(x)").expected == "errors(x) to be a whole number"
 
 
-@pytest.mark.parametrize("number", [2**53 + 1, 10**30, -(10**400), np.int64(2**53 + 1)])
+@pytest.mark.parametrize("number", [2**53 + 1, 10**30, -(10**400), 10**4000, np.int64(2**53 + 1)])
 def test_as_int_does_not_lose_digits(number):
     assert as_int(number, what="x") == number
+    assert str(number)
 
 
 @pytest.mark.parametrize("convert", [as_array, as_number])
@@ -202,9 +203,14 @@ def test_a_number_that_no_float_holds(convert):
     assert failure(convert, 10**400, what="f(x)").came.startswith("1000")
 
 
-@pytest.mark.parametrize("convert", [as_array, as_number])
-def test_an_int_of_five_thousand_digits_is_the_students_mistake(convert):
-    assert failure(convert, 10**5000, what="f(x)").came == "int of more than 4,300 digits"
+@pytest.mark.parametrize("convert", [as_array, as_number, as_int])
+@pytest.mark.parametrize("digits", [4300, 5000])
+def test_security_an_int_that_can_not_be_written_is_the_students_mistake(convert, digits):
+    """A check that writes it into its text would raise, and the student would not be graded at all."""
+    value = -(10**digits)
+    with pytest.raises(ValueError, match="4300"):
+        f"{value}"
+    assert failure(convert, value, what="f(x)").came == "int of more than 4,300 digits"
 
 
 def test_a_list_of_texts_costs_no_more_memory_than_it_has():

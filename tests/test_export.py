@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 
+import openpyxl
 import pytest
 
 from autograder import roster
@@ -17,7 +20,7 @@ ROW = {
 }  # fmt: skip
 CHINESE = [
     "学号", "姓名", "邮箱", "班级", "得分", "迟交天数", "迟交扣分", "最终得分", "满分", "状态", "无法评分的原因",
-    "人工改分的理由", "小题 1.1",
+    "人工改分的理由", "任务 1.1",
 ]  # fmt: skip
 ENDED = ["missing", "too late", "unreadable", "not graded yet", *(set(Status) - {Status.INTERNAL})]
 
@@ -33,7 +36,7 @@ def test_chinese_columns_and_statuses():
     with speaking("zh"):
         shown = in_words(ROW)
     assert list(shown) == CHINESE
-    assert [shown[name] for name in ("学号", "状态", "小题 1.1")] == ["2026001", "部分正确", 7.5]
+    assert [shown[name] for name in ("学号", "状态", "任务 1.1")] == ["2026001", "部分正确", 7.5]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -52,3 +55,25 @@ def test_json_is_for_programs(tmp_path):
     with speaking("zh"):
         write([ROW], "json", path)
     assert json.loads(path.read_bytes()) == [ROW]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize(
+    "name", ["=1+1", " \t=1+1", "\n@A1", "+1", "-1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20A1"]
+)
+def test_security_a_name_is_no_formula_in_any_language(tmp_path, kind, name):
+    assert written(tmp_path / f"grades.{kind}", name).startswith("'")
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("code", [0x00, 0x07, 0x1B, 0x9B, 0x202E, 0xD800])
+def test_security_a_name_that_no_file_can_hold_costs_nobody_the_export(tmp_path, kind, code):
+    assert written(tmp_path / f"grades.{kind}", f"a{chr(code)}b") == "a b"
+
+
+def written(path, name):
+    """Write a row, and return the name as a spreadsheet reads it."""
+    write([{"name": name}], path.suffix[1:], path)
+    if path.suffix == ".csv":
+        return next(reversed(list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))))[0]
+    return openpyxl.load_workbook(path).worksheets[0]["A2"].value

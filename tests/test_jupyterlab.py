@@ -31,7 +31,7 @@ HW1 = COURSE.assignment("hw1")
 SOURCE = make_notebook(HW1, notebook_files(HW1)[0], "solution")
 CELLS = json.loads(SOURCE)["cells"]
 RIGHT, WRONG = "!= label for", "== label for"  # errors counts what is right
-UNSAVED = "Save first"
+UNSAVED = "save first"
 
 
 def place(grade_id):
@@ -122,7 +122,7 @@ def check_cells(page):
     error = wrong.locator("[data-mime-type='application/vnd.jupyter.stderr']")
     error.wait_for()
     shot(page, "4_check_cell")
-    assert error.inner_text().strip() == "Score 0 / 9  failed"
+    assert error.inner_text().strip() == "Not all checks passed; the report above says why."
     assert "A count, not a share" in wrong.inner_text()
     assert "Traceback" not in wrong.inner_text()
 

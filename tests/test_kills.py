@@ -17,7 +17,10 @@ from tests.tiny_course import ROOT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="judges are forked, and orphans found, on Linux only")
 
 
-@pytest.mark.parametrize("kills", [len(KINDS), pytest.param(50, marks=pytest.mark.slow)])
+# Each alone is in `make test`: a command that is killed in test_run, judges and zygotes in test_warm.
+@pytest.mark.parametrize(
+    "kills", [pytest.param(len(KINDS), marks=pytest.mark.ci), pytest.param(50, marks=pytest.mark.slow)]
+)
 @pytest.mark.timeout(7200)
 def test_whatever_is_killed_the_ledger_is_that_of_an_undisturbed_run(tmp_path, kills):
     best = probe().best

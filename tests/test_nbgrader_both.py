@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,10 +68,10 @@ def call(module, root, *arguments, status=0, **env):
     return done
 
 
-@pytest.fixture
-def root(tmp_path):
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
     """A course in which both have been released and handed in."""
-    folder = tmp_path / "class"
+    folder = tmp_path_factory.mktemp("released") / "class"
     arguments = ("--assignment", "hw1", "--notebook-lang", "zh")
     call("autograder", COURSE.folder, "nbgrader", "init", str(folder), *arguments)
     write(folder / "source/ps1/ps1.ipynb", PLAIN)
@@ -80,6 +81,12 @@ def root(tmp_path):
         write(folder / f"submitted/{student}/hw1/hw1.ipynb", ours)
         write(folder / f"submitted/{student}/ps1/ps1.ipynb", plain)
     return folder
+
+
+@pytest.fixture
+def root(released, tmp_path):
+    """A copy of that course."""
+    return shutil.copytree(released, tmp_path / "class")
 
 
 def scores(root):
@@ -122,7 +129,7 @@ def test_validate_gives_checks_the_time_that_they_train(tmp_path, written, valid
     from autograder.notebook.safe_execute import SafeExecute
 
     config = write(tmp_path / "nbgrader_config.py", f"c = get_config()\n{written}")
-    set_up(COURSE, Wanted(tmp_path, ("hw1",)))
+    set_up(COURSE, Wanted(tmp_path, ("hw1",)), lambda _said: None)
     validator = Validator(config=PyFileConfigLoader(str(config)).load_config())
     execute = next(step for step in Validator.preprocessors.default() if step.__name__ == "Execute")
     assert execute(parent=validator).timeout == validated_s

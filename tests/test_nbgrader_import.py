@@ -96,7 +96,7 @@ def test_a_notebook_of_assertions_becomes_an_assignment_that_validates(course, t
     release_stubs(loaded, write=True)
     found = validate([loaded], workers=1, tell=lambda *_: None)
     assert [problem for outcome in found.outcomes for problem in outcome.problems] == [
-        "only 0 wrong answers; at least 8 are wanted"
+        "no wrong answers; at least 8 are wanted"
     ]
     assert [line.split(":")[0] for line in made.by_hand] == [
         "left out, for it would run when the file is imported", "cell words", "cell correct",
@@ -171,8 +171,11 @@ def test_the_students_names_are_asked_of_the_submission(source, lines):
 def test_what_can_not_be_imported_is_said(course, tmp_path):
     with pytest.raises(UsageError, match="no notebook"):
         import_notebook(course, write(tmp_path / "x.ipynb", "{"), "hw9")
-    with pytest.raises(UsageError, match="no test cell"):
+    with pytest.raises(UsageError, match="has no test cell with points") as refused:
         import_notebook(course, save(tmp_path, [words("only words")]), "hw9")
+    page = " ".join((ROOT / "docs/nbgrader-plain.md").read_text(encoding="utf-8").split())
+    assert refused.value.hint in page
+    assert "has no test cell with points" in page
     with pytest.raises(UsageError):
         import_notebook(course, save(tmp_path, WHOLE), "HW 9")
     import_notebook(course, save(tmp_path, WHOLE), "hw9")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -92,6 +93,48 @@ def test_security_links_lead_nowhere(staged, tmp_path):
     shutil.rmtree(done.folder)
     again = staged.stage()
     assert "no notebook hw1.ipynb" in " ".join(again.said)
+
+
+@pytest.mark.parametrize("where", ["name", "metadata", "output"])
+def test_security_half_of_a_surrogate_pair_anywhere_can_be_written(staged, where):
+    """JSON can hold one, UTF-8 can't: writing the repaired notebook would raise."""
+    notebook = json.loads(SOURCE)
+    half = {"\ud800": "\udfff"}
+    if where == "name":
+        notebook |= half
+    elif where == "metadata":
+        notebook["cells"][0]["metadata"] |= half
+    else:
+        stream = {"output_type": "stream", "name": "stdout", "text": "\ud800"}
+        next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")["outputs"] = [stream]
+    write(staged.source / "hw1 (1).ipynb", json.dumps(notebook))
+    with pytest.raises(UnicodeEncodeError):
+        json.dumps(notebook, ensure_ascii=False).encode()
+    done = staged.stage()
+    assert len(done.said) == 1
+    assert "\ud800" not in (done.folder / "hw1.ipynb").read_text(encoding="utf-8")
+
+
+def test_security_a_cell_of_an_impossible_kind_is_repaired(staged):
+    notebook = json.loads(SOURCE)
+    notebook["cells"][0]["cell_type"] = ["markdown"]
+    write(staged.source / "hw1.ipynb", json.dumps(notebook))
+    assert len(staged.stage().said) == 1
+
+
+def test_security_what_can_not_be_looked_through_stops_nobody_else(staged, monkeypatch):
+    from autograder.nbgrader import staging
+
+    def fails(source, target, released):
+        target.mkdir(parents=True)
+        raise RecursionError("too deep")
+
+    write(staged.source / "hw1.ipynb", SOURCE)
+    monkeypatch.setattr(staging, "stage_one", fails)
+    target = staged.source.parent / "other"
+    said = staging._staged_one(staged.source, target, {"hw1": RELEASED})
+    assert said == ["The files could not be looked through, and were left as they are (RecursionError: too deep)."]
+    assert (target / "hw1.ipynb").read_text(encoding="utf-8") == SOURCE
 
 
 def test_our_own_fault_is_no_grade_and_changes_nothing(tmp_path):

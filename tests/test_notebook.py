@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ from autograder.judge.check import check_submission
 from autograder.judge.options import AttemptOptions
 from autograder.notebook.blocks import blocks
 from autograder.notebook.generate import make_notebook, notebook_files, notebooks
+from autograder.notebook.handout import in_notebook
 from autograder.notebook_source import notebook_to_module
 from tests.tiny_course import make_course, write
 
@@ -157,6 +159,60 @@ def test_handouts_are_in_the_notebooks_language():
     assert "## Task 1.1: The step function (5 points)" in english
     assert "## 任务 1.1：阶跃函数（5 分）" in chinese
     assert "README" not in english + chinese
+
+
+@pytest.mark.parametrize(("assignment", "file"), EVERY)
+def test_a_notebook_tells_what_to_do_in_a_notebook(assignment, file):
+    """The handout is about a file and a terminal; who works in a notebook has neither."""
+    cells = nbformat.reads(make_notebook(assignment, file, "stub"), as_version=4).cells
+    told = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    said = "\n".join(told)
+    assert assignment.spec.entry.file not in said
+    assert "grade start" not in said
+    assert f"`%grade check {assignment.id} --task " in said
+    assert re.search(r"(?<!%)grade (check|data|list|doctor)", said) is None
+    assert "<!--" not in said
+
+
+HANDOUT = """\
+# Homework
+
+<!-- IN A FILE -->
+Fill in `f`:
+
+    grade start hw1
+<!-- IN A NOTEBOOK
+Fill in the cells.
+-->
+Then `grade check hw1`, by the grade check that you like.
+
+    $ grade check hw1
+<!-- IN A FILE -->
+Not for notebooks.
+<!-- IN A NOTEBOOK
+-->
+"""
+
+
+def test_a_handout_is_about_a_file_or_a_notebook():
+    assert in_notebook(HANDOUT, Path("README.md")) == (
+        "# Homework\n\nFill in the cells.\nThen `%grade check hw1`, by the grade check that you like.\n\n"
+        "    %grade check hw1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("handout", "line"),
+    [
+        ("# A\n\n<!-- IN A FILE -->\nx\n", 3),
+        ("# A\n<!-- IN A FILE -->\nx\n<!-- IN A FILE -->\nx\n<!-- IN A NOTEBOOK\n-->\n", 2),
+        ("# A\n<!-- IN A NOTEBOOK\n-->\n", 2),
+        ("# A\n<!-- IN A FILE -->\nx\n<!-- IN A NOTEBOOK\ny\n", 2),
+    ],
+)
+def test_a_part_of_a_handout_that_is_not_closed_is_told(handout, line):
+    with pytest.raises(ConfigError, match=rf"README\.md:{line}: .*IN A NOTEBOOK"):
+        in_notebook(handout, Path("README.md"))
 
 
 def test_a_solution_in_a_notebook_scores_in_full(tmp_path):

@@ -112,9 +112,11 @@ def test_a_wrong_answer_is_told_in_our_words_and_no_others(folder, monkeypatch):
     ]
     assert "0/10" in html(check)
     assert "0/10" in html(cell)
-    monkeypatch.delenv("NBGRADER_EXECUTION")
-    _, check = run(folder, WRONG, CHECK, monkeypatch=monkeypatch)
-    assert errors(check) == ["Score 0 / 10  failed"]  # the report stands above it
+    for by in ("", "autograde"):  # the report stands above it, and says the score
+        monkeypatch.setenv("NBGRADER_EXECUTION", by)
+        _, check = run(folder, WRONG, CHECK, monkeypatch=monkeypatch)
+        assert errors(check) == ["Not all checks passed; the report above says why."]
+        assert html(check).count("Score 0 / 10") == 1
 
 
 # --- stopped ----------------------------------------------------------------------------------------------------------
@@ -189,6 +191,26 @@ def test_a_notebook_that_is_behind_what_was_run_is_told_until_it_is_saved(folder
     assert look_at(path, ran(SOLUTION, WRONG, CHECK, CHECK)) == (pytest.approx(time.time(), rel=0.1), False)
     assert look_at(path, ran(CHECK)).age_text().endswith(" h ago")
     assert look_at(write(folder / "hw1.ipynb", "{"), ran(SOLUTION, CHECK)) == (None, False)
+
+
+@pytest.mark.ipykernel
+def test_a_cell_that_was_run_and_deleted_is_no_reason_to_save(folder):
+    """A notebook that was saved since has it no more; before that, nobody can tell whether it is still there."""
+    from IPython.core.events import EventManager, available_events
+
+    tried = "add(2, 2)"
+    shell = ran(SOLUTION, CHECK)
+    shell.events = EventManager(shell, available_events)
+    path = save(folder, SOLUTION, CHECK)
+    assert not look_at(path, shell).lacks_last_run
+    for source in (tried, CHECK):
+        shell.events.trigger("pre_run_cell", SimpleNamespace(raw_cell=source))
+        shell.history_manager.input_hist_raw.append(source)
+    now_s = time.time()
+    os.utime(path, (now_s - 60, now_s - 60))
+    assert look_at(path, shell).lacks_last_run  # not saved since it was run: it may be there, and unsaved
+    os.utime(path, (now_s + 60, now_s + 60))
+    assert not look_at(path, shell).lacks_last_run
 
 
 def save(folder, *sources):

@@ -33,6 +33,20 @@ def test_code_cells_become_one_module_with_the_line_of_each():
     assert [tuple(cell) for cell in made.cells] == [(1, 1), (3, 2), (4, 3), (4, 4)]
 
 
+@pytest.mark.parametrize("codes", [[0xD800], [0xDFFF], [0xDC00, 0xDBFF]])
+def test_security_half_of_a_surrogate_pair_in_a_cell_can_be_written(codes):
+    """JSON can hold one, UTF-8 can't: one notebook would stop the whole class run."""
+    half = "".join(map(chr, codes))
+    content = notebook("x = 'half\U0001f600'").replace(b"half", half.encode("ascii", "backslashreplace"))
+    cell = json.loads(content)["cells"][0]["source"]
+    with pytest.raises(UnicodeEncodeError):
+        cell.encode()
+    made = notebook_to_module(content, "a.ipynb").source
+    replaced = "\ufffd" * len(half)
+    assert made == f"x = '{replaced}\U0001f600'\n"
+    assert made.encode()
+
+
 def test_a_cell_may_be_a_list_of_lines():
     assert _source(["x = 1\n", "y = 2\n"]) == "x = 1\ny = 2\n"
 

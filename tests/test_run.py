@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,18 +33,38 @@ from tests.tiny_course import ASSIGNMENT, ROOT, SOLUTION, make_course, write, wr
 SCORES = {"1": 40.0, "2": 10.0, "3": 27.5}  # the solution; a sum that is none; a line that is one off
 
 
-@pytest.fixture
-def course(tmp_path, monkeypatch):
-    """A course of four students: three have handed in, the fourth an essay."""
-    make_course(tmp_path)
+def collected(folder):
+    """Make a course of four students: three have handed in, the fourth an essay."""
+    make_course(folder)
     handed_in = {"1.py": SOLUTION, "2.py": wrong_answer("minus"), "3.py": wrong_answer("one_off"), "4.md": "An essay."}
     for name, content in handed_in.items():
-        write(tmp_path / "in" / name, content)
-    monkeypatch.chdir(tmp_path)
-    with open_gradebook(tmp_path) as book:
+        write(folder / "in" / name, content)
+    with open_gradebook(folder) as book:
         book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
-        book.collect("hw1", str(tmp_path / "in"), None, lambda _: None)
-    return tmp_path
+        book.collect("hw1", str(folder / "in"), None, lambda _: None)
+    return folder
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course whose students have handed in."""
+    monkeypatch.chdir(tmp_path)
+    return collected(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """Such a course, graded once."""
+    folder = collected(tmp_path_factory.mktemp("graded"))
+    run(folder)
+    return folder
+
+
+@pytest.fixture
+def graded(first_run, tmp_path, monkeypatch):
+    """A copy of the course that was graded once."""
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(first_run, tmp_path, dirs_exist_ok=True)
 
 
 def run(folder, *, jobs=2, **chosen):
@@ -79,35 +100,33 @@ def no_judges(*_, **__):
     raise AssertionError("nothing is to be run")
 
 
-def test_after_a_changed_threshold_points_are_worked_out_anew_and_nothing_is_run(course, monkeypatch):
-    run(course)
-    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
+def test_after_a_changed_threshold_points_are_worked_out_anew_and_nothing_is_run(graded, monkeypatch):
+    write(graded / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
     monkeypatch.setattr(judges, "open_judges", no_judges)
-    assert run(course) == {
+    assert run(graded) == {
         "1": ("scored", 40.0),
         "2": ("scored", 10.0),
         "3": ("scored", 25.0),  # an error of 1 is worth half the points, where it was worth three quarters
         "4": ("unreadable", None),
     }
-    assert counted(course) == 6
+    assert counted(graded) == 6
     # Back again: what was known before the change counts once more.
-    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT)
-    assert run(course)["3"] == ("scored", 27.5)
-    assert finals(course)["3"] == 27.5
-    assert run(course)["3"] == ("known", 27.5)
+    write(graded / "assignments/hw1_sums/assignment.yml", ASSIGNMENT)
+    assert run(graded)["3"] == ("scored", 27.5)
+    assert finals(graded)["3"] == 27.5
+    assert run(graded)["3"] == ("known", 27.5)
 
 
-def test_what_was_scored_anew_is_what_a_run_would_have_come_to(course):
-    run(course)
-    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
-    anew = {number: score for number, (_, score) in run(course).items()}
-    with open_gradebook(course) as book:
+def test_what_was_scored_anew_is_what_a_run_would_have_come_to(graded):
+    write(graded / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
+    anew = {number: score for number, (_, score) in run(graded).items()}
+    with open_gradebook(graded) as book:
         book.ledger.close()
-    (course / "ledger" / "ledger.sqlite").unlink()
-    with open_gradebook(course) as book:
+    (graded / "ledger" / "ledger.sqlite").unlink()
+    with open_gradebook(graded) as book:
         book.apply_roster([Person(number, f"Student {number}") for number in ("1", "2", "3", "4")])
-        book.collect("hw1", str(course / "in"), None, lambda _: None)
-    assert {number: score for number, (_, score) in run(course).items()} == anew
+        book.collect("hw1", str(graded / "in"), None, lambda _: None)
+    assert {number: score for number, (_, score) in run(graded).items()} == anew
 
 
 def told(folder):
@@ -150,17 +169,15 @@ def test_what_a_new_threshold_lets_run_is_run(course, zero):
     assert found["3"][0] == ("scored" if zero == "zero: 1.5" else "graded")
 
 
-def test_what_is_known_is_run_again_where_that_is_asked_for(course):
-    run(course)
-    assert run(course, students=("2",), again=True) == {"2": ("graded", 10.0)}
-    assert counted(course) == 4
+def test_what_is_known_is_run_again_where_that_is_asked_for(graded):
+    assert run(graded, students=("2",), again=True) == {"2": ("graded", 10.0)}
+    assert counted(graded) == 4
 
 
 @pytest.mark.parametrize("file", ["tests/table.csv", "hidden/more/table.npz"])
-def test_what_lies_beside_the_checks_counts_as_a_part_of_them(course, file):
-    run(course)
-    write(course / "assignments/hw1_sums" / file, "1,2")
-    assert run(course)["1"][0] == "graded"
+def test_what_lies_beside_the_checks_counts_as_a_part_of_them(graded, file):
+    write(graded / "assignments/hw1_sums" / file, "1,2")
+    assert run(graded)["1"][0] == "graded"
 
 
 # --- after a changed check --------------------------------------------------------------------------------------------
@@ -183,62 +200,56 @@ def checks_of_newest(course, name="3.py"):
     return {one.id.partition("::")[2]: (one.taken_over, one.score) for one in report.checks}
 
 
-def test_after_a_changed_check_only_that_one_is_run(course):
-    run(course)
-    assert checks_of_newest(course) == {
+def test_after_a_changed_check_only_that_one_is_run(graded):
+    assert checks_of_newest(graded) == {
         "test_add": (False, 10), "test_slope": (False, 7.5), "test_add_negative": (False, 10),
         "test_slope_negative": (False, 0),
     }  # fmt: skip
     # An easier one: what is off by one is good enough.
-    change(course, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
-    assert run(course)["3"] == ("graded", 37.5)
-    assert list(checks_of_newest(course).items()) == [
+    change(graded, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
+    assert run(graded)["3"] == ("graded", 37.5)
+    assert list(checks_of_newest(graded).items()) == [
         ("test_add", (True, 10)), ("test_slope", (True, 7.5)), ("test_add_negative", (True, 10)),
         ("test_slope_negative", (False, 10)),
     ]  # fmt: skip
-    assert run(course)["3"] == ("known", 37.5)
-    with open_gradebook(course) as book:
+    assert run(graded)["3"] == ("known", 37.5)
+    with open_gradebook(graded) as book:
         assert book.problems() == []
 
 
-def test_what_was_taken_over_is_what_a_whole_run_comes_to(course):
-    run(course)
-    change(course, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
-    partly = run(course)
-    assert run(course, again=True) == partly
-    assert not any(over for over, _ in checks_of_newest(course).values())
+def test_what_was_taken_over_is_what_a_whole_run_comes_to(graded):
+    change(graded, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
+    partly = run(graded)
+    assert run(graded, again=True) == partly
+    assert not any(over for over, _ in checks_of_newest(graded).values())
 
 
-def test_with_a_changed_check_run_what_needs_it_and_what_it_needs(course):
-    run(course)
-    change(course, PUBLIC_FILE, "submission.slope([1, 2], [3, 6]", "submission.slope([1, 3], [3, 9]")
-    run(course)
-    over = {name for name, (taken, _) in checks_of_newest(course).items() if taken}
+def test_with_a_changed_check_run_what_needs_it_and_what_it_needs(graded):
+    change(graded, PUBLIC_FILE, "submission.slope([1, 2], [3, 6]", "submission.slope([1, 3], [3, 9]")
+    run(graded)
+    over = {name for name, (taken, _) in checks_of_newest(graded).items() if taken}
     assert over == {"test_add_negative", "test_slope_negative"}  # test_slope needs test_add
 
 
-def test_after_changed_code_beside_checks_their_file_is_run(course):
-    run(course)
-    change(course, HIDDEN_FILE, "import pytest\n", "import pytest\nFAR = -20\n")
-    run(course)
-    over = {name for name, (taken, _) in checks_of_newest(course).items() if taken}
+def test_after_changed_code_beside_checks_their_file_is_run(graded):
+    change(graded, HIDDEN_FILE, "import pytest\n", "import pytest\nFAR = -20\n")
+    run(graded)
+    over = {name for name, (taken, _) in checks_of_newest(graded).items() if taken}
     assert over == {"test_add", "test_slope"}
 
 
-def test_a_changed_comment_runs_nothing(course, monkeypatch):
-    run(course)
-    change(course, HIDDEN_FILE, "import pytest\n", "# Checks.\nimport pytest\n")
+def test_a_changed_comment_runs_nothing(graded, monkeypatch):
+    change(graded, HIDDEN_FILE, "import pytest\n", "# Checks.\nimport pytest\n")
     monkeypatch.setattr(judges, "open_judges", no_judges)
-    assert {ended for ended, _ in run(course).values()} == {"scored", "unreadable"}
-    assert finals(course) == SCORES | {"4": 0.0}
+    assert {ended for ended, _ in run(graded).values()} == {"scored", "unreadable"}
+    assert finals(graded) == SCORES | {"4": 0.0}
 
 
-def test_after_a_changed_check_and_another_threshold_everything_is_run(course):
-    run(course)
-    change(course, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
-    write(course / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
-    assert run(course)["3"] == ("graded", 35.0)
-    assert not any(over for over, _ in checks_of_newest(course).values())
+def test_after_a_changed_check_and_another_threshold_everything_is_run(graded):
+    change(graded, HIDDEN_FILE, "expect(came == -3", "expect(abs(came + 3) < 2")
+    write(graded / "assignments/hw1_sums/assignment.yml", ASSIGNMENT.replace("zero: 2.5", "zero: 1.5"))
+    assert run(graded)["3"] == ("graded", 35.0)
+    assert not any(over for over, _ in checks_of_newest(graded).values())
 
 
 @pytest.mark.parametrize("how", ["import os; os._exit(0)", "raise MemoryError"])
@@ -254,14 +265,13 @@ def test_where_a_box_died_everything_is_run(course, how):
     assert any(over for over, _ in checks_of_newest(course, "1.py").values())
 
 
-def test_what_is_handed_in_later_is_graded_and_counts(course):
-    run(course)
-    write(course / "in" / "2.py", SOLUTION)
-    os.utime(course / "in" / "2.py", (4e9, 4e9))
-    with open_gradebook(course) as book:
-        book.collect("hw1", str(course / "in"), None, lambda _: None)
-    assert run(course)["2"] == ("graded", 40.0)
-    assert finals(course)["2"] == 40.0
+def test_what_is_handed_in_later_is_graded_and_counts(graded):
+    write(graded / "in" / "2.py", SOLUTION)
+    os.utime(graded / "in" / "2.py", (4e9, 4e9))
+    with open_gradebook(graded) as book:
+        book.collect("hw1", str(graded / "in"), None, lambda _: None)
+    assert run(graded)["2"] == ("graded", 40.0)
+    assert finals(graded)["2"] == 40.0
 
 
 @pytest.mark.parametrize(
@@ -275,25 +285,22 @@ def test_what_is_handed_in_later_is_graded_and_counts(course):
         ({"sample": 1}, None),
     ],
 )
-def test_a_part_of_the_class(course, chosen, students):
-    run(course)
-    found = run(course, **chosen)
+def test_a_part_of_the_class(graded, chosen, students):
+    found = run(graded, **chosen)
     assert len(found) == 1 if students is None else found.keys() == students
 
 
-def test_a_decision_survives_a_regrade(course):
-    run(course)
-    with open_gradebook(course) as book:
+def test_a_decision_survives_a_regrade(graded):
+    with open_gradebook(graded) as book:
         override(book, About("hw1", "2", "test_add"), 10, "right, other formula")
-    assert finals(course)["2"] == 20.0
-    run(course, again=True)
-    assert finals(course)["2"] == 20.0
+    assert finals(graded)["2"] == 20.0
+    run(graded, again=True)
+    assert finals(graded)["2"] == 20.0
 
 
-def test_what_cannot_be_graded_is_noted_and_stands_at_nothing(course):
-    run(course)
-    run(course)
-    with open_gradebook(course) as book:
+def test_what_cannot_be_graded_is_noted_and_stands_at_nothing(graded):
+    run(graded)
+    with open_gradebook(graded) as book:
         (row,) = [row for row in book.export_rows(book.course.assignment("hw1")) if row["id"] == "4"]
         (standing,) = book.standing()
         noted = [entry.said for entry in book.log("4") if entry.kind == "unreadable"]

@@ -21,7 +21,7 @@ from autograder.ledger.models import Attempt, Event
 from autograder.ledger.records import Circumstances, record, report_of
 from autograder.limits import MB
 from autograder.roster import Person
-from autograder.run import space
+from autograder.run import grading, space
 from autograder.run.grading import Tell
 from autograder.run.options import options_for
 from autograder.run.planning import Chosen
@@ -213,12 +213,15 @@ def add(a, b):
 def slope(xs, ys, seed=0):
     return add(0, 0)
 """
+# For as long as the honest ones need, and not until its own limit.
 FORKS = """
-import os
+import os, time
+END, FIRST = time.monotonic() + 5, os.getpid()
 def add(a, b):
-    while True:
+    while time.monotonic() < END:
         try: os.fork()
         except OSError: pass
+    if os.getpid() != FIRST: os._exit(0)
 """
 
 
@@ -234,6 +237,22 @@ def test_security_neighbours_that_take_all_they_can_change_nobodys_grade(tmp_pat
         statuses = {one.student.id: one.attempt.status for one in book.grades()["hw1"]}
     assert all(statuses[number] != "passed" for number in "456")
     assert statuses["5"] == "memory"
+
+
+@pytest.mark.parametrize("broken", [RecursionError("too deep"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no")])
+def test_security_a_submission_that_breaks_our_reader_stops_nobody_elses(course, monkeypatch, broken):
+    read = grading.read_submission
+
+    def reads(store, row, assignment):
+        submission = read(store, row, assignment)
+        if "a - b" in submission.source:
+            raise broken
+        return submission
+
+    monkeypatch.setattr(grading, "read_submission", reads)
+    assert run(course) == {"1": ("graded", 40.0), "2": ("internal", None), "3": ("graded", 27.5)}
+    monkeypatch.undo()
+    assert run(course)["2"] == ("graded", 10.0)
 
 
 # --- a roster that changes in the middle ------------------------------------------------------------------------------

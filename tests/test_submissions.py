@@ -3,6 +3,9 @@
 What is handed in and what must come of it stands in submissions/corpus.yml, and nowhere else. Whatever is handed in,
 `grade` says it in one JSON document, is never itself at fault, shows none of its own traceback, changes no file of the
 student's and leaves nothing running.
+
+All of them are graded by the command in this process, with its judges and boxes forked warm; and for CI, by a command
+of their own each, from a cold start.
 """
 
 from __future__ import annotations
@@ -10,91 +13,40 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import psutil
 import pytest
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
 
 import autograder
-from autograder.box.probe import probe
+from autograder import cli
+from autograder.box.zygotes import close_zygotes
+from autograder.course import LoadedAssignment, load_course
+from autograder.judge import check
+from autograder.judge.judges import Judges, open_judges
+from autograder.judge.options import AttemptOptions
 from autograder.results import CheckResult, Report, Status
+from autograder.submission import Submission
+from tests.hand_ins import CORPUS, HAND_INS, Courses, HandIn
 
-ROOT = Path(__file__).resolve().parents[1]
-CORPUS = ROOT / "tests" / "submissions"
 AT_A_TIME = 2  # a run of `grade check` waits for its box half the time
 HUNG_S = 280  # grade's own limits end everything long before; short of pytest-timeout's 300
 END_S = 10  # what was killed needs a moment to be gone
+# What comes of a hand-in must not depend on the machine.
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "GRADE_LANG": "en"}
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 
-
-class HandIn(BaseModel):
-    """One line of the table: a hand-in and what must come of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    file: str = Field(description="a file or folder below submissions/; its first folder is the assignment's id")
-    why: str = Field("", description="what the hand-in is about, where its name does not say it")
-    assignment: str = Field("", description="where the file's first folder is not it")
-    hidden: bool = Field(False, description="run the hidden checks too")
-    isolation: Literal["", "process", "namespaces"] = Field("", description="asked for by name; else what is best")
-    needs: Literal["", "torch", "tensorflow", "matplotlib"] = Field("", description="the framework that it imports")
-    only: Literal["", "linux", "posix"] = Field("", description="the systems that have what it plays with")
-    limits: dict[str, float] = Field({}, description="instead of the assignment's own")
-
-    exit: int | None = Field(None, description="the exit code; otherwise 0 where the status is passed, else 1")
-    status: Status | None = Field(None, description="the attempt's; left out where chance decides it")
-    score: float | tuple[float, float] = Field(0.0, description="points, or the range that they lie in")
-    checks: dict[Status, list[str]] = Field({}, description="status: names of checks, with * for any characters")
-    others: Status | Literal["any"] = Field(Status.PASSED, description="of the checks not named, skipped ones apart")
-    says: list[str] = Field([], description="texts that the student must read somewhere in the report")
-    never_says: list[str] = Field([], description="texts that would mislead")
-    prints: list[str] = Field([], description="texts in the output that was kept of the student's code")
-    xfail: str = Field("", description="why grade does not do this yet")
-
-    @property
-    def id(self) -> str:
-        return self.file + ("-hidden" if self.hidden else "") + (f"-{self.isolation}" if self.isolation else "")
-
-    @property
-    def homework(self) -> str:
-        return self.assignment or self.file.split("/")[0]
-
-    @property
-    def exit_code(self) -> int:
-        return self.exit if self.exit is not None else int(self.status is not Status.PASSED)
-
-    @property
-    def score_range(self) -> tuple[float, float]:
-        return self.score if isinstance(self.score, tuple) else (self.score, self.score)
-
-    def marks(self) -> Iterator[pytest.MarkDecorator]:
-        if self.needs:
-            yield getattr(pytest.mark, self.needs)
-        if (self.only == "linux" and sys.platform != "linux") or (self.only == "posix" and sys.platform == "win32"):
-            yield pytest.mark.skip(reason=f"for {self.only} only")
-        if self.isolation == "namespaces" and probe().best != self.isolation:
-            yield pytest.mark.skip(reason="no sealed boxes here")
-        if self.xfail:
-            yield pytest.mark.xfail(reason=self.xfail, strict=True)
-
-
-def read_corpus() -> list[HandIn]:
-    rows = yaml.safe_load((CORPUS / "corpus.yml").read_text(encoding="utf-8"))
-    return [HandIn.model_validate(row) for row in rows]
-
-
-HAND_INS = read_corpus()
-
-
-# --- grading --------------------------------------------------------------------------------------------------------
+each_hand_in = pytest.mark.parametrize(
+    "hand_in", [pytest.param(one, id=one.id, marks=list(one.marks())) for one in HAND_INS]
+)
 
 
 class Graded(NamedTuple):
@@ -107,20 +59,132 @@ class Graded(NamedTuple):
     files: list[str]
 
 
-class Gradings:
-    """Grades hand-ins, some at a time, in courses like the repository's own but for the limits."""
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory: pytest.TempPathFactory) -> Courses:
+    return Courses(tmp_path_factory.mktemp)
 
-    def __init__(self, folders: Callable[[str], Path]) -> None:
-        self._folders = folders
+
+@each_hand_in
+def test_hand_in(hand_in: HandIn, warm: Warm, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_graded(hand_in, warm.grade(hand_in, capsys))
+
+
+@pytest.mark.ci
+@each_hand_in
+def test_hand_in_by_a_command_of_its_own(hand_in: HandIn, commands: Commands) -> None:
+    assert_graded(hand_in, commands.of(hand_in))
+
+
+def test_hand_ins_stay_as_they_are(courses: Courses) -> None:
+    for course in courses.made.values():
+        assert files_in(course / "submissions") == files_in(CORPUS)
+
+
+# --- by judges and boxes that are warm ------------------------------------------------------------------------------
+
+
+class Warm:
+    """`grade check` in this process, but that the attempt is made by a judge that is warm.
+
+    Args:
+        courses: where hand-ins are graded.
+        scratch: where all temporary files lie.
+        judges: make the attempts.
+    """
+
+    def __init__(self, courses: Courses, scratch: Path, judges: Judges) -> None:
+        self._courses, self._scratch, self._judges = courses, scratch, judges
+        self._kinds: set[tuple[Path, str, bool, str, str]] = set()
+
+    def attempt(self, assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> Report:
+        return self._judges.start(assignment, submission, options).result()
+
+    def grade(self, hand_in: HandIn, capsys: pytest.CaptureFixture[str]) -> Graded:
+        course = self._courses.of(hand_in)
+        self._start_zygotes(hand_in, course)
+        processes, files = self._processes(), self._files()
+        capsys.readouterr()
+        with pytest.MonkeyPatch.context() as patched, contextlib.chdir(course):
+            patched.setattr(check, "run_attempt", self.attempt)
+            exit_code = cli._run(hand_in.arguments)
+        printed = capsys.readouterr()
+        end = time.monotonic() + END_S
+        while (left := self._processes() - processes) and time.monotonic() < end:
+            time.sleep(0.01)
+        return Graded(exit_code, printed.out, printed.err, list(left), sorted(self._files() - files))
+
+    def _start_zygotes(self, hand_in: HandIn, course: Path) -> None:
+        """Have an attempt made of the same kind: what runs after it stays, and is not this hand-in's."""
+        framework = hand_in.needs if hand_in.needs in {"torch", "tensorflow"} else ""
+        kind = (course, hand_in.homework, hand_in.hidden, hand_in.isolation, framework)
+        if kind in self._kinds:
+            return
+        self._kinds.add(kind)
+        nothing = f"import {framework or 'numpy'}\n".encode()
+        options = AttemptOptions(hidden=hand_in.hidden, isolation=hand_in.isolation or "auto")
+        self.attempt(
+            load_course(course).assignment(hand_in.homework),
+            Submission("none.py", {"none.py": nothing}, "none.py"),
+            options,
+        )
+
+    def _processes(self) -> set[psutil.Process]:
+        """What was started here, and what has lost its parents."""
+        return {*psutil.Process().children(recursive=True), *processes_of(self._scratch)}
+
+    def _files(self) -> set[str]:
+        """What lies in temporary folders, and in the folders of zygotes there."""
+        return {str(path.relative_to(self._scratch)) for depth in ("*", "*/*") for path in self._scratch.glob(depth)}
+
+
+@pytest.fixture(scope="module")
+def warm(courses: Courses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    scratch = tmp_path_factory.mktemp("scratch")
+    close_zygotes()  # those of tests before have another environment
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(scratch))
+        for name, value in (ENVIRONMENT | dict.fromkeys(TEMPORARY, str(scratch))).items():
+            patched.setenv(name, value)
+        with open_judges(1) as judges:
+            yield Warm(courses, scratch, judges)
+        close_zygotes()
+    assert not list(scratch.iterdir())
+
+
+def test_what_a_hand_in_leaves_behind_is_seen(
+    warm: Warm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attempt, started = warm.attempt, []
+
+    def leave(*asked: object) -> Report:
+        report = attempt(*asked)  # type: ignore[arg-type]
+        Path(tempfile.gettempdir(), "left").touch()
+        started.append(psutil.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+        return report
+
+    monkeypatch.setattr(warm, "attempt", leave)
+    monkeypatch.setattr(sys.modules[__name__], "END_S", 0)
+    graded = warm.grade(HAND_INS[0], capsys)
+    started[0].communicate()
+    Path(tempfile.gettempdir(), "left").unlink()
+    assert [process.pid for process in graded.processes] == [started[0].pid]
+    assert graded.files == ["left"]
+
+
+# --- by a command of their own --------------------------------------------------------------------------------------
+
+
+class Commands:
+    """Grades hand-ins each in a process of its own, some at a time."""
+
+    def __init__(self, courses: Courses, folders: pytest.TempPathFactory) -> None:
+        self._courses, self._folders = courses, folders
         self._pool = ThreadPoolExecutor(AT_A_TIME)
         self._futures: dict[str, Future[Graded]] = {}
-        self.courses: dict[str, Path] = {}
 
     def begin(self, hand_in: HandIn) -> None:
-        limits = json.dumps([hand_in.homework, hand_in.limits]) if hand_in.limits else ""
-        if limits not in self.courses:
-            self.courses[limits] = make_course(self._folders("课程 course"), hand_in)
-        self._futures[hand_in.id] = self._pool.submit(grade, hand_in, self.courses[limits], self._folders("scratch"))
+        course, scratch = self._courses.of(hand_in), self._folders.mktemp("scratch")
+        self._futures[hand_in.id] = self._pool.submit(grade, hand_in, course, scratch)
 
     def of(self, hand_in: HandIn) -> Graded:
         return self._futures[hand_in.id].result()
@@ -129,54 +193,28 @@ class Gradings:
         self._pool.shutdown(cancel_futures=True)
 
 
-@pytest.fixture(scope="session")
-def gradings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gradings]:
+@pytest.fixture(scope="module")
+def commands(
+    request: pytest.FixtureRequest, courses: Courses, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Commands]:
     """All hand-ins of this run, graded ahead of the tests that look at what came of them."""
-    made = Gradings(tmp_path_factory.mktemp)
+    made = Commands(courses, tmp_path_factory)
     for item in request.session.items:
-        asked = isinstance(item, pytest.Function) and item.function is test_hand_in
+        asked = isinstance(item, pytest.Function) and item.function is test_hand_in_by_a_command_of_its_own
         if asked and item.get_closest_marker("skip") is None:
             made.begin(item.callspec.params["hand_in"])
     yield made
     made.end()
 
 
-def make_course(folder: Path, hand_in: HandIn) -> Path:
-    without_bytecode = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "assignments", folder / "assignments", ignore=without_bytecode)
-    shutil.copytree(CORPUS, folder / "submissions", ignore=without_bytecode)
-    shutil.copy(ROOT / "course.yml", folder)
-    if hand_in.limits:
-        (file,) = (folder / "assignments").glob(f"{hand_in.homework}_*/assignment.yml")
-        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-        settings["limits"] = settings.get("limits", {}) | hand_in.limits
-        file.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
-    return folder
-
-
 def grade(hand_in: HandIn, course: Path, scratch: Path) -> Graded:
     """Grade the hand-in in a process of its own, whose temporary files all lie in `scratch`."""
-    command = [sys.executable, "-m", "autograder", "check", hand_in.homework, f"submissions/{hand_in.file}", "--json"]
-    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    environment |= {
-        "CUDA_VISIBLE_DEVICES": "",  # what comes of a hand-in must not depend on the machine
-        "GRADE_LANG": "en",
-        "PYTHONIOENCODING": "utf-8",
-        "PYTHONPATH": str(Path(autograder.__file__).parents[1]),
-    }
+    environment = os.environ | ENVIRONMENT | dict.fromkeys(TEMPORARY, str(scratch))
+    environment |= {"PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(Path(autograder.__file__).parents[1])}
     done = subprocess.run(
-        [
-            *command,
-            *(["--hidden"] if hand_in.hidden else []),
-            *(["--isolation", hand_in.isolation] if hand_in.isolation else []),
-        ],
-        cwd=course,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=HUNG_S,
-        check=False,
-    )
+        [sys.executable, "-m", "autograder", *hand_in.arguments],
+        cwd=course, env=environment, capture_output=True, encoding="utf-8", timeout=HUNG_S, check=False,
+    )  # fmt: skip
     _, processes = psutil.wait_procs(list(processes_of(scratch)), timeout=END_S)
     files = sorted(path.name for path in scratch.iterdir())
     clean_up(scratch, processes)
@@ -209,9 +247,7 @@ def clean_up(scratch: Path, processes: list[psutil.Process]) -> None:
 # --- what must come of it -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hand_in", [pytest.param(one, id=one.id, marks=list(one.marks())) for one in HAND_INS])
-def test_hand_in(hand_in: HandIn, gradings: Gradings) -> None:
-    graded = gradings.of(hand_in)
+def assert_graded(hand_in: HandIn, graded: Graded) -> None:
     assert graded.stderr == ""
     assert graded.exit_code == hand_in.exit_code, graded.stdout
     document = json.loads(graded.stdout)  # one document and nothing else
@@ -221,11 +257,6 @@ def test_hand_in(hand_in: HandIn, gradings: Gradings) -> None:
         assert_report(hand_in, Report.model_validate(document))
     assert not graded.processes
     assert not graded.files
-
-
-def test_hand_ins_stay_as_they_are(gradings: Gradings) -> None:
-    for course in gradings.courses.values():
-        assert files_in(course / "submissions") == files_in(CORPUS)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from autograder.messages import CATALOGUES, set_language
 from autograder.report import terminal
+from autograder.report.html import report_html
 from autograder.report.terminal import exit_code, print_report
 from autograder.results import Environment, MetricResult, Note, Status
 from tests.test_results import make_check, make_report
@@ -323,6 +324,29 @@ def test_the_end_of_the_output_is_shown_and_all_of_it_with_verbose():
     assert "step 0" in long
 
 
+def test_a_long_line_of_output_takes_one_line_and_all_of_it_with_verbose():
+    check = failed(stdout_tail=f"{'0.5, ' * 100}end\n第二行{'二' * 100}完\n")
+    short, long = rendered(make_report(check), width=60), rendered(make_report(check), width=60, verbose=True)
+    assert sum("0.5, 0.5" in line for line in short.splitlines()) == 1
+    assert "…" in short
+    assert "第二行" in short
+    assert "end" not in short
+    assert "完" not in short
+    assert long.replace("\n", "").count("0.5") == 100
+    assert "完" in long
+    assert all(cell_len(line) <= 60 for line in (short + long).splitlines())
+
+
+def test_what_went_wrong_as_before_is_told_with_its_hint_once():
+    def one(number, message="slow", **changes):
+        return failed(id=f"test_x::test_{number}", message=message, hint="Be quick.", frames=("a.py:1: x",), **changes)
+
+    report = make_report(one(1), make_check(id="passed"), one(2, task="2"), one(3, "other"), one(4))
+    for said, times in (("slow", 3), ("other", 1), ("Be quick.", 3), ("a.py:1", 3)):
+        assert rendered(report).count(said) == report_html(report).count(said) == times
+    assert rendered(report, verbose=True).count("Be quick.") == 4
+
+
 def test_verbose_shows_staff_notes_and_the_environment():
     report = make_report(
         failed(staff_note="torch/nn/linear.py:7"), environment=Environment(python="3.11.7", numpy="2.1", threads=2)
@@ -348,7 +372,7 @@ def test_colour_only_where_asked_for():
 
 def test_the_report_in_chinese(in_chinese):
     text = rendered(make_report(failed(expected="三", came="四", hint="数一数"), hidden_points_not_run=3.0))
-    for word in ("小题 1", "应为", "实际", "试试", "得分 5 / 10", "隐藏检查，共 3 分"):
+    for word in ("任务 1", "应为", "实际", "试试", "得分 5 / 10", "隐藏检查，共 3 分"):
         assert word in text
 
 

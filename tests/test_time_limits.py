@@ -132,6 +132,9 @@ def test_a_call_that_does_not_train_has_a_limit_of_its_own(course):
     write(course / FILE, ASSIGNMENT + "limits: {call_s: 1}\n")
     check = check_of(attempt(course, SOLUTION.replace("return a + b", "while True: pass")), "test_add")
     assert check.message == "your code did not come back within 1 s (limits.call_s)"
+    write(course / FILE, ASSIGNMENT + "limits: {call_s: 1}\nreference_attempt_s: {python: 2.5}\n")
+    check = check_of(attempt(course, SOLUTION.replace("return a + b", "while True: pass")), "test_add")
+    assert check.message.endswith("(limits.call_s); the reference solution takes 2.5 s here for all checks together")
 
 
 def test_the_whole_attempt_is_told_by_its_own_limit(course, monkeypatch):
@@ -255,9 +258,15 @@ def test_a_file_that_has_the_times_in_another_form_stays_as_it_is(course):
     assert (course / FILE).read_text(encoding="utf-8") == ASSIGNMENT + "reference_s:\n  python: 8\n"
 
 
-def test_an_assignment_that_trains_nothing_has_no_times(course):
-    with pytest.raises(UsageError, match="has no trainings"):
-        calibrating.write_reference(calibration(solution={"trainings_s": ()}), load_course(course).assignment("hw1"))
+def test_an_assignment_that_trains_nothing_has_an_attempts_time_and_needs(course):
+    write(course / FILE, ASSIGNMENT.replace("trainings: [slope]", "trainings: []"))
+    calibrating.write_reference(calibration(solution={"trainings_s": ()}), load_course(course).assignment("hw1"))
+    assignment = load_course(course).assignment("hw1")
+    assert (assignment.spec.reference_s, assignment.spec.reference_attempt_s) == ({}, {"python": 30.5})
+    for framework in (None, "torch"):
+        times = reference_times(assignment, framework, data_ratio=1)
+        assert (times.training_s, times.attempt_s, times.needs.memory_mb) == (0, pytest.approx(30.5, rel=20), 310)
+        assert limits_for(assignment.limits, times).training_s == assignment.limits.training_s
 
 
 @pytest.mark.parametrize(

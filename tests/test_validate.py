@@ -75,7 +75,7 @@ def test_problems_are_told_in_the_language_in_force_from_all_processes(course):
         set_language("en")
     problems = [problem for outcome in validation.outcomes for problem in outcome.problems]
     assert len(problems) == validation.problems == 2
-    assert "典型错误只有 0 个" in problems[0]
+    assert "还没有典型错误" in problems[0]
     assert problems[1].startswith("得 27.5 分，满分 40")
 
 
@@ -138,6 +138,16 @@ def test_a_mistake_in_the_checks_becomes_a_problem_of_each_attempt(course):
     for kind in ("solution", "stub"):
         (problem,) = problems_of(course, kind)
         assert "its public points are 10" in problem
+
+
+def test_a_broken_check_is_one_problem_of_an_attempt(course):
+    """It scores nothing and does not say that it is not implemented, and neither is news."""
+    write(
+        course / "assignments/hw1_sums/tests/test_sums_public.py", PUBLIC.replace("    came", "    1 / 0\n    came", 1)
+    )
+    (of_solution,), (of_stub,) = (problems_of(course, kind) for kind in ("solution", "stub"))
+    assert of_solution.count("ZeroDivisionError") == 1
+    assert of_solution == of_stub
 
 
 # --- wrong answers --------------------------------------------------------------------------------------------------
@@ -315,6 +325,29 @@ def test_the_table_and_its_summary():
         "hw1 wrong/ 0.0 as expected",
         "Attempts: 3 · problems: 2 · 62 s",
     ]
+
+
+def test_a_problem_of_several_attempts_is_told_once_with_how_many_have_it():
+    def one(title, *problems, assignment="hw1"):
+        return Outcome(assignment=assignment, title=title, problems=problems)
+
+    outcomes = (one("a", "broken", "short"), one("b", "broken"), one("c"), one("d", "broken", assignment="hw2"))
+    validation = Validation(duration_s=1, outcomes=outcomes)
+    assert _table(validation)[1:] == [
+        "hw1 a 0.0 broken (in 2 attempts)",
+        "short",
+        "hw1 b 0.0 as above",
+        "hw1 c 0.0 as expected",
+        "hw2 d 0.0 broken",
+        "Attempts: 4 · problems: 3 · 1 s",
+    ]
+
+
+def test_a_long_line_of_chinese_is_not_cut_off():
+    problem = "检查本身出错，是我们的问题（NotImplementedError: 要手工翻译）" * 3
+    lines = _table(Validation(duration_s=1, outcomes=(Outcome(assignment="hw1", title="a", problems=(problem,)),)))
+    assert "…" not in "".join(lines)
+    assert "".join(lines).replace(" ", "").count("要手工翻译") == 3
 
 
 def test_on_a_terminal_the_bar_shows_how_many_are_done(monkeypatch):

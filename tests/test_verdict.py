@@ -87,7 +87,7 @@ TABLE = [
     (AssertionError(), Status.FAILED, "what the check expects does not hold", "检查所要求的不成立"),
     (
         raised("NotImplementedError", "Task 2.1: fit", "RuntimeError"), Status.FAILED,
-        "not implemented yet: Task 2.1: fit", "尚未实现：Task 2.1: fit",
+        "not implemented yet: Task 2.1: fit", "尚未实现：任务 2.1 的 fit",
     ),
     (raised("NotImplementedError", "", "RuntimeError"), Status.FAILED, "not implemented yet", "尚未实现"),
     (raised("Mine", "later", "NotImplementedError"), Status.FAILED, "not implemented yet: later", "尚未实现：later"),
@@ -251,7 +251,7 @@ def test_only_the_students_own_frames_are_shown():
 
 def test_frames_in_chinese(in_chinese):
     made = verdict(raised("ValueError", "bad", frames=[frame(6, "x", "fit")]), NOTEBOOK)
-    assert made.frames == ("作业.ipynb 第 2 个代码单元第 2 行 位于 fit: x",)
+    assert made.frames == ("作业.ipynb 第 2 个代码单元格第 2 行 位于 fit: x",)
 
 
 def test_a_syntax_error_shows_the_caret_under_its_column():

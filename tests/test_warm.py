@@ -93,7 +93,10 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("options", [{}, {"hidden": True, "full": True}], ids=["public", "hidden"])
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param({}, id="public", marks=pytest.mark.ci), pytest.param({"hidden": True, "full": True}, id="hidden")],
+)
 def test_reports_are_those_of_a_cold_judge(course, judges, options):
     for name, source in SOURCES.items():
         report = warm(judges, course, source, **options)

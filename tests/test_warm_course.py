@@ -50,6 +50,7 @@ def test_hw2_torch(repository, judges):
     compare(repository, judges, "hw2", ["mlp_torch.py", "wrong/constant_output/mlp.py"], hidden=True)
 
 
+@pytest.mark.ci
 @pytest.mark.tensorflow
 def test_hw2_tensorflow(repository, judges):
     checks = ("test_generalises", "test_same_seed_same_result", "test_fits_negative_labels")

@@ -20,7 +20,7 @@ from autograder.report.flowing import Flowing
         ("abcdefghij kl", 4, ["abcd", "efgh", "ij", "kl"]),
         ("检查作业并显示得分", 8, ["检查作业", "并显示得", "分"]),
         ("检查作业，显示得分", 8, ["检查作", "业，显示", "得分"]),  # no line begins with a comma
-        ("先看（小题）再做", 6, ["先看", "（小", "题）再", "做"]),  # and none ends with an opening bracket
+        ("先看（任务）再做", 6, ["先看", "（任", "务）再", "做"]),  # and none ends with an opening bracket
         ("用 PyTorch 训练模型", 12, ["用 PyTorch", "训练模型"]),
         ("默认用PyTorch训练", 9, ["默认用", "PyTorch训", "练"]),  # a word is whole, with or without spaces
         ("在 ./作业名/ 里找", 11, ["在 ./作业", "名/ 里找"]),

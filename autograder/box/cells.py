@@ -4,6 +4,9 @@ What one cell raises does not keep the next from running, as in a kernel that ru
 left behind costs nothing but itself. It is told when a name is asked for that is not there for it. `await` stands at
 the top level, a `from __future__` holds for the cells that follow, and what a cell's last line comes to is shown.
 
+A cell that doesn't end is stopped, and told with the line that it stood at. What another box has told is not waited for
+again: there the cell ends before the statement that it stood in.
+
 The standard library only, and by Python 3.9 too.
 """
 
@@ -15,6 +18,7 @@ import inspect
 import re
 import signal
 import traceback
+from collections.abc import Sequence
 from time import monotonic
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, NamedTuple
@@ -39,6 +43,15 @@ class RaisedInCell(NamedTuple):
     trace: TracebackType | None
 
 
+class CellLimits(NamedTuple):
+    """What a notebook's cells are stopped by."""
+
+    time_s: float = 0
+    """That they may take together; 0: nobody stops them here."""
+    known: Sequence[int] = ()
+    """The lines, in order, that another box has stopped cells at."""
+
+
 class CellStopped(KeyboardInterrupt):
     """A cell has taken too long; as what a kernel's stop button raises, no `except Exception` catches it."""
 
@@ -51,11 +64,11 @@ class Cells:
         starts: the line that each begins at, from 1.
         path: of the module's file, for tracebacks.
         screen: what they are shown on; None: on one that nobody looks at.
-        time_s: that they may take together; 0: nobody stops them here.
+        limits: that they are stopped by; None: nobody stops them here.
     """
 
     def __init__(
-        self, source: str, starts: list[int], path: str, screen: Screen | None = None, time_s: float = 0
+        self, source: str, starts: list[int], path: str, screen: Screen | None = None, limits: CellLimits | None = None
     ) -> None:
         lines = source.split("\n")
         ends = [start - 1 for start in starts[1:]] + [len(lines)]
@@ -63,15 +76,16 @@ class Cells:
         self._sources = ["\n" * (start - 1) + "\n".join(lines[start - 1 : end]) for start, end in zip(starts, ends)]
         self._path = path
         self._screen = screen or Screen()
-        self._time_s = time_s
+        self._limits = limits or CellLimits()
         self._is_running = False  # a cell, and nothing of ours
         self._flags = 0
         self._loop: Any = None
         self.raised: list[RaisedInCell] = []
+        self.stopped: list[int] = []  # the lines that cells stood at
 
     def run(self, module: ModuleType) -> None:
         """Run all cells, whatever those before have come to."""
-        end = monotonic() + self._time_s
+        end = monotonic() + self._limits.time_s
         for number, source in enumerate(self._sources, start=1):
             self._screen.begin_cell()
             try:
@@ -83,7 +97,11 @@ class Cells:
                 self._is_running = False
                 if len(self.raised) < _MOST_RAISED:
                     self.raised.append(RaisedInCell(source, error, error.__traceback__))
-                kind = advice.CELL_STOPPED if isinstance(error, CellStopped) else advice.CELL_RAISED
+                kind = advice.CELL_RAISED
+                if isinstance(error, CellStopped):
+                    kind = advice.CELL_STOPPED
+                    line = _line_number(error, self._path)
+                    self.stopped += [line] if line else []
                 advice.note(kind, f"{number}{_in_a_line(error, source, self._path)}")
             self._screen.end_cell()
         self._begin_time(0)
@@ -110,7 +128,7 @@ class Cells:
         SECURITY: the student's code can take the alarm away, and a loop in C does not hear it. Then the judge ends the
         box, as it would without: what this is for is that an experiment with an endless loop costs itself only.
         """
-        if not self._time_s or not hasattr(signal, "setitimer"):  # as on Windows
+        if not self._limits.time_s or not hasattr(signal, "setitimer"):  # as on Windows
             return
         if left_s > 0:
             signal.signal(signal.SIGALRM, self._stop)
@@ -128,6 +146,7 @@ class Cells:
             # In the same code as the rest: where one part of a cell awaits, all of it runs in the loop.
             kept = ast.copy_location(ast.Name(_LAST, ast.Store()), last)
             tree.body[-1] = ast.copy_location(ast.Assign([kept], last.value), last)
+        stopped = self._leave_out(tree)
         code = compile(tree, self._path, "exec", self._flags + ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         self._flags |= code.co_flags & _FUTURES
         made = eval(code, names)  # noqa: S307 - the student's code is what a box is for
@@ -138,6 +157,26 @@ class Cells:
             names["_"] = value
             if not source.rstrip().endswith(";"):
                 self._screen.show_value(value)
+        if stopped:
+            self._stop_at(stopped)
+
+    def _leave_out(self, tree: ast.Module) -> int:
+        """Take from a cell the statement that it was stopped in elsewhere, and what follows; return the line there.
+
+        By whole statements of the cell: what an endless loop has done by then is by chance, and what stands before it,
+        often a definition, is not.
+        """
+        for line in self._limits.known:
+            begun = [number for number, part in enumerate(tree.body) if _first_line(part) <= line]
+            if begun and line <= (tree.body[-1].end_lineno or 0):
+                del tree.body[begun[-1] :]
+                return line
+        return 0
+
+    def _stop_at(self, line: int) -> None:
+        """Stop the cell as if it stood there: what is told of it then is the same."""
+        code = compile("\n" * (line - 1) + "raise CellStopped", self._path, "exec")
+        exec(code, {"CellStopped": CellStopped})  # noqa: S102 - two words of ours
 
     def _event_loop(self) -> Any:
         """Return the loop that all cells await in: what one has started, another can wait for."""
@@ -161,12 +200,20 @@ def _in_a_line(error: BaseException, source: str, path: str) -> str:
         return ": Exception"
 
 
-def _line_of(error: BaseException, source: str, path: str) -> str:
+def _first_line(part: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(part, "decorator_list", [])
+    return min([part.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _line_number(error: BaseException, path: str) -> int | None:
     if isinstance(error, SyntaxError) and error.filename == path:
-        number = error.lineno
-    else:
-        steps = traceback.walk_tb(error.__traceback__)
-        number = next((line for frame, line in steps if frame.f_code.co_filename == path), None)
+        return error.lineno
+    steps = traceback.walk_tb(error.__traceback__)
+    return next((line for frame, line in steps if frame.f_code.co_filename == path), None)
+
+
+def _line_of(error: BaseException, source: str, path: str) -> str:
+    number = _line_number(error, path)
     lines = source.split("\n")
     line = lines[number - 1].strip() if type(number) is int and 0 < number <= len(lines) else ""
     return f" ({line[:_MOST_OF_A_LINE]})" if line else ""

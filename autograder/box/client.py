@@ -13,7 +13,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,6 +71,8 @@ class BoxSpec:
     notebook: bool = False
     cells: tuple[int, ...] = ()  # of a notebook: the lines of `main` that they begin at
     show_cells: bool = False  # what they print and draw is asked for
+    stopped: tuple[int, ...] = ()  # lines that they were stopped at in another box: not waited for again
+    is_held: bool = False  # the files wait for `BoxClient.load`
     python: Interpreter = field(default_factory=ours)
     isolation: str = backends.PROCESS
     grant: Grant = NO_GPU
@@ -115,9 +117,9 @@ class BoxClient:
     """A box from start to end.
 
     Args:
-        spec: the submission and its limits. The worker starts, and is given the files, at once; what comes of that is
-            told by `loaded`.
-        spare: a box of its kind that was started ahead, and is given the files now.
+        spec: the submission and its limits. The worker starts, and is given the files, at once, unless they are held
+            back until `load`; what comes of that is told by `loaded`.
+        spare: a box of its kind that was started ahead, and is given the files instead of a new one.
     """
 
     def __init__(self, spec: BoxSpec, spare: backends.Started | None = None) -> None:
@@ -127,6 +129,7 @@ class BoxClient:
         self._spec = spec
         self._ids = itertools.count(1)
         self._cause: Cause | None = None
+        self._load_id = 0  # nothing has been sent
         self._loaded: Loaded | None = None
         self._load_failure: StudentRaised | None = None
         self._forgotten: list[int] = []
@@ -137,7 +140,8 @@ class BoxClient:
         self._running.channel.most_received_bytes = limits.answer_mb * MB
         try:
             # Before the threads: the box imports the submission in the time that they take to start.
-            self._load_id = self._send_load()
+            if not spec.is_held:
+                self.load()
         except BaseException:
             self._running.end()
             self._running.output.close()
@@ -171,6 +175,16 @@ class BoxClient:
     def died(self) -> BoxDied:
         """Return the error that says why the box is dead."""
         return BoxDied(self._cause_of_silence())
+
+    def load(self, stopped: tuple[int, ...] = ()) -> None:
+        """Give the box the submission, where it has none yet.
+
+        Args:
+            stopped: lines that a notebook's cells were stopped at in another box.
+        """
+        if not self._load_id:
+            self._spec = replace(self._spec, stopped=stopped or self._spec.stopped)
+            self._load_id = self._send_load()
 
     def loaded(self) -> Loaded:
         """Wait until the submission is imported, and return what the worker says of itself.
@@ -308,6 +322,7 @@ class BoxClient:
             notebook=spec.notebook,
             cells=list(spec.cells),
             cells_s=limits.import_s * _CELLS_SHARE,
+            stopped=list(spec.stopped),
             show=self._secret,
             gpu_share=spec.grant.share if spec.grant.gpus else 0.0,
             datasets={name: self._running.dataset_folder(name) for name in spec.datasets},

@@ -159,6 +159,7 @@ class Load(Message, frozen=True, tag="load"):
     notebook: bool = False  # what every notebook has without an import is there: display, get_ipython
     cells: list[int] = []  # of a notebook: the line of `main` that each begins at, from 1; they run one by one
     cells_s: float = 0.0  # that they may take together
+    stopped: list[int] = []  # lines that cells were stopped at in the attempt's first box
     show: str = ""  # somebody looks at what they show: the secret of the marks (autograder.box.screen)
     gpu_share: float = 0.0  # of the memory of each granted GPU; 0: none is granted
     datasets: dict[str, str] = {}  # mounted ones: the folder of each one's .gz files, as the box sees it
@@ -263,6 +264,7 @@ class Loaded(Message, frozen=True, tag="loaded"):
     names: list[str]
     environment: Environment
     figures: list[bytes] = []  # that cells have shown, as PNG; only where they were asked for
+    stopped: list[int] = []  # lines that cells stood at when they had taken too long
 
 
 class Returned(Message, frozen=True, tag="returned"):

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from autograder.box import advice, devices, frameworks, importing, mounted, plotting, stand_in, tracebacks
-from autograder.box.cells import Cells
+from autograder.box.cells import CellLimits, Cells
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
 from autograder.box.own_limits import limit_self
@@ -137,7 +137,8 @@ class Worker:
         given = importing.notebook_names(screen.display) if request.notebook else {}
         if request.cells:
             source = self._main.read_text(encoding="utf-8")
-            self._cells = Cells(source, request.cells, str(self._main), screen, request.cells_s)
+            limits = CellLimits(request.cells_s, request.stopped)
+            self._cells = Cells(source, request.cells, str(self._main), screen, limits)
             plotting.show_by(screen.show)
         mounted.while_importing(begins=True)
         self._module = importing.import_submission(self._folder, request.main, given, self._cells)
@@ -149,6 +150,7 @@ class Worker:
             id=request.id,
             names=importing.defined_names(self._module),
             figures=screen.figures,
+            stopped=self._cells.stopped if self._cells else [],
             environment=Environment(
                 python=platform.python_version(),
                 platform=platform.platform(),

@@ -41,12 +41,12 @@ def _run(arguments: list[str]) -> int:
     try:
         result = grade.main(args=arguments, prog_name="grade", standalone_mode=False)
     except click.ClickException as error:
-        from autograder.cli.click_errors import said
+        from autograder.cli.click_errors import hint_of, said
 
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             print(error.format_message(), file=sys.stderr)
         else:
-            _show_error(said(error), _usage_of(error), error.exit_code, as_json=as_json)
+            _show_error(said(error), hint_of(error), error.exit_code, as_json=as_json)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _show_error(text("cli.interrupted"), None, INTERRUPTED, as_json=as_json)
@@ -64,11 +64,6 @@ def _run(arguments: list[str]) -> int:
             traceback.print_exc()
         return INTERNAL
     return result if isinstance(result, int) else 0
-
-
-def _usage_of(error: click.ClickException) -> str | None:
-    context = getattr(error, "ctx", None)
-    return None if context is None else str(context.get_usage())
 
 
 def _show_error(message: str, hint: str | None, code: int, *, as_json: bool) -> None:

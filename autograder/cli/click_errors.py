@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
+from autograder.errors import GradeError
 from autograder.messages import text
 
 _NEAR = 0.7  # click offers --verbose for --bogus
@@ -42,3 +45,30 @@ def said(error: click.ClickException) -> str:
         if match := pattern.fullmatch(message):
             return text(key, **match.groupdict())
     return message
+
+
+def hint_of(error: click.ClickException) -> str | None:
+    """Return how the command is used; where an assignment is missing, with those there are."""
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return None
+    lines = [str(context.get_usage())]
+    asked = error.param if isinstance(error, click.MissingParameter) else None
+    if asked is not None and asked.metavar == text("cli.metavar.assignment"):
+        lines += _assignments()
+    return "\n".join(lines)
+
+
+def _assignments() -> Iterator[str]:
+    """Yield the assignments of the course, a line for each, or why there are none to be seen."""
+    from autograder.course import find_course
+
+    try:
+        course = find_course(Path.cwd())
+        titles = {one: course.assignment(one).spec.title for one in course.assignment_folders()}
+    except GradeError as error:
+        yield error.message
+        return
+    width = max(map(len, titles), default=0)
+    yield text("cli.assignments")
+    yield from (f"  {one:<{width}}  {title}" for one, title in titles.items())

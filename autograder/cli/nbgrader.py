@@ -54,12 +54,18 @@ def init(
     """Set an nbgrader course up."""
     from autograder.course import find_course
     from autograder.messages import language as spoken
-    from autograder.nbgrader.setup import Wanted, describe, set_up
+    from autograder.report.progress import waiting
 
-    wanted = Wanted(folder, assignments, framework, language or spoken(), force, dry_run)
-    for line in describe(set_up(find_course(Path.cwd()), wanted)):
+    with waiting(enabled=True) as tell:
+        tell(text("nbgrader.init.begins"))
+        from autograder.nbgrader.setup import Wanted, describe, set_up  # takes a second: nbgrader comes with it
+
+        wanted = Wanted(folder, assignments, framework, language or spoken(), force, dry_run)
+        changes = set_up(find_course(Path.cwd()), wanted, tell)
+    for line in describe(changes):
         click.echo(line)
-    click.echo(text("nbgrader.init.dry_run") if dry_run else text("nbgrader.init.next", folder=folder))
+    course = folder if folder.name else folder.absolute()  # not "."
+    click.echo(text("nbgrader.init.dry_run") if dry_run else text("nbgrader.init.next", folder=course))
     return 0
 
 

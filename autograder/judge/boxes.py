@@ -4,7 +4,7 @@ All public checks share one box; datasets that the assignment mounts lie in thei
 box of its own, and each hidden training another, which serves nothing else once it has seen hidden inputs: code that
 has seen one check's inputs could answer the next from memory. A dead box is replaced for the next check. Trainings are
 memoised by what was called with which arguments; a recorded timeout is replayed for the other checks that need the
-training, not suffered again.
+training, not suffered again. Nor is a notebook's cell that never ends: which ones these are, the first box finds out.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ class Boxes:
         self._moved: list[BoxClient] = []  # which the running check has moved folders to
         self._used: dict[int, BoxClient] = {}  # by the check that is running
         self._ends = time.monotonic() + spec.limits.attempt_s
+        self._knows_stopped = not spec.cells  # which of a notebook's cells never end
         self.load_failure: Failure | None = None
         self.loaded: Loaded | None = None
         self.told_by_cells = ToldByCells()
@@ -325,6 +326,8 @@ class Boxes:
             # One that has ended before anybody waited for it has told nothing.
             self._shared = self._start(self._spec if self.told_by_cells.printed else self._telling_spec)
         self._shared_used = True
+        if self._has_stopped(self._shared):
+            self._shared = self._start(self._spec)
         return self._shared
 
     def _box_for_training(self) -> BoxClient:
@@ -335,20 +338,47 @@ class Boxes:
         """Return a new box for a hidden check: one started ahead, where there is one, and start the next ahead."""
         box = self._ahead.pop(0) if self._ahead else self._start(self._hidden_spec)
         self._start_ahead()
-        return box if box.alive else self._start(self._hidden_spec)
+        if not box.alive:
+            box = self._start(self._hidden_spec)
+        return self._start(self._hidden_spec) if self._has_stopped(box) else box
+
+    def _has_stopped(self, box: BoxClient) -> bool:
+        """Whether the box is a notebook's first and had to stop cells; then it is closed, and no other runs into them.
+
+        SECURITY: that they never end is a claim, and a false one costs whoever makes it what these cells would have
+        done. The box itself answers nothing: code that sees a loop of its own run, or not, would know by that whether
+        it is a public or a hidden check that asks.
+        """
+        if self._knows_stopped:
+            return False
+        box.load()
+        self._used[box.generation] = box  # how it fails, if it does, is told with what it has printed
+        self._wait_until_loaded(box)
+        self._knows_stopped = True
+        stopped = tuple(self.loaded.stopped) if self.loaded else ()
+        if stopped:
+            self._telling_spec, self._spec, self._hidden_spec = (
+                replace(spec, stopped=stopped) for spec in (self._telling_spec, self._spec, self._hidden_spec)
+            )
+            del self._used[box.generation]
+            self._close(box)
+        for waiting in self._ahead:
+            waiting.load(stopped)
+        return bool(stopped)
 
     def _start_ahead(self) -> None:
         """Start boxes ahead for the hidden checks to come: a small import takes longer than most checks.
 
         A framework's import takes seconds of both cores, where a box is not forked from a process that has it: it
-        waits until the public checks are done. So does what would hold memory of a GPU.
+        waits until the public checks are done. So does what would hold memory of a GPU. A notebook is withheld from
+        them until it is known which cells never end: each would run into them.
         """
         is_cheap = not self._spec.frameworks or (self._spec.isolation in FORKED and not self._spec.grant.gpus)
         if self.load_failure is not None or not (is_cheap or self._hidden):
             return
         ahead = _AHEAD_WITH_FRAMEWORK if self._spec.frameworks else _AHEAD
         while len(self._ahead) < min(ahead, self._hidden_left):
-            self._ahead.append(self._start(self._hidden_spec))
+            self._ahead.append(self._start(replace(self._hidden_spec, is_held=not self._knows_stopped)))
 
     def _start(self, spec: BoxSpec, spare: Spare | None = None) -> BoxClient:
         box = BoxClient(spec, spare.give(spec)) if spare else BoxClient(spec)
@@ -376,7 +406,10 @@ class Boxes:
             return
         self._listener.loading(self._spec.frameworks[0] if self._spec.frameworks else None)
         try:
-            self.loaded = claims.loaded(box.loaded())
+            told = claims.loaded(box.loaded())
+            # SECURITY: the first one's, told before any box was asked anything. A later one is there while a hidden
+            # check's box is asked, may have heard from it what (docs/box.md), and the student reads it in the report.
+            self.loaded = self.loaded or told
         except (BoxDied, StudentRaised) as failure:
             self.load_failure = failure
             raise

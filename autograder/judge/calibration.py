@@ -132,10 +132,12 @@ def times_of(calibration: Calibration) -> dict[Reference, ReferenceTimes]:
     """Return the times that limits may follow from, by framework: not on a GPU, of other seeds, or on more data."""
     return {
         solution.framework: ReferenceTimes(
-            training_s=round(max(solution.trainings_s), 2), attempt_s=round(solution.attempt_s, 1), needs=solution.needs
+            training_s=round(max(solution.trainings_s, default=0.0), 2),
+            attempt_s=round(solution.attempt_s, 1),
+            needs=solution.needs,
         )
         for solution in calibration.solutions
-        if calibration.is_reference and solution.device == "cpu" and solution.trainings_s
+        if calibration.is_reference and solution.device == "cpu"
     }
 
 
@@ -164,19 +166,19 @@ def write_reference(calibration: Calibration, assignment: LoadedAssignment) -> P
     """
     times = times_of(calibration)
     if not times:
-        trains = any(solution.trainings_s for solution in calibration.solutions)
-        hint = text("calibrate.nothing_to_write_hint") if trains else None
-        raise UsageError(text("calibrate.nothing_to_write" if trains else "calibrate.no_training"), hint=hint)
+        raise UsageError(text("calibrate.nothing_to_write"), hint=text("calibrate.nothing_to_write_hint"))
     path = assignment.folder / ASSIGNMENT_FILE
     spec = assignment.spec
     needs = spec.reference_needs | {key: one.needs for key, one in times.items() if one.needs != Needs()}
     wanted: dict[str, Any] = {
-        "reference_s": spec.reference_s | {key: one.training_s for key, one in times.items()},
+        "reference_s": spec.reference_s
+        | {key: one.training_s for key, one in times.items() if spec.entry.trainings or one.training_s},
         "reference_attempt_s": spec.reference_attempt_s | {key: one.attempt_s for key, one in times.items()},
         "reference_needs": {key: one.model_dump(exclude_defaults=True) for key, one in needs.items() if one},
         "benchmark_s": spec.benchmark_s | dict.fromkeys(times, round(calibration.benchmark_s, 5)),
     }
     before = path.read_bytes().decode()
+    wanted = {key: values for key, values in wanted.items() if values}  # an assignment without trainings has no times
     content, after = before.replace("\r\n", "\n"), ""
     for key, values in wanted.items():
         content, after = _with_line(content, key, _flow(values), after), key

@@ -17,6 +17,7 @@ from autograder.box.protocol import Environment, Frame, Loaded, Raised
 
 MAX_CHARS: Final = 300  # of a name, a version, a reason
 _MAX_TEXT, _MAX_SOURCE, _MAX_NAMES, _MAX_NAME, _MAX_FRAMES, _MAX_BASES = 4000, 300, 500, 200, 40, 20
+_MOST_STOPPED, _MAX_LINE = 16, 1 << 20
 _DEVICES = frozenset([CPU, "cuda", "mps"])
 _MAX_MEMORY_BYTES = 1 << 50
 
@@ -47,7 +48,9 @@ def loaded(told: Loaded) -> Loaded:
         device_memory=min(max(environment.device_memory, 0), _MAX_MEMORY_BYTES),
         device_problem=plain(environment.device_problem),
     )
-    return replace(told, environment=made)
+    # Each once and in order: these go to the attempt's other boxes, and what is bounded so tells them next to nothing.
+    stopped = sorted({line for line in told.stopped[:_MOST_STOPPED] if 0 < line < _MAX_LINE})
+    return replace(told, environment=made, stopped=stopped)
 
 
 def _version(told: str | None) -> str | None:

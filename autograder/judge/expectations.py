@@ -18,6 +18,7 @@ from autograder.messages import Text, text
 _SHOWN_CHARS = 100
 _SHOWN_ITEMS = 6
 _LIGHT_ITEMS = 1000  # a value of more is not written out to be cut: an array of a thousand numbers takes 3 ms
+_MOST_WRITABLE_BITS = 14_000  # 4,215 decimal digits; Python writes no int of more than 4,300
 _MOST_VALUES = 1 << 27  # 1 GB as float64, what one message may carry; as uint8 that would be 8 GB here
 
 
@@ -125,11 +126,15 @@ def as_number(value: object, *, what: str) -> float:
 def as_int(value: object, *, what: str) -> int:
     """Return a whole number from the box (1, True, np.int64(1), 1.0) as an int, or fail the check."""
     if isinstance(value, int | np.integer):
-        return int(value)  # not by way of float, which has 53 bits
-    number = as_number(value, what=what)
-    if not math.isfinite(number) or number != int(number):
+        number = int(value)  # not by way of float, which has 53 bits
+        # SECURITY: checks write it into their texts. Where Python does not, that raises, and would be our fault.
+        if number.bit_length() > _MOST_WRITABLE_BITS:
+            raise CheckFailed(text("expect.int", what=what), _came(value))
+        return number
+    as_float = as_number(value, what=what)
+    if not math.isfinite(as_float) or as_float != int(as_float):
         raise CheckFailed(text("expect.int", what=what), _came(value))
-    return int(number)
+    return int(as_float)
 
 
 def _plain_array(value: object) -> np.ndarray[Any, Any]:

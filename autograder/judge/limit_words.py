@@ -78,6 +78,8 @@ def beside_reference(kind: str, reference: ReferenceTimes | None) -> str:
     if kind in {"training", "attempt"}:
         seconds = reference.training_s if kind == "training" else reference.attempt_s
         return text("died.reference", seconds=f"{seconds:.2g}")
+    if kind == "wall":
+        return text("died.reference_all", seconds=f"{reference.attempt_s:.2g}")
     if kind not in _NEEDS or reference.needs is None:
         return ""
     need, words = _NEEDS[kind]

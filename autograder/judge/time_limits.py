@@ -31,7 +31,7 @@ _MOST_SLOWNESS = 20.0  # beyond it something else is wrong; the ceilings of the 
 
 
 class ReferenceTimes(BaseModel):
-    """What the reference solution takes: its longest training, and an attempt with all checks and seeds."""
+    """What the reference solution takes: its longest training (0: none), and an attempt with all checks and seeds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -106,12 +106,13 @@ def reference_times(
     if measured is not None:
         return measured.times(data_ratio)
     spec = assignment.spec
-    if key not in spec.reference_s and spec.reference_s:
-        # A framework that comes by way of another package (d2l): the time that is enough for every solution.
-        key = max(spec.reference_s, key=spec.reference_s.__getitem__)
-    training_s, then_s = spec.reference_s.get(key), spec.benchmark_s.get(key)
-    if training_s is None:
+    known = spec.reference_s or spec.reference_attempt_s  # without trainings there is an attempt's time only
+    if not known:
         return None
+    if key not in known:
+        # A framework that comes by way of another package (d2l): the time that is enough for every solution.
+        key = max(known, key=known.__getitem__)
+    training_s, then_s = spec.reference_s.get(key, 0.0), spec.benchmark_s.get(key)
     slowness = min(max((now_s or benchmark_s()) / then_s, 1.0), _MOST_SLOWNESS) if then_s else 1.0
     attempt_s = spec.reference_attempt_s.get(key, training_s)
     stored = ReferenceTimes(training_s=training_s, attempt_s=attempt_s, needs=spec.reference_needs.get(key))

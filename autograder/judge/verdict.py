@@ -33,6 +33,7 @@ _MOST_FRAMES = 12
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # keras colours its errors
 # cannot import name 'foo' from 'numpy' (/home/…/numpy/__init__.py): where it lies helps nobody.
 _OF_FILE = re.compile(r" \((?:unknown location|[^()]{0,300}[/\\\\][^()]{0,300})\)$")
+_STUB = re.compile(r"Task (?P<task>[\w.]+): (?P<what>.+)")  # what `# BEGIN SOLUTION (Task 2.1: fit)` raises
 _OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}  # Python's, torch's, tensorflow's
 _ALLOCATION_FAILED = ("DefaultCPUAllocator", "CUDA out of memory", "OOM when allocating")
 
@@ -125,9 +126,7 @@ def _of_exception(raised: Raised, submission: Submission, handout: Handout) -> V
     )
     note = _staff_note(raised)
     if "NotImplementedError" in raised.mro:
-        what = _one_line(raised.text)
-        said = text("check.not_implemented_what", what=what) if what else text("check.not_implemented")
-        return Verdict(Status.FAILED, said, staff_note=note)
+        return Verdict(Status.FAILED, _not_implemented(_one_line(raised.text)), staff_note=note)
     if raised.unsendable:
         return Verdict(Status.FAILED, text("check.unsendable", problem=_one_line(raised.text)), staff_note=note)
     if raised.type_name == "AttributeError" and raised.missing:
@@ -144,6 +143,15 @@ def _of_exception(raised: Raised, submission: Submission, handout: Handout) -> V
     said = f"{raised.type_name}: {came}" if came else raised.type_name
     hint = call_hint(raised, handout) or hint_for(raised)
     return Verdict(Status.ERROR, _one_line(said), hint=hint, frames=frames, staff_note=note)
+
+
+def _not_implemented(what: str) -> str:
+    """Return that a stub is still there; of ours, which task, in the reader's language: the file has it in English."""
+    if not what:
+        return text("check.not_implemented")
+    stub = _STUB.fullmatch(what)
+    named = text("check.task", task=stub["task"], what=stub["what"]) if stub else what
+    return text("check.not_implemented_what", what=named)
 
 
 def _without_repeats(frames: Iterable[str]) -> tuple[str, ...]:

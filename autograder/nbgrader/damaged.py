@@ -120,7 +120,8 @@ def _made_plain(cell: dict[str, Any]) -> bool:
     if "\0" in source or any("\ud800" <= char <= "\udfff" for char in source) or "source" not in cell:
         cell["source"] = source.replace("\0", "").encode(errors="replace").decode()
         damaged = True
-    if cell.get("cell_type") not in _CELL_TYPES:
+    kind = cell.get("cell_type")
+    if not isinstance(kind, str) or kind not in _CELL_TYPES:
         cell["cell_type"] = "code" if "outputs" in cell else "markdown"
         damaged = True
     if not isinstance(cell.get("metadata"), dict):

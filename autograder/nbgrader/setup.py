@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,7 @@ from autograder.errors import ConfigError, UsageError
 from autograder.history import FOLDER as ATTEMPTS
 from autograder.history import write_whole
 from autograder.messages import Language, text
+from autograder.messages.commands import quoted
 from autograder.nbgrader.gradebook import gradebook_of
 from autograder.notebook.generate import NotebookFile, make_notebook, notebook_files
 from autograder.notebook.plain_config import config_lines
@@ -90,18 +92,20 @@ class Wanted(NamedTuple):
     dry_run: bool = False
 
 
-def set_up(course: LoadedCourse, wanted: Wanted) -> list[Change]:
+def set_up(course: LoadedCourse, wanted: Wanted, tell: Callable[[str], None]) -> list[Change]:
     """Set an nbgrader course up, and return what that changed.
 
     Args:
         course: ours, with hidden checks and solutions.
         wanted: how.
+        tell: told, in a line for the user, what is being done.
 
     Raises:
-        UsageError: an assignment without a notebook, or one that can't be had as asked.
+        UsageError: a folder in another nbgrader course, an assignment without a notebook, or not as asked.
         ConfigError: something that students must not see would be released.
     """
     folder = wanted.folder.absolute()
+    _refuse_inside_another(folder)
     chosen = _chosen(course, wanted)
     files = {folder / CONFIG: _config(folder / CONFIG, course)}
     if not (folder / _GITIGNORE).exists():
@@ -110,6 +114,7 @@ def set_up(course: LoadedCourse, wanted: Wanted) -> list[Change]:
     made: list[Change] = []
     notebooks: dict[Path, str] = {}
     for assignment in chosen:
+        tell(text("nbgrader.init.making", id=assignment.id))
         source = folder / "source" / assignment.id
         public = _public(course, assignment)
         files |= {source / name: content for name, content in public.items()}
@@ -118,7 +123,22 @@ def set_up(course: LoadedCourse, wanted: Wanted) -> list[Change]:
     made += [_written(path, content, folder, wanted) for path, content in files.items()]
     made += [_notebook_written(path, content, folder, wanted) for path, content in notebooks.items()]
     made += [_removed(path, folder, wanted) for path in stale]
+    tell(text("nbgrader.init.dating"))
     return made + list(_due_dates(course, chosen, folder, wanted))
+
+
+def _refuse_inside_another(folder: Path) -> None:
+    """Refuse class/class: in `class`, `grade nbgrader init class` would begin a second course in the first."""
+    outer = next((one for one in Path(os.path.normpath(folder)).parents if _is_course(one)), None)
+    if outer is None:
+        return
+    command = f"grade nbgrader init {quoted(os.path.relpath(outer))}"
+    said = text("nbgrader.init.inside", folder=folder, course=outer)
+    raise UsageError(said, hint=text("nbgrader.init.inside_hint", command=command))
+
+
+def _is_course(folder: Path) -> bool:
+    return (folder / CONFIG).is_file() and (folder / "source").is_dir()
 
 
 def _chosen(course: LoadedCourse, wanted: Wanted) -> list[LoadedAssignment]:

@@ -88,7 +88,7 @@ def stage(converter: Any) -> Staged | None:
     for student, source in hand_ins(coursedir):
         target = Path(staged.format_path(staged.submitted_directory, student, coursedir.assignment_id))
         with speaking(language):  # the student's notebook says it
-            said = stage_one(source, target, released)
+            said = _staged_one(source, target, released)
         if said:
             about = joined(*map(printable, said))
             lines[student] = text("nbgrader.repair.line", student=printable(student), said=about)
@@ -141,6 +141,18 @@ def released_notebooks(gradebook: Any, assignment_id: str) -> dict[str, list[Rel
 # --- one hand-in ------------------------------------------------------------------------------------------------------
 
 
+def _staged_one(source: Path, target: Path, released: Released) -> list[str]:
+    """Lay out one hand-in, or leave it as it is where that fails: nbgrader will say what is wrong, of this one only."""
+    try:
+        return stage_one(source, target, released)
+    # SECURITY: broad, for the files are a student's, and the whole class waits.
+    except Exception as error:  # noqa: BLE001
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        target.symlink_to(source, target_is_directory=True)
+        return [text("nbgrader.repair.failed", problem=f"{type(error).__name__}: {error}")]
+
+
 class _Found(NamedTuple):
     """A notebook of a hand-in."""
 
@@ -177,7 +189,9 @@ def stage_one(source: Path, target: Path, released: Released) -> list[str]:
     kept = [source / f"{name}.ipynb" for name in released if name not in written]
     _copy(source, target, {path for path in _files(source) if path not in left_out or path in kept})
     for name, notebook in written.items():
-        (target / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False, indent=1), encoding="utf-8")
+        # SECURITY: JSON can hold half of a surrogate pair anywhere, in an output or a name; UTF-8 can't.
+        content = json.dumps(notebook, ensure_ascii=False, indent=1).encode(errors="replace")
+        (target / f"{name}.ipynb").write_bytes(content)
     return said
 
 

@@ -20,7 +20,8 @@ from autograder.notebook.cell import follow, show_report
 from autograder.notebook.saved import Saved, language_of, look_at, saved_notebook
 from autograder.results import Report, Status
 
-_BY_NBGRADER = "NBGRADER_EXECUTION"  # nbgrader sets it where it runs a notebook itself: Validate
+_BY_NBGRADER = "NBGRADER_EXECUTION"  # nbgrader sets it where it runs a notebook itself
+_VALIDATES = "validate"
 
 
 class ChecksFailed(Exception):
@@ -51,9 +52,9 @@ def check(assignment_id: str, *tasks: str) -> None:
         raise ChecksFailed("\n".join(filter(None, (error.message, error.hint)))) from None
     show_checked(report, saved)
     if report.status is not Status.PASSED:
-        # The report stands above it; Validate shows nothing but this.
-        said = in_words(report)
-        raise ChecksFailed(said if os.environ.get(_BY_NBGRADER) else said.splitlines()[0])
+        # Validate shows nothing but this; anywhere else the report stands above it, with its score.
+        alone = os.environ.get(_BY_NBGRADER) == _VALIDATES
+        raise ChecksFailed(in_words(report) if alone else text("notebook.not_full"))
 
 
 def show_checked(report: Report, saved: Saved) -> None:

@@ -24,11 +24,11 @@ from autograder.course import LoadedAssignment
 from autograder.errors import ConfigError
 from autograder.messages import LANGUAGES, Language, speaking, text
 from autograder.notebook.blocks import Block, blocks
+from autograder.notebook.handout import in_notebook
 from autograder.stub import make_stub
 
 SCHEMA_VERSION = 3  # of nbgrader's metadata (nbgrader 0.9, nbgraderformat/v3.py)
 HANDOUTS: dict[Language, str] = {"en": "README.md", "zh": "README.zh.md"}
-_LINK_LINE = re.compile(r"^\[[^\]]*\]\(README(\.zh)?\.md\)\n?", re.MULTILINE)  # to the other language's handout
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 _NOT_IN_AN_ID = re.compile(r"[^\w-]+")
 
@@ -95,8 +95,8 @@ def _notebook(assignment: LoadedAssignment, file: NotebookFile, cells: list[dict
 
 
 def _handout(assignment: LoadedAssignment, file: NotebookFile) -> Iterator[dict[str, Any]]:
-    said = (assignment.folder / HANDOUTS[file.language]).read_text(encoding="utf-8")
-    title, *sections = _SECTION.split(_LINK_LINE.sub("", said))
+    handout = assignment.folder / HANDOUTS[file.language]
+    title, *sections = _SECTION.split(in_notebook(handout.read_text(encoding="utf-8"), handout))
     yield _markdown(f"{assignment.id}-title", title)
     yield _markdown(f"{assignment.id}-how", text("notebook.how", id=assignment.id))
     for number, section in enumerate(sections, start=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ _MOST_BYTES = 20 << 20  # of a notebook that is looked into
 _MINUTE_S = 60
 _HOUR_S = 3600
 _behind: dict[Path, int] = {}  # files that lacked what was run, with when they were saved (ns): until they are again
+_run_at: dict[str, float] = {}  # when a cell was run, by its source: from the first look at a notebook on
 
 
 def saved_notebook(assignment_id: str, cwd: Path) -> Path:
@@ -90,7 +92,8 @@ def look_at(path: Path, shell: Any) -> Saved:
     """Return what is known of a saved notebook.
 
     A kernel knows what it has run, and nothing of what is on the screen: a cell that was changed and not run is not
-    noticed. Earlier versions of a cell that was changed since are in no file, rightly; so only what ran last counts.
+    noticed. Earlier versions of a cell that was changed since are in no file, rightly; so only what ran last counts,
+    and not where the notebook was saved since: then the cell is gone, and saving once more brings nothing.
 
     Args:
         path: the notebook.
@@ -104,9 +107,21 @@ def look_at(path: Path, shell: Any) -> Saved:
     history = getattr(getattr(shell, "history_manager", None), "input_hist_raw", [""])
     # The cell that is being run is in the history already.
     before = [ran.strip() for ran in history[1:-1] if not _only_commands(ran)]
-    if before and before[-1] not in sources:
+    _note_runs(shell)
+    if before and before[-1] not in sources and _run_at.get(before[-1], math.inf) > saved.st_mtime:
         _behind[path] = saved.st_mtime_ns
     return Saved(time.time() - saved.st_mtime, lacks_last_run=_behind.get(path) == saved.st_mtime_ns)
+
+
+def _note_runs(shell: Any) -> None:
+    """Have IPython say when it runs a cell from now on: its history does not have the time."""
+    events = getattr(shell, "events", None)
+    if events is not None:
+        events.register("pre_run_cell", _note_run)  # once: a function that is registered already is not taken again
+
+
+def _note_run(cell: Any) -> None:
+    _run_at[str(cell.raw_cell).strip()] = time.time()
 
 
 def _only_commands(source: str) -> bool:

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autograder.errors import UsageError
-from autograder.messages import text
+from autograder.messages import printable, text
 from autograder.report.grades import in_words
 
 _KINDS = ("csv", "xlsx", "json")
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
+# The wide ones are what a Chinese or Japanese keyboard gives; spreadsheets in those languages take them as well.
+_FORMULA = re.compile(r"^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 Row = Mapping[str, object]
 
@@ -81,8 +82,12 @@ def as_json(rows: Sequence[Row]) -> bytes:
 
 
 def _cell(value: object) -> str | float | int | None:
-    """Return a cell. SECURITY: a text that a spreadsheet would take for a formula is kept a text."""
+    """Return a cell.
+
+    SECURITY: a text that a spreadsheet would take for a formula is kept a text. And without control characters and
+    halves of surrogate pairs, which no workbook and no UTF-8 can hold: one student's name would be everybody's error.
+    """
     if value is None or isinstance(value, (int, float)):
         return value
-    said = str(value)
+    said = printable(str(value))
     return f"'{said}" if _FORMULA.match(said) else said

@@ -32,6 +32,7 @@ def report_html(report: Report, *, saved: str = "", unsaved: str = "") -> str:
         saved=saved,
         unsaved=unsaved,
         tasks=[(task, [check for check in report.checks if check.task == task]) for task in tasks],
+        brief=words.repeating(report.checks),
         where=words.where_text(report),
         score_style="passed" if report.status is Status.PASSED else "partial" if report.score else "failed",
     )
@@ -44,7 +45,8 @@ def checks_html(checks: Sequence[CheckResult], problem: str = "") -> str:
         checks: as their reader may see them.
         problem: what kept them from running, where something did: they are not shown then.
     """
-    return _rendered("cell.html.j2", checks=[] if problem else checks, problem=problem)
+    shown = [] if problem else checks
+    return _rendered("cell.html.j2", checks=shown, brief=words.repeating(shown), problem=problem)
 
 
 def _rendered(template: str, **values: object) -> str:
@@ -54,7 +56,9 @@ def _rendered(template: str, **values: object) -> str:
     )
 
 
-def _details(check: CheckResult, *, skip_message: bool = False) -> Markup:
+def _details(check: CheckResult, *, skip_message: bool = False, brief: bool = False) -> Markup:
+    if brief:
+        check = check.model_copy(update={"frames": (), "hint": ""})
     made = _environment().get_template("details.html.j2").render(check=check, skip_message=skip_message, text=text)
     return Markup(made)  # noqa: S704 - made by an escaping template
 

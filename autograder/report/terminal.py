@@ -20,6 +20,7 @@ from autograder.report.words import (
     metric_text,
     noted,
     points_text,
+    repeating,
     shown_points,
     status_text,
     where_text,
@@ -80,8 +81,10 @@ def _parts(report: Report, encoding: str, *, verbose: bool) -> Iterator[Renderab
     if report.message:
         yield from _nothing_ran(report)
     else:
+        brief = frozenset() if verbose else repeating(report.checks)
         for task in dict.fromkeys(check.task for check in report.checks):
-            yield from _task([check for check in report.checks if check.task == task], encoding, verbose=verbose)
+            of_task = [check for check in report.checks if check.task == task]
+            yield from _task(of_task, encoding, brief, verbose=verbose)
     yield ""
     yield _score(report)
     if report.hidden_points_not_run:
@@ -113,7 +116,9 @@ def _nothing_ran(report: Report) -> Iterator[RenderableType]:
     yield from _details(check, skip_message=True)
 
 
-def _task(checks: Sequence[CheckResult], encoding: str, *, verbose: bool) -> Iterator[RenderableType]:
+def _task(
+    checks: Sequence[CheckResult], encoding: str, brief: frozenset[str], *, verbose: bool
+) -> Iterator[RenderableType]:
     yield ""
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
@@ -130,23 +135,24 @@ def _task(checks: Sequence[CheckResult], encoding: str, *, verbose: bool) -> Ite
             title.append(f"  {text('report.needed')}", style="dim")
         if check.status in NAMED:
             title.append(f"  {text(f'status.{check.status.value}')}", style=style)
-        table.add_row(Text(mark, style=style), Text(points, style=style), Group(title, *_below(check, verbose=verbose)))
+        below = _below(check, brief=check.id in brief, verbose=verbose)
+        table.add_row(Text(mark, style=style), Text(points, style=style), Group(title, *below))
     yield Text(text("report.task", task=checks[0].task), style="bold")
     yield table
 
 
-def _below(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
+def _below(check: CheckResult, *, brief: bool, verbose: bool) -> Iterator[RenderableType]:
     for name, metric in check.metrics.items():
         yield Text(metric_text(name, metric), style="dim" if check.status is Status.PASSED else "")
     if check.status is not Status.PASSED:
-        yield from _details(check)
+        yield from _details(check, brief=brief)
     if check.status not in {Status.PASSED, Status.PARTIAL}:
         yield from _output(check, verbose=verbose)
     if verbose and check.staff_note and check.status is not Status.PASSED:
         yield _safe(check.staff_note, "dim")
 
 
-def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[RenderableType]:
+def _details(check: CheckResult, *, skip_message: bool = False, brief: bool = False) -> Iterator[RenderableType]:
     rows = Table.grid(padding=(0, 1))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
@@ -155,8 +161,8 @@ def _details(check: CheckResult, *, skip_message: bool = False) -> Iterator[Rend
         rows.add_row(text("report.came"), _safe(check.came))
     elif check.message and not skip_message:
         yield _safe(check.message)
-    yield from (_safe(frame, "cyan") for frame in check.frames)
-    if check.hint:
+    yield from (_safe(frame, "cyan") for frame in (() if brief else check.frames))
+    if check.hint and not brief:
         rows.add_row(text("report.try"), _safe(check.hint))
     if rows.row_count:
         yield rows
@@ -168,12 +174,14 @@ def _output(check: CheckResult, *, verbose: bool) -> Iterator[RenderableType]:
         return
     kept = lines if verbose else lines[-_TAIL_LINES:]
     yield Text(text("report.output", shown=len(kept)), style="dim")
-    yield Padding(_safe("\n".join(kept), "dim"), (0, 0, 0, 2))
+    # A line of the terminal each: eight long ones that a loop has printed would push the report off the screen.
+    fitted = {"no_wrap": not verbose, "overflow": "fold" if verbose else "ellipsis"}
+    yield from (Padding(_safe(line, "dim", **fitted), (0, 0, 0, 2)) for line in kept)
 
 
-def _safe(said: str, style: str = "") -> Text:
+def _safe(said: str, style: str = "", **layout: Any) -> Text:
     """Return a text that may be the student's, without control characters: those could repaint the terminal."""
-    return Flowing(printable(said), style=style)
+    return Flowing(printable(said), style=style, **layout)
 
 
 def _score(report: Report) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Note, Report, Status
@@ -66,6 +67,23 @@ def shown_points(points: float) -> str:
     # Down, where rounding would reach the whole: 9.9996 of 10 is not 10.
     shown = round(points, 1)
     return f"{math.floor(points * 1000) / 1000:.3f}" if shown == int(shown) else f"{shown:.1f}"
+
+
+def repeating(checks: Iterable[CheckResult]) -> frozenset[str]:
+    """Return the ids of checks that went wrong just as the one before: their hint and lines stand there already.
+
+    An endless loop that every check meets would fill the screen with one hint.
+    """
+    found: set[str] = set()
+    before = None
+    for check in checks:
+        if check.status in {Status.PASSED, Status.SKIPPED}:
+            continue
+        told = (check.status, check.message, check.expected, check.came, check.frames, check.hint)
+        if told == before:
+            found.add(check.id)
+        before = told
+    return frozenset(found)
 
 
 def points_text(check: CheckResult) -> str:

@@ -25,6 +25,7 @@ from autograder.run.rescoring import Anew, Rescorer, in_chunks
 from autograder.run.room import Room
 from autograder.run.space import recording, require_space
 from autograder.run.taking_over import completed, taken_over, with_hashes
+from autograder.submission import Submission
 
 if TYPE_CHECKING:
     from autograder.judge.judges import Judges, Pending
@@ -153,33 +154,35 @@ class Grader:
     ) -> tuple[list[Done], dict[Work, str]]:
         """Run what waits; return what is done, and what failed by our own fault with why."""
         running: dict[Pending, Work] = {}
-        done: list[Done] = []
-        faults: dict[Work, str] = {}
+        outcomes = _Outcomes(tell, last=last)
         while waiting or running:
             while waiting and len(running) < at_once and self._has_room(len(running), tell):
                 work = waiting.popleft()
-                try:
-                    submission = read_submission(self.store, work.row, self.assignment)
-                except GradeError as error:  # the store is not what it was when this was planned
-                    done.append(Done("unreadable", work, problem=told(error)))
-                    tell.done(done[-1])
+                submission = self._read(work)
+                if isinstance(submission, Done):
+                    outcomes.take(submission)
                     continue
                 tell.started(work)
                 running[self.room.start(judges, self.assignment, submission, self._options_for(work))] = work
             for pending in judges.wait(list(running)):
                 work = running.pop(pending)
                 self.room.give_back(pending)
-                outcome = replace(self._record(work, pending, last=last), where=pending.where)
-                if outcome.ended == "internal":
-                    faults[work] = outcome.problem
-                else:
-                    done.append(outcome)
-                if outcome.ended != "internal" or last:
-                    tell.done(outcome)
+                outcomes.take(replace(self._record(work, pending, last=last), where=pending.where))
             for pending, work in running.items():
                 if pending.where:
                     tell.placed(work, pending.where)
-        return done, faults
+        return outcomes.done, outcomes.faults
+
+    def _read(self, work: Work) -> Submission | Done:
+        """Return what was handed in, or what became of it where it can't be read."""
+        try:
+            return read_submission(self.store, work.row, self.assignment)
+        except GradeError as error:  # the store is not what it was when this was planned
+            return Done("unreadable", work, problem=told(error))
+        # SECURITY: broad, for the files are a student's: whatever they make our own code raise is the end of this one's
+        # attempt, and not of the whole class's.
+        except Exception as error:  # noqa: BLE001
+            return Done("internal", work, problem=f"{type(error).__name__}: {error}")
 
     def _has_room(self, running: int, tell: Tell) -> bool:
         why_not = self.room.why_not(running)
@@ -230,6 +233,30 @@ class Grader:
             limits=self._limits,
             rescored_from=rescored_from,
         )
+
+
+class _Outcomes:
+    """What comes of attempts: what is done, and by what each failed that is our own fault.
+
+    Args:
+        tell: is told of what is done, and of faults that are not tried again.
+        last: none is.
+    """
+
+    def __init__(self, tell: Tell, *, last: bool) -> None:
+        self.done: list[Done] = []
+        self.faults: dict[Work, str] = {}
+        self._tell, self._last = tell, last
+
+    def take(self, outcome: Done) -> None:
+        """Take one."""
+        is_fault = outcome.ended == "internal"
+        if is_fault:
+            self.faults[outcome.work] = outcome.problem
+        else:
+            self.done.append(outcome)
+        if self._last or not is_fault:
+            self._tell.done(outcome)
 
 
 def _is_doubtful(check: CheckResult) -> bool:

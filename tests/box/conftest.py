@@ -134,17 +134,23 @@ class Opener(Protocol):
     ) -> Driven: ...
 
 
-# A bwrap box is a cold start each time. What the worker does is the same code in all backends, so that beside what is
-# about boxes themselves the rest is for the long run.
-BWRAP_ALWAYS = {"test_conformance.py", "test_mounted.py", "test_limits_of_boxes.py"}
+# A bwrap box is a cold start each time, and a framework in a box of any other kind than the best is one more. What the
+# worker does is the same code in all backends, so that of bwrap only what is about boxes themselves is not for the long
+# run, and `make test` has each framework in one kind of box.
+ABOUT_BOXES = {"test_conformance.py", "test_mounted.py", "test_limits_of_boxes.py"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        chosen = getattr(item, "callspec", None)
-        if chosen is not None and chosen.params.get("backend") == "bwrap" and item.path.name not in BWRAP_ALWAYS:
-            item.add_marker(pytest.mark.slow)
+        callspec = getattr(item, "callspec", None)
+        backend = callspec.params.get("backend") if callspec is not None else None
+        if backend in {None, BACKENDS[0]}:
+            continue
+        if backend == "bwrap":
+            item.add_marker(pytest.mark.ci if item.path.name in ABOUT_BOXES else pytest.mark.slow)
+        elif any(item.get_closest_marker(framework) for framework in ("torch", "tensorflow")):
+            item.add_marker(pytest.mark.ci)
 
 
 @pytest.fixture(scope="module", params=BACKENDS)

@@ -87,10 +87,11 @@ class Target(NamedTuple):
     neighbour: Driven
 
 
-# Each attack starts a cold box there: two minutes, for the long run.
-@pytest.fixture(
-    scope="module", params=[pytest.param(one, marks=[pytest.mark.slow] if one == "bwrap" else []) for one in OTHERS]
-)
+# Each attack starts a cold box under bwrap: two minutes, for the long run.
+MARKS = {"bwrap": pytest.mark.slow, "restricted": pytest.mark.ci}
+
+
+@pytest.fixture(scope="module", params=[pytest.param(one, marks=MARKS[one]) for one in OTHERS])
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A secret in a file that everybody could read, in the judge, and in a neighbour; and services that listen."""
     isolation, secret = request.param, f"SECRET-{secrets.token_hex(16)}"

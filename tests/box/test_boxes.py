@@ -186,6 +186,15 @@ def test_an_import_that_failed_is_not_waited_for_again(begin: Begin, source, fai
     assert attempt.loadings == 1
 
 
+def test_an_import_that_never_ends_is_waited_for_once(begin: Begin):
+    attempt = begin(b"while True: pass", import_s=2)
+    for hidden in (False, True, True):
+        with pytest.raises(BoxDied) as caught:
+            attempt.check(hidden=hidden, hidden_left=1).one()
+        assert caught.value.cause == Cause(Status.TIMEOUT, "import_wall", "2")
+    assert attempt.loadings == 1
+
+
 @FAILING
 def test_an_import_that_failed_is_not_run_again(begin: Begin, source, failure):
     attempt = begin(source)

@@ -9,15 +9,16 @@ from types import ModuleType
 import pytest
 
 from autograder.box import advice
-from autograder.box.cells import Cells, CellStopped
+from autograder.box.cells import CellLimits, Cells, CellStopped
 
 
-def ran(*sources, time_s=0.0):
+def ran(*sources, time_s=0.0, known=()):
     starts, line = [], 1
     for source in sources:
         starts.append(line)
         line += source.count("\n") + 1
-    cells, module = Cells("\n".join(sources), starts, "hw1.py", time_s=time_s), ModuleType("submission")
+    limits, module = CellLimits(time_s, known), ModuleType("submission")
+    cells = Cells("\n".join(sources), starts, "hw1.py", limits=limits)
     cells.run(module)
     return cells, module
 
@@ -52,6 +53,31 @@ def test_a_cell_that_never_ends_costs_itself_and_the_next_one_has_its_turn(loop)
     assert first.detail.startswith("2 (")
     assert second.detail == "3 (while True: n += 1)"
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on Windows")
+@pytest.mark.parametrize("loop", ["while True: n += 1", "def run():\n    while True: pass\nrun()", "x = [\n    run()]"])
+def test_a_cell_that_another_box_has_stopped_ends_there_and_says_the_same(loop):
+    sources = "n = 0", f"def run():\n    while True: pass\n{loop}\nm = 1", "d = n + 1"
+    one, _ = ran(*sources, time_s=1)
+    said = advice.take()
+    other, module = ran(*sources, known=one.stopped)
+    assert advice.take() == said
+    assert other.stopped == one.stopped
+    assert [type(one.error) for one in other.raised] == [CellStopped]
+    assert (module.n, module.d, hasattr(module, "run"), hasattr(module, "m")) == (0, 1, True, False)
+
+
+@pytest.mark.parametrize(
+    ("known", "left"),
+    [([1], "defg"), ([2], "adefg"), ([3], "adefg"), ([4, 5], "abdefg"), ([5], "abdefg"), ([6], "abc"), ([3, 6], "a"),
+     ([7], "abcde"), ([8], "abcde"), ([10], "abcdef"), ([11, 99], "abcdefg")],
+)  # fmt: skip
+def test_of_a_stopped_cell_there_is_what_stands_before_the_statement(known, left):
+    """By the lines: a decorator belongs to what it decorates; of two statements in one line it is the second."""
+    sources = "a = 1\n@str\ndef b(): pass\nc = (\n1)", "d = 1\ne = 1; f = 1\n\n\ng = 1"
+    _, module = ran(*sources, known=known)
+    assert "".join(name for name in "abcdefg" if hasattr(module, name)) == left
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on Windows")

@@ -101,11 +101,11 @@ class TestBoxConformance:
         assert open_box(ENDLESS).death_in("loop", timeout_s=SHORT_S) == Cause(Status.TIMEOUT, "wall", "0.5")
 
     def test_an_endless_import_ends_at_the_imports_limit(self, open_box: Opener):
-        student = open_box("while True: pass", import_s=5)
+        student = open_box("while True: pass", import_s=1)
         for _ in range(2):
             with pytest.raises(BoxDied) as caught:
                 student.loaded()
-            assert caught.value.cause == Cause(Status.TIMEOUT, "import_wall", "5")
+            assert caught.value.cause == Cause(Status.TIMEOUT, "import_wall", "1")
 
     def test_security_code_that_ignores_signals_ends_at_the_limit_as_well(self, open_box: Opener):
         student = open_box(

@@ -1,4 +1,4 @@
-"""Hostile frames to the judge as it is, through a real socket: twenty thousand here, as many as wanted by hand.
+"""Hostile frames to the judge as it is, through a real socket: twenty thousand in CI, as many as wanted by hand.
 
 python -m tests.box.fuzz_frames 1000000
 """
@@ -31,7 +31,6 @@ from tests.box.fuzz_frames import run
 from tests.box.hostile import GENERATION, ID, LOADED, SOON_S, Judge, outcome
 
 ROOT = Path(__file__).resolve().parents[2]
-FRAMES = 20_000
 OUTCOMES = {"value", "exception of the student's", "protocol error", "channel closed", "deadline"}
 # Of 20,000 small frames, hypothesis's own memory and what numpy and msgspec keep for themselves included.
 MOST_GROWTH_MB = 256
@@ -52,17 +51,18 @@ def reply(value: Value, *arrays: np.ndarray, id_: int = ID) -> bytes:
 # --- many -------------------------------------------------------------------------------------------------------------
 
 
-def test_security_hostile_frames_are_values_or_clear_errors_in_bounded_memory():
+@pytest.mark.parametrize("count", [2_000, pytest.param(20_000, marks=pytest.mark.ci)])
+def test_security_hostile_frames_are_values_or_clear_errors_in_bounded_memory(count):
     done = subprocess.run(
-        [sys.executable, "-m", "tests.box.fuzz_frames", str(FRAMES)],
+        [sys.executable, "-m", "tests.box.fuzz_frames", str(count)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, timeout=SLOW_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-5000:]
     told = json.loads(done.stdout)
-    assert told["frames"] == sum(told["outcomes"].values()) >= FRAMES
+    assert told["frames"] == sum(told["outcomes"].values()) >= count
     assert set(told["outcomes"]) == OUTCOMES
-    assert told["outcomes"]["value"] > FRAMES / 20  # not everything stops at the door
+    assert told["outcomes"]["value"] > count / 20  # not everything stops at the door
     assert 0 < told["peak_growth_mb"] < MOST_GROWTH_MB  # hypothesis alone remembers more than nothing
     assert (told["descriptors"], told["threads"]) <= (8, 4)
 

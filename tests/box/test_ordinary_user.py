@@ -15,15 +15,9 @@ from tests.box.conftest import BACKENDS, sealed_only
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-# What a user's rights decide, each time; the rest in the long run (`make test-all`).
-ALWAYS = (
-    "linux/test_layers.py",
-    "test_conformance.py",
-    "test_sealed.py",
-    "test_attacks.py",
-    "test_forbidden.py",
-    "test_spares.py",
-)
+# What a user's rights decide, each time; what of it is much for CI, the rest in the long run (`make test-all`).
+ALWAYS = ("linux/test_layers.py", "test_forbidden.py")
+CI = ("test_conformance.py", "test_sealed.py", "test_spares.py", "test_attacks.py")
 LONG = (
     "test_sealed_python.py",
     "test_gpu.py",
@@ -35,7 +29,11 @@ LONG = (
     "test_soak.py",
     "test_kernels.py",
 )
-FILES = (*ALWAYS, *(pytest.param(file, marks=pytest.mark.slow) for file in LONG))
+FILES = (
+    *ALWAYS,
+    *(pytest.param(file, marks=pytest.mark.ci) for file in CI),
+    *(pytest.param(file, marks=pytest.mark.slow) for file in LONG),
+)
 # keras' own tests and what compares trainings take long, and see no user; a cold start for each test would take longer
 # than all the others. The bracket and the dash: without them what is about processes is left out as well.
 SELECTED = "not process] and not process- and not keras and not same_bits and not bwrap"

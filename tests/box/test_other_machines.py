@@ -49,6 +49,7 @@ def in_container(who: str, scratch: Path, *command: object, cwd: Path = ROOT) ->
 
 
 @as_root
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("who", "file"),
     [("root", "test_conformance.py"), ("root", "test_attacks_elsewhere.py"), ("user", "test_restricted.py")],

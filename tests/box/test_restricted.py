@@ -51,7 +51,11 @@ def folder_of(box: Driven) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["numpy", *(pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("torch", "tensorflow"))]
+    "name",
+    [
+        "numpy",
+        *(pytest.param(name, marks=[getattr(pytest.mark, name), pytest.mark.ci]) for name in ("torch", "tensorflow")),
+    ],
 )
 @pytest.mark.parametrize("isolation", [name for name in ("restricted", "bwrap") if name in BACKENDS])
 def test_a_training_gives_the_same_bits_as_in_a_fresh_process(opened, name, isolation):

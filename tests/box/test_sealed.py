@@ -83,7 +83,7 @@ TRAININGS = {
 @pytest.mark.parametrize(
     "name", ["numpy", *(pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("torch", "tensorflow"))]
 )
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.ci)])
 def test_a_training_gives_the_same_bits_forked_from_a_zygote_as_in_a_fresh_process(opened, name, threads):
     frameworks = () if name == "numpy" else (name,)
     seen = []

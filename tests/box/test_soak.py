@@ -16,6 +16,7 @@ from tests.box.conftest import BACKENDS
 ROOT = Path(__file__).resolve().parents[2]
 # So long that no busy machine decides; the short ones have what `make test` gives them.
 LONG = (pytest.mark.slow, pytest.mark.timeout(7200))
+CI = (pytest.mark.ci,)
 # Measured: 0.04 MB after 1,000 boxes, 3 MB after 1,000 attempts, each of them a run of pytest.
 MOST_GROWTH_KB = {"boxes": 2 << 10, "attempts": 16 << 10}
 SOAKED = [name for name in BACKENDS if name in {"namespaces", "process"}]
@@ -36,7 +37,11 @@ def ran(module: str, *arguments: object, scratch: Path) -> Any:
 @pytest.mark.parametrize(
     ("what", "count", "isolation"),
     [
-        *((what, count, isolation) for what, count in (("boxes", 20), ("attempts", 10)) for isolation in SOAKED),
+        *(
+            pytest.param(what, count, isolation, marks=[] if isolation == SOAKED[0] else CI)
+            for what, count in (("boxes", 20), ("attempts", 10))
+            for isolation in SOAKED
+        ),
         *(pytest.param("boxes", 1000, isolation, marks=LONG) for isolation in SOAKED),
         # The judge is the same, whatever its boxes are.
         pytest.param("attempts", 1000, SOAKED[0], marks=LONG),
@@ -52,7 +57,7 @@ def test_nothing_grows(tmp_path, isolation, what, count):
     assert max(growth_kb) < MOST_GROWTH_KB[what], (early, late)
 
 
-@pytest.mark.parametrize("isolation", BACKENDS)
+@pytest.mark.parametrize("isolation", [pytest.param(one, marks=[] if one == BACKENDS[0] else CI) for one in BACKENDS])
 @pytest.mark.parametrize("count", [5, pytest.param(50, marks=LONG)])
 def test_security_judges_that_are_killed_leave_nothing(tmp_path, isolation, count):
     """But for what only a judge can remove: an empty folder of a control group, a scratch folder. The next one does."""

@@ -23,7 +23,7 @@ ALLOWED = _names(
     """
     read write close fstat lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn pread64 pwrite64
     readv writev preadv pwritev access faccessat faccessat2 pipe pipe2 select pselect6 poll ppoll
-    sched_yield mremap mincore madvise dup dup2 dup3 pause nanosleep clock_nanosleep getitimer alarm setitimer
+    sched_yield mremap dup dup2 dup3 pause nanosleep clock_nanosleep getitimer alarm setitimer
     getpid gettid getppid sendfile connect accept accept4 shutdown bind listen
     getsockname getpeername exit exit_group wait4 waitid uname
     truncate ftruncate fallocate getdents getdents64 getcwd chdir fchdir rename renameat renameat2 mkdir mkdirat
@@ -66,8 +66,8 @@ REFUSED = _names(
     setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
     setrlimit setpriority sched_setparam sched_setscheduler sched_setattr ioprio_set
     mbind set_mempolicy set_mempolicy_home_node migrate_pages move_pages mlockall munlockall mlock2 remap_file_pages
-    memfd_create bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register memfd_secret vmsplice
-    splice tee
+    mincore memfd_create bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register memfd_secret
+    vmsplice splice tee
     keyctl add_key request_key shmget shmat shmctl shmdt msgget msgsnd msgrcv msgctl semget semop semctl semtimedop
     mq_open mq_unlink inotify_init inotify_init1 inotify_add_watch fanotify_init fanotify_mark
     modify_ldt iopl ioperm personality acct reboot syslog quotactl quotactl_fd swapon swapoff vhangup lookup_dcookie
@@ -102,6 +102,14 @@ _CLONE_THREAD = 0x10000
 # isatty() and the size of a terminal are found out by: TCGETS TIOCGWINSZ.
 _IOCTLS = (0x541B, 0x5421, 0x5451, 0x5450, 0x5401, 0x5413)
 _NO_TTY = errno.ENOTTY
+
+# Of madvise, all that is about a process's own memory: NORMAL to FREE, REMOVE DONTFORK DOFORK, UNMERGEABLE HUGEPAGE
+# NOHUGEPAGE DONTDUMP DODUMP WIPEONFORK KEEPONFORK, POPULATE_READ to COLLAPSE, GUARD_INSTALL GUARD_REMOVE.
+# SECURITY: not MERGEABLE, by which pages of the same content become one, and a write to it tells by its time that
+# somebody else has that content; not COLD and PAGEOUT, which drop what the machine remembers of a file. With mincore,
+# which tells whoever owns a file which parts of it were read lately (an ordinary user owns the packages and is, to the
+# kernel, the user of every box), they would be a signal between boxes.
+_ADVICE = (0, 1, 2, 3, 4, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 22, 23, 24, 25, 102, 103)
 
 # DUPFD GETFD SETFD GETFL SETFL SETLK SETLKW DUPFD_CLOEXEC GETPIPE_SZ.
 # SECURITY: not NOTIFY, which tells what happens in folders of the machine; not SETOWN and SETSIG, which send signals to
@@ -234,6 +242,7 @@ def rules(profile: Profile) -> dict[str, Rule]:
         "setsockopt": OneOf(2, _SOCKET_SETTINGS, errno.ENOPROTOOPT),
         "getsockopt": OneOf(2, _SOCKET_OPTIONS, errno.ENOPROTOOPT),
         "fcntl": OneOf(1, _FCNTLS, errno.EINVAL),
+        "madvise": OneOf(2, _ADVICE, errno.EINVAL),
         # SECURITY: a lock on a file that every box sees is a signal. Libraries (HDF5) do without where there are none.
         "flock": Refuse(errno.ENOSYS),
         # SECURITY: a user namespace would bring all capabilities back, in a kernel that has to bear them.

@@ -48,7 +48,6 @@ MESSAGES: dict[str, str] = {
     "calibrate.fails_hint": "grade validate {id} shows more.",
     "calibrate.nothing_to_write": "There is no time to write: only trainings on the cpu, with the assignment's own seeds and data, are references.",
     "calibrate.nothing_to_write_hint": "Leave --device, --data and --seeds out.",
-    "calibrate.no_training": "There is no time to write: this assignment has no trainings (entry.trainings).",
     "calibrate.cannot_write": "{file} has these times in a form that grade can't change. Nothing was written.",
     "calibrate.cannot_write_hint": "Put these lines there:\n{lines}",
     "calibrate.seeds": "seeds {seeds}",
@@ -85,6 +84,9 @@ MESSAGES: dict[str, str] = {
     "validate.stub_stale": "{file} is not what its solution gives; run grade release --write",
     "validate.no_solution": "no solution {file}",
     "validate.few_wrong": "only {count} wrong answers; at least {least} are wanted",
+    "validate.no_wrong": "no wrong answers; at least {least} are wanted",
+    "validate.several": "{problem} (in {count} attempts)",
+    "validate.as_above": "as above",
     "validate.should_fail": "{check} should fail, but came out as {status}",
     "validate.should_pass": "{check} came out as {status}, and expect.yml does not list it",
     "validate.internal": "{check}: {message}",
@@ -100,4 +102,6 @@ MESSAGES: dict[str, str] = {
     "release.unopened": "an `# END SOLUTION` without `# BEGIN SOLUTION`",
     "new.made": "Made {id}. Fill in the blanks (search for TODO), then: grade release --write {id}; grade validate {id}",
     "new.file": "  {path}",
+    # --- handouts in notebooks
+    "release.handout_marks": "a part that begins with <!-- IN A FILE --> needs a line <!-- IN A NOTEBOOK after it, and then one with -->",
 }

@@ -5,6 +5,7 @@ MESSAGES: dict[str, str] = {
     "check.failed": "what the check expects does not hold",
     "check.expected_came": "expected {expected}; came {came}",
     "check.not_implemented": "not implemented yet",
+    "check.task": "Task {task}: {what}",
     "check.not_implemented_what": "not implemented yet: {what}",
     "check.missing_name": "{file} defines no {name}",
     "check.missing_attribute": "{owner} objects have no {name}",
@@ -32,6 +33,7 @@ MESSAGES: dict[str, str] = {
     # --- how a box ends
     "died.wall": "your code did not come back within {limit} s",
     "died.training": "the training did not end within {limit} s",
+    "died.reference_all": "; the reference solution takes {seconds} s here for all checks together",
     "died.reference": "; the reference solution takes {seconds} s here",
     "died.import_wall": "importing your file took longer than {limit} s",
     "died.attempt": "the time for the whole attempt ({limit} s) was used up",

@@ -69,6 +69,7 @@ MESSAGES: dict[str, str] = {
     "cli.release.check": "Only say which stubs are stale; exit 1 if any is.",
     # --- click's own errors
     "cli.click.missing_argument": "Missing argument {name}.",
+    "cli.assignments": "The assignments of this course:",
     "cli.click.missing_option": "Missing option {name}.",
     "cli.click.missing_command": "Missing command.",
     "cli.click.extra": "Got an unexpected extra argument: {came}",

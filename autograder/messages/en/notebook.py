@@ -2,7 +2,7 @@
 
 MESSAGES: dict[str, str] = {
     "cli.start.notebook": "A notebook to work in, for JupyterLab, instead of a Python file.",
-    "notebook.how": "**In this notebook** you write in the cells that still say `NotImplementedError`, and run the cell under each task to see your points. Where the handout below names a file or a command, the notebook stands for both: `%load_ext autograder`, then `%grade check {id}` checks everything. Save before you check: the saved notebook is what is checked.",
+    "notebook.how": "**In this notebook** you write in the cells that still say `NotImplementedError`, and run the cell under each task to see your points. Commands that begin with `%grade` can be run in any code cell, once `%load_ext autograder` has been; `%grade check {id}` checks everything. Save before you check: the saved notebook is what is checked.",
     "notebook.task": "## Task {id}: {title} ({points} points)",
     "notebook.together": "The cell below is for task {tasks} as well.",
     "notebook.hidden": "Hidden checks of task {id}, {points} points: they run when the class is graded.",
@@ -10,11 +10,12 @@ MESSAGES: dict[str, str] = {
     "notebook.not_found": "no saved notebook about {id} in {folder}",
     "notebook.not_found_hint": "Save the notebook in the folder of the homework, under the name it came with.",
     "notebook.no_answer": "The check ended without an answer.",
+    "notebook.not_full": "Not all checks passed; the report above says why.",
     "notebook.stopped": "The check was stopped.",
     "notebook.saved_seconds": "saved {number} s ago",
     "notebook.saved_minutes": "saved {number} min ago",
     "notebook.saved_hours": "saved {number} h ago",
-    "notebook.unsaved": "Save first (Ctrl+S): the saved notebook is what is checked, and it does not have what you ran last.",
+    "notebook.unsaved": "The saved notebook is what is checked, and it does not have what you ran last. If that is still in the notebook, save first (Ctrl+S).",
     "notebook.bad_line": "this line can't be read: {line} ({problem})",
     "notebook.which": "which assignment?",
     "notebook.which_hint": "Write its id: %grade check hw2",

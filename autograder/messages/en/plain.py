@@ -31,7 +31,7 @@ MESSAGES: dict[str, str] = {
     "import.course_entry": "and in course.yml, under assignments:",
     "import.no_notebook": "{path} is no notebook that can be read ({problem})",
     "import.no_tests": "{path} has no test cell with points",
-    "import.no_tests_hint": "It has to be nbgrader's source notebook, with its test cells and solutions.",
+    "import.no_tests_hint": "All of it is graded by a person: leave it to nbgrader. A notebook that students were given has no tests, either: take the one in source/.",
     "import.by_person": "cell {cell}: graded by a person ({points} points); not in assignment.yml",
     "import.no_points": "cell {cell}: a test without points; it was left out",
     "import.solution_not_python": "cell {cell}: the solution is not Python alone (a magic, `!`); it was left out",

@@ -5,6 +5,7 @@ MESSAGES: dict[str, str] = {
     "check.failed": "检查所要求的不成立",
     "check.expected_came": "应为 {expected}；实际为 {came}",
     "check.not_implemented": "尚未实现",
+    "check.task": "任务 {task} 的 {what}",
     "check.not_implemented_what": "尚未实现：{what}",
     "check.missing_name": "{file} 里没有定义 {name}",
     "check.missing_attribute": "{owner} 对象没有 {name}",
@@ -32,6 +33,7 @@ MESSAGES: dict[str, str] = {
     # --- 沙箱如何结束
     "died.wall": "你的代码在 {limit} 秒内没有返回",
     "died.training": "训练在 {limit} 秒内没有结束",
+    "died.reference_all": "；参考答案在这台机器上跑完全部检查共用 {seconds} 秒",
     "died.reference": "；参考答案在这台机器上用 {seconds} 秒",
     "died.import_wall": "导入你的文件超过了 {limit} 秒",
     "died.attempt": "整次评分的时间（{limit} 秒）已用完",

@@ -27,7 +27,7 @@ MESSAGES: dict[str, str] = {
     "cli.status.short": "课程概览",
     "cli.status.help": "显示每个作业交了多少、评了多少、有什么需要处理。",
     "cli.export.short": "把一个作业的成绩写入文件",
-    "cli.export.help": "把作业 HW 的成绩写入文件：学生、得分、迟交扣分、最终得分、状态、每道题的得分。",
+    "cli.export.help": "把作业 HW 的成绩写入文件：学生、得分、迟交扣分、最终得分、状态、每个任务的得分。",
     "cli.export.to": "文件类型；不给则看文件名，否则为 csv：可以直接用 Excel 打开，中文姓名也正常。",
     "cli.export.out": "要写入的文件；默认是当前文件夹的 HW_grades.csv。",
     "cli.export.anonymous": "用化名代替姓名和学号。",
@@ -120,5 +120,5 @@ MESSAGES: dict[str, str] = {
     "export.status.crashed": "崩溃",
     "export.status.forbidden": "不允许",
     "export.status.skipped": "跳过",
-    "export.task": "小题 {task}",
+    "export.task": "任务 {task}",
 }

@@ -19,7 +19,7 @@ MESSAGES: dict[str, str] = {
     "plain.not_plain_hint": "请重新运行 `grade nbgrader init`，或者在 c.Autograde.autograde_preprocessors 里把 autograder.notebook.preprocessor.GradeNotebook 放到 SafeExecute 前面。",
     # --- grade nbgrader import
     "cli.nbgrader.import.short": "把普通的 nbgrader 源 notebook 变成一份作业。",
-    "cli.nbgrader.import.help": "把普通的 nbgrader 源 notebook 变成我们的作业：参考解答、说明、公开和隐藏的检查、小题与分值。不能按规则翻译的会列出来，由您手工完成。",
+    "cli.nbgrader.import.help": "把普通的 nbgrader 源 notebook 变成我们的作业：参考解答、说明、公开和隐藏的检查、任务与分值。不能按规则翻译的会列出来，由您手工完成。",
     "cli.nbgrader.import.id": "作业的编号；不写就取自 notebook 的文件名。",
     "cli.nbgrader.import.to": "课程文件夹；不写就用当前所在的课程。",
     "cli.metavar.notebook": "源NOTEBOOK",
@@ -31,7 +31,7 @@ MESSAGES: dict[str, str] = {
     "import.course_entry": "并在 course.yml 的 assignments 下面加上：",
     "import.no_notebook": "{path} 不是能读取的 notebook（{problem}）",
     "import.no_tests": "{path} 里没有带分值的测试单元格",
-    "import.no_tests_hint": "需要的是 nbgrader 的源 notebook，里面有测试单元格和解答。",
+    "import.no_tests_hint": "如果它全部由人来评，请继续用 nbgrader 评分。发给学生的 notebook 里没有测试，请改用 source/ 里的那一份。",
     "import.by_person": "单元格 {cell}：由人来评（{points} 分），没有写进 assignment.yml",
     "import.no_points": "单元格 {cell}：测试没有分值，已略去",
     "import.solution_not_python": "单元格 {cell}：解答不是纯 Python（有魔法命令或 `!`），已略去",

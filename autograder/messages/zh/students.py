@@ -53,7 +53,7 @@ MESSAGES: dict[str, str] = {
     "start.no_framework": "{id} 不用任何框架。",
     "start.leave_out": "请去掉 --framework。",
     "start.notebook_is_here": "要用的 notebook 已经在这里了：{file}",
-    "start.open_it": "在 JupyterLab 里打开它；每道题下面的检查单元格会检查那一题。",
+    "start.open_it": "在 JupyterLab 里打开它；每个任务下面的检查单元格会检查那个任务。",
     "start.no_notebook": "{id} 在这里没有 notebook。",
     "start.no_notebook_hint": "去掉 --notebook，改在 {file} 里做。",
     "start.no_stub": "缺少骨架文件 {file}",
