@@ -40,6 +40,11 @@ _DEFINITION = r"^(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*[:=]"
 _FRAMEWORK_OF_IMPORT = {"torch": "torch", "tensorflow": "tensorflow", "keras": "tensorflow"}
 
 
+def computing_framework(frameworks: tuple[str, ...]) -> str | None:
+    """Return the framework that code which imports all of these computes with; None where it is none of them."""
+    return next((name for name in frameworks if name in FRAMEWORKS), None)
+
+
 class CellStart(NamedTuple):
     """Where a notebook's code cell begins in the module that was made of it."""
 
@@ -75,7 +80,7 @@ class Submission:
 
     def framework(self) -> str | None:
         """The framework that the submission computes with; None where it imports none."""
-        return next((name for name in self.frameworks if name in FRAMEWORKS), None)
+        return computing_framework(self.frameworks)
 
     def cell_at(self, line: int) -> CellStart:
         """Return the notebook's code cell that a line of the module comes from."""

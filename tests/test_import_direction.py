@@ -71,6 +71,7 @@ INSIDE = (
     "devices",
     "mounted",
     "outline",
+    "own_limits",
     "plotting",
     "screen",
     "stand_in",

@@ -20,7 +20,7 @@ from tests.tiny_course import make_course
 class Boxes:
     """No box: what the session asks of boxes is noted."""
 
-    def __init__(self, spec, entry, listener):
+    def __init__(self, spec, entry, listener, spare=None):
         self.spec, self.entry, self.listener = spec, entry, listener
         self.began = []
 

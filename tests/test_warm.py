@@ -8,20 +8,27 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from autograder.box import sealed, zygotes
+from autograder.box.backends import NAMESPACES
 from autograder.box.linux import cgroup
 from autograder.course import load_course
 from autograder.errors import ConfigError, InternalError, UsageError
+from autograder.judge import judge_zygote, session
 from autograder.judge.attempt import run_attempt
+from autograder.judge.isolation import Choice
 from autograder.judge.judges import ColdJudges, JudgeDied, open_judges
 from autograder.judge.options import AttemptOptions
+from autograder.judge.warm import WarmJudges
 from autograder.messages import set_language
 from autograder.results import Status
 from autograder.submission import Submission
+from tests.box.conftest import BACKENDS
 from tests.tiny_course import (
     ASSIGNMENT,
     CHECK_ADD,
@@ -418,3 +425,150 @@ def test_a_run_of_many_attempts_keeps_nothing_of_those_that_have_ended(course, j
     assert until(lambda: all(one.gone() for one in pending))
     judges.start(load(course), submission(), AttemptOptions()).result()
     assert len(judges._running) == 1
+
+
+# --- boxes that wait for the next attempt -----------------------------------------------------------------------------
+
+
+def waiting(judges):
+    """Return the workers of boxes that no attempt uses: all that are there once the attempts have gone."""
+    assert all(one.gone(LONG_S) for one in judges._running)
+    return [process for process in tree() if _is_worker(process)]
+
+
+def _is_worker(process):
+    try:
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    (numbers,) = [line.split()[1:] for line in lines if line.startswith("NSpid")]
+    return numbers[-1] == "2" and runs(process)
+
+
+@pytest.fixture
+def sparing(monkeypatch):
+    """Judges that a core is idle beside."""
+    if "namespaces" not in BACKENDS:
+        pytest.skip("no sealed boxes here")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    with open_judges(1) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("at_once", "threads", "cores", "kept"),
+    [(1, 1, 2, True), (2, 1, 2, False), (1, 2, 2, False), (3, 2, 8, True), (1, 1, 1, False), (None, 1, 8, False)],
+)
+def test_a_box_waits_where_a_core_is_idle(monkeypatch, at_once, threads, cores, kept):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    key = zygotes.Key((), threads, cpu_only=True)
+    judges = WarmJudges(at_once)
+    assert judges._has_idle_core(key) is kept
+    assert not judges._has_idle_core(key._replace(isolation="restricted"))
+    assert not judges._has_idle_core(key._replace(nodes=(("/dev/nvidia0", "nvidia0"),)))  # it would hold memory
+
+
+@pytest.mark.parametrize(
+    ("hw", "framework"), [("hw1", None), ("hw2", "torch"), ("hw2", "tensorflow"), ("hw2", None), ("hw3", "torch")]
+)
+def test_what_waits_is_what_a_session_asks_for(monkeypatch, hw, framework):
+    asked = []
+    monkeypatch.setattr(session, "Boxes", lambda spec, *_: asked.append(spec))
+    assignment = load_course(ROOT).assignment(hw)
+    source = f"import {framework}\n".encode() if framework else b"x = 1\n"
+    ready = session.Ready(Choice(NAMESPACES), benchmark_s=1.0)
+    handed_in = Submission("answer.py", {"answer.py": source}, "answer.py")
+    session.JudgeSession(assignment, handed_in, AttemptOptions(device="cpu"), None, ready)
+    (spec,) = asked
+    kind = judge_zygote._kind_for(assignment, sealed.key_for(spec), "embedded", ready)
+    assert kind == sealed.kind_of(spec)
+    if framework:  # of which the reference solution's times are known, and this machine was said to be slow
+        assert kind != sealed.kind_of(replace(spec, limits=assignment.limits))
+
+
+def test_a_waiting_box_is_the_next_attempts_and_another_takes_its_place(course, sparing, until):
+    seen = []
+    for _ in range(3):
+        assert without_times(warm(sparing, course)) == without_times(cold(course))
+        assert until(lambda: len(waiting(sparing)) == 1)
+        seen += waiting(sparing)
+    assert len(set(seen)) == 3  # none was given twice
+    assert not any(map(runs, seen[:2]))
+
+
+def test_the_box_that_waited_is_the_one_that_is_used(course, sparing, until):
+    tells_its_start = "raise ValueError(open('/proc/self/stat').read().rpartition(')')[2].split()[19])\n"
+    warm(sparing, course)
+    assert until(lambda: len(waiting(sparing)) == 1)
+    (spare,) = waiting(sparing)
+    started = Path(f"/proc/{spare.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    assert started in warm(sparing, course, tells_its_start).checks[0].message
+
+
+def test_security_attempts_that_are_given_waiting_boxes_leave_nothing_to_each_other(course, sparing, until):
+    leaves = SOLUTION + "\nimport builtins, os\nleft = [*vars(builtins).get('LEFT', []), *os.listdir('.')]\n"
+    leaves += "builtins.LEFT = ['left']\nopen('left', 'w').close()\nassert left == ['sums.py'], left\n"
+    for _ in range(3):
+        assert warm(sparing, course, leaves).score == 20
+        assert until(lambda: len(waiting(sparing)) == 1)
+
+
+def test_a_waiting_box_that_was_killed_is_replaced(course, sparing, until):
+    warm(sparing, course)
+    assert until(lambda: len(waiting(sparing)) == 1)
+    (killed,) = waiting(sparing)
+    killed.kill()
+    assert until(lambda: not runs(killed))
+    assert warm(sparing, course).score == 20
+    assert until(lambda: len(waiting(sparing)) == 1)
+
+
+@pytest.mark.parametrize("killed", ["judge zygote", "box zygote"])
+def test_security_no_waiting_box_outlives_its_zygotes(course, sparing, until, killed):
+    warm(sparing, course)
+    assert until(lambda: len(waiting(sparing)) == 1)
+    (spare,) = waiting(sparing)
+    if killed == "judge zygote":
+        (zygote,) = sparing._zygotes.values()
+        zygote._process.kill()
+    else:
+        spare.parents()[1].kill()
+    assert until(lambda: not runs(spare))
+    assert warm(sparing, course).score == 20
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="no idle core")
+def test_security_no_waiting_box_outlives_the_command(course, until):
+    ends = textwrap.dedent(CALLER).replace("AttemptOptions())", "AttemptOptions()).result()")
+    command = [sys.executable, "-c", ends, course, SOLUTION]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as caller:
+        assert caller.stdout.readline() == b"started\n"
+        assert until(lambda: sum(map(_is_worker, tree(caller.pid))) == 1)  # the attempt's own ends
+        left = tree(caller.pid)
+        caller.kill()
+    assert until(lambda: not any(map(runs, left)))
+
+
+def test_the_group_of_a_box_whose_judge_was_killed_is_removed(course, sparing, until):
+    try:
+        folders = [place.folder for place in cgroup.places()]
+    except OSError as error:
+        pytest.skip(f"no control groups here: {error}")
+
+    def groups():
+        (zygote,) = sparing._zygotes.values()
+        return {group for folder in folders for group in folder.glob(f"grade-box-{zygote._process.pid}-*")}
+
+    warm(sparing, course)
+    assert until(lambda: len(waiting(sparing)) == 1)
+    before = groups()
+    assert len(before) == len(folders)
+    pending = sparing.start(load(course), submission(LOOP), AttemptOptions())
+    assert until(lambda: any(_busy(process) for process in tree()))
+    (zygote,) = sparing._zygotes.values()
+    (judge,) = [process for process in psutil.Process(zygote._process.pid).children() if runs(process)]
+    judge.kill()
+    with pytest.raises(JudgeDied):
+        pending.result()
+    assert until(lambda: not before & groups())

@@ -49,7 +49,9 @@ kills by init's pidfd, so never a stranger who got its number.
 
 In a class run there are many judges, forked for one attempt each, and they share the zygotes: whoever asked for the
 run starts them, and lends each judge a copy of the control socket. A box lives no longer than its own judge: the zygote
-holds the other end of each status socket, and kills the box whose judge has closed it or is dead.
+holds the other end of each status socket, and kills the box whose judge has closed it or is dead. Where a core is idle
+whoever forks the judges keeps a spare box (`spares`): sealed, rehearsed, and waiting for the next judge, which gets it
+by its own fork.
 
 `bwrap` (`bwrap`): the same init and worker, without a zygote. Debian's bubblewrap makes the namespaces and the root,
 and starts Python as pid 1 (`cold`).

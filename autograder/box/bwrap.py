@@ -49,7 +49,8 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> BwrapBox:
     )
     request = sealed.request_for(spec.limits, without)
     datasets = {f"{name}/{file}.gz": folder / f"{file}.gz" for name, folder in spec.datasets.items() for file in FILES}
-    return BwrapBox(Launcher(environment, datasets), request, sealed.make_group(spec.limits))
+    group = sealed.make_group(request.memory_bytes, request.processes)
+    return BwrapBox(Launcher(environment, datasets), request, group)
 
 
 class Run(NamedTuple):

@@ -138,6 +138,10 @@ class Channel:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
+    def let_go(self) -> None:
+        """Close this process's copy: one that was forked from it goes on with its own."""
+        self._socket.close()
+
 
 class Offer(NamedTuple):
     """The judge's end of a channel that the worker has still to take up."""

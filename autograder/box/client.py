@@ -119,9 +119,10 @@ class BoxClient:
     Args:
         spec: the submission and its limits. The worker starts, and is given the files, at once, unless they are held
             back until `load`; what comes of that is told by `loaded`.
+        spare: a box of its kind that was started ahead, and is given the files instead of a new one.
     """
 
-    def __init__(self, spec: BoxSpec) -> None:
+    def __init__(self, spec: BoxSpec, spare: backends.Started | None = None) -> None:
         # SECURITY: not counted: the worker is told it, and what is counted tells the first box, which is the public
         # checks', from those of the hidden ones.
         self.generation = secrets.randbits(63)
@@ -135,7 +136,7 @@ class BoxClient:
         self._told_by_cells: ToldByCells | None = None
         self._secret = secrets.token_hex(8) if spec.show_cells and spec.cells else ""
         limits = spec.limits
-        self._running = backends.start(spec)
+        self._running = backends.start(spec) if spare is None else spare
         self._running.channel.most_received_bytes = limits.answer_mb * MB
         try:
             # Before the threads: the box imports the submission in the time that they take to start.

@@ -33,7 +33,7 @@ def main() -> None:
     prepared = prepare()
     zygote.fork_only()
     seal.enter(request, descriptors, prepared, settle)
-    zygote.work()
+    zygote.work(request, [])
 
 
 def prepare() -> seal.Prepared:

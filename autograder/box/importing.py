@@ -44,7 +44,8 @@ def write_files(files: dict[str, bytes], folder: Path) -> None:
         if not is_below(name):
             raise ValueError(f"{name!r} is not below the folder")
         target = folder.joinpath(*PurePosixPath(name).parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent != folder:
+            target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
 
 
@@ -77,6 +78,8 @@ def import_frameworks(names: list[str]) -> None:
     tensorflow writes a page about its own build to stderr; that is not the student's output. One that can't be imported
     is left to the student's own import line, where the error belongs.
     """
+    if sys.modules.keys() >= set(names):
+        return
     kept = os.dup(1), os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     try:

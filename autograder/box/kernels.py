@@ -128,7 +128,8 @@ class Kernel:
             # The number is chosen once: files are given to whom the process will be.
             self._user = None if self.isolation == PROCESS else restricted.own_user()
             self._copy(spec)
-            self._group = None if self.isolation == PROCESS else sealed.make_group(spec.limits)
+            if self.isolation != PROCESS:
+                self._group = sealed.make_group(spec.limits.memory_mb * MB, spec.limits.processes)
             self._process = process = self._launch(spec)
         except OSError as error:
             raise KernelRefused(text("plain.not_started", problem=str(error))) from error

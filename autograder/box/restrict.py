@@ -108,11 +108,11 @@ class Zygote(zygote.Zygote):
     Args:
         control: requests come from it.
         prepared: what boxes are restricted by, but for their own folder.
-        begin: names the folder of all scratch folders.
+        begin: names the folder of all scratch folders, and what has been imported.
     """
 
     def __init__(self, control: socket.socket, prepared: Prepared, begin: zygote.Begin) -> None:
-        super().__init__(control, prepared)
+        super().__init__(control, prepared, begin.frameworks)
         self._scratch = begin.scratch
         self._held: dict[int, list[int]] = {}  # by a box's pidfd: its status socket, then what `hold` opened
         # Never closed: these belong to the machine.

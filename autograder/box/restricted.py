@@ -40,7 +40,8 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> RestrictedBox:
     """
     key = sealed.key_for(spec, RESTRICTED)
     request = sealed.request_for(spec.limits, without)
-    return RestrictedBox(zygote_for(key), request, sealed.make_group(spec.limits), spec.datasets)
+    group = sealed.make_group(request.memory_bytes, request.processes)
+    return RestrictedBox(zygote_for(key), request, group, spec.datasets)
 
 
 class RestrictedBox(sealed.SealedBox):

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import psutil
 
@@ -26,7 +26,7 @@ from autograder.box.linux import cgroup, syscalls
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.zygote import receive
-from autograder.box.zygotes import Key, ZygoteGone, zygote_for
+from autograder.box.zygotes import Key, Zygote, ZygoteGone, zygote_for
 from autograder.limits import MB, Limits
 
 if TYPE_CHECKING:
@@ -55,6 +55,14 @@ class Forker(Protocol):
         ...
 
 
+class Kind(NamedTuple):
+    """Boxes of one kind are as good as each other, until they are given a submission."""
+
+    key: Key
+    request: SealRequest
+    dataset_files: tuple[Path, ...] = ()
+
+
 def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
     """Start a sealed box and return at once.
 
@@ -62,15 +70,25 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> SealedBox:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
+    return fork(kind_of(spec, without))
+
+
+def kind_of(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> Kind:
+    """Return which boxes are good for a submission."""
     numbers = tuple(number for number, known in enumerate(mounted.KNOWN) if known.name in spec.datasets)
-    paths = [spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES]
-    request = request_for(spec.limits, without, numbers, spec.grant.visible)
+    files = tuple(spec.datasets[mounted.KNOWN[one].name] / f"{file}.gz" for one in numbers for file in mounted.FILES)
+    return Kind(key_for(spec), request_for(spec.limits, without, numbers, spec.grant.visible), files)
+
+
+def fork(kind: Kind, zygote: Zygote | None = None) -> SealedBox:
+    """Start a box and return at once; by this process's own zygote of that kind, where no other is given."""
     with contextlib.ExitStack() as opened:
         # Opened here, for the box's user may not; a descriptor is all that leaves this process.
-        files = [opened.enter_context(path.open("rb")).fileno() for path in paths]
-        zygote = zygote_for(key_for(spec))
-        group = make_group(spec.limits, sum(os.fstat(file).st_size for file in files))
-        return SealedBox(zygote, request, group, files)
+        files = [opened.enter_context(path.open("rb")).fileno() for path in kind.dataset_files]
+        forker = zygote or zygote_for(kind.key)
+        dataset_bytes = sum(os.fstat(file).st_size for file in files)
+        group = make_group(kind.request.memory_bytes, kind.request.processes, dataset_bytes)
+        return SealedBox(forker, kind.request, group, files)
 
 
 def key_for(spec: BoxSpec, isolation: str = NAMESPACES) -> Key:
@@ -81,17 +99,16 @@ def key_for(spec: BoxSpec, isolation: str = NAMESPACES) -> Key:
     return Key(frameworks, threads, cpu_only, isolation, spec.python, spec.grant.nodes)
 
 
-def make_group(limits: Limits, dataset_bytes: int = 0) -> cgroup.Group | None:
+def make_group(memory_bytes: int, processes: int, dataset_bytes: int = 0) -> cgroup.Group | None:
     """Return a control group for a box; None where none can be made, which the probe has told.
 
     Args:
-        limits: the box's.
+        memory_bytes: the box's limit.
+        processes: that it may start.
         dataset_bytes: what lies in it of datasets, which are memory, too, but not the student's.
     """
     # Somewhat more than one process by itself may take: that gives a MemoryError, which says where; a group only kills.
-    caps = cgroup.Caps(
-        limits.memory_mb * MB * 9 // 8 + dataset_bytes + _GROUP_SLACK_BYTES, MOST_THREADS + limits.processes
-    )
+    caps = cgroup.Caps(memory_bytes * 9 // 8 + dataset_bytes + _GROUP_SLACK_BYTES, MOST_THREADS + processes)
     try:
         return cgroup.Group(cgroup.places(), caps)
     except OSError:
@@ -155,6 +172,19 @@ class SealedBox:
         self.process.kill()
         self.channel.close()
         self.process.close()
+        if self._group:
+            self._group.close()
+
+    def let_go(self) -> None:
+        """Let go of it without ending it, but for its group: a process that was forked from this one has it."""
+        self.channel.let_go()
+        self.output.close()
+        self.process.let_go()
+        if self._group:
+            self._group.let_go_of_files()
+
+    def remove_group(self) -> None:
+        """Remove its control group, if that is still there: whoever had the box may have been killed."""
         if self._group:
             self._group.close()
 
@@ -285,6 +315,18 @@ class SealedProcess:
                 self._pidfd = None
             self._exit = _KILLED if self._exit is None else self._exit
             self._status.close()
+
+    def let_go(self) -> None:
+        """Close this process's copies of what is open; another one has it."""
+        with self._lock:
+            if self._pidfd is not None:
+                os.close(self._pidfd)
+                self._pidfd = None
+            self._status.close()
+
+    def belong_to(self, zygote: Forker) -> None:
+        """Ask this one from now on whether the zygote lives."""
+        self._zygote = zygote
 
     def members(self) -> list[psutil.Process]:
         """Return the processes in the box; every orphan in it is init's child."""

@@ -24,6 +24,7 @@ from autograder.box import advice, devices, frameworks, importing, mounted, plot
 from autograder.box.cells import CellLimits, Cells
 from autograder.box.channel import Channel, ChannelClosed, connect
 from autograder.box.outline import outline_of
+from autograder.box.own_limits import limit_self
 from autograder.box.protocol import (
     BROKEN,
     CHANNEL_LOST,
@@ -65,11 +66,13 @@ class Worker:
     Args:
         channel: to the judge.
         folder: the scratch folder, where the submission's files go.
+        is_set_up: `set_up` has been called, by whatever this process was forked from.
     """
 
-    def __init__(self, channel: Channel, folder: FilePath) -> None:
+    def __init__(self, channel: Channel, folder: FilePath, *, is_set_up: bool = False) -> None:
         self._channel = channel
         self._folder = folder
+        self._is_set_up = is_set_up
         self._module: ModuleType | None = None
         self._main = folder
         self._cells: Cells | None = None
@@ -125,7 +128,7 @@ class Worker:
     def _load(self, request: Load, reader: ArrayReader) -> Loaded:
         self._generation = request.generation
         files = {name: reader.take(node).tobytes() for name, node in zip(request.files, request.contents)}
-        self.set_up(request)
+        self._set_up(request)
         self._channel.most_sent_bytes = request.answer_bytes
         importing.write_files(files, self._folder)
         self._main = self._folder / request.main
@@ -162,17 +165,15 @@ class Worker:
             ),
         )
 
-    def set_up(self, request: Load) -> None:
+    def _set_up(self, request: Load) -> None:
         """Change this process for good, before the first file of the student's is there."""
-        _limit_self(request)
-        plotting.draw_with_agg()
-        advice.note_numeric_warnings()
-        importing.import_frameworks(request.frameworks)
+        if not self._is_set_up:
+            limit_self(request)
+            set_up(request.frameworks)
         if request.gpu_share:
             devices.keep_to_share(request.gpu_share)
-        mounted.offer(request.datasets)
-        stand_in.offer()
-        frameworks.compile_eagerly()
+        if request.datasets:
+            mounted.offer(request.datasets)
 
     def _perform(  # noqa: PLR0911 - one return a kind
         self, request: Get | Set | Call | Put | Take | WriteFolder | ReadFolder, decoder: Decoder
@@ -329,31 +330,13 @@ def _sync(request: Sync) -> Synced:
     return Synced(id=request.id, notes=advice.take())
 
 
-def _limit_self(request: Load) -> None:
-    """Lower this process's own limits, where the platform has them (not on Windows).
-
-    A first line only: the judge watches the memory of the whole tree as well, and ends what exceeds it.
-    """
-    try:
-        import resource
-    except ImportError:
-        return
-    _lower(resource.RLIMIT_CORE, 1)  # not 0: at one byte the kernel starts no program that collects crashes either
-    _lower(resource.RLIMIT_FSIZE, request.file_bytes)
-    # The hard limit a second later: at the hard limit the kernel sends SIGKILL, which tells nothing.
-    _lower(resource.RLIMIT_CPU, request.cpu_s, beyond=1)
-    # DATA, not AS: torch and tensorflow reserve address space in tens of GB. Not beside a GPU: CUDA maps its memory.
-    if sys.platform == "linux" and not FilePath("/dev/nvidiactl").exists():
-        _lower(resource.RLIMIT_DATA, request.memory_bytes)
-
-
-def _lower(kind: int, value: int, beyond: int = 0) -> None:
-    import resource
-
-    hard = resource.getrlimit(kind)[1]
-    limit = value + beyond if hard == resource.RLIM_INFINITY else min(value + beyond, hard)
-    with contextlib.suppress(ValueError, OSError):  # macOS refuses some of them
-        resource.setrlimit(kind, (min(value, limit), limit))
+def set_up(names: list[str]) -> None:
+    """Import frameworks, and change what is the same for all submissions."""
+    plotting.draw_with_agg()
+    advice.note_numeric_warnings()
+    importing.import_frameworks(names)
+    stand_in.offer()
+    frameworks.compile_eagerly()
 
 
 def _tie_to_judge() -> None:
@@ -381,13 +364,13 @@ def main() -> None:
     serve(lambda: connect(argument, secret))
 
 
-def serve(connected: Callable[[], Channel]) -> NoReturn:
+def serve(connected: Callable[[], Channel], *, is_set_up: bool = False) -> NoReturn:
     """Serve on a channel in the working directory, and end the process."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     status = BROKEN
     try:
-        Worker(connected(), FilePath.cwd()).serve()
+        Worker(connected(), FilePath.cwd(), is_set_up=is_set_up).serve()
         status = CHANNEL_LOST
     # Broad: the student's code may have replaced anything that this process works with.
     except BaseException:

@@ -9,6 +9,7 @@
    the new pid namespace and waits for it. Root builds the new root before it gives up its rights, for Python may be
    installed where an ordinary user can't go; an ordinary user builds it inside the user namespace.
 3. The zygote imports, warms up, and answers each `SealRequest` by a fork: new pid namespace, then `seal.enter`.
+   A worker to which nothing has been sent by then is a spare (`spares`): it rehearses, and waits.
 4. When the judge that asked for a box is gone, that box's status socket ends, and the zygote kills it.
 5. When all judges are gone the control socket ends, the zygote exits, and with pid 1 the kernel ends every box.
 
@@ -36,10 +37,12 @@ from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
-from autograder.box import seal
+from autograder.box import seal, worker
+from autograder.box.channel import Channel
 from autograder.box.linux import hugepages, mounts, namespaces, syscalls
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.linux.python import needed_folders
+from autograder.box.own_limits import limit_self
 from autograder.box.rehearsal import rehearse
 from autograder.box.seal import Descriptors, Prepared, SealRequest
 
@@ -69,7 +72,7 @@ def main() -> None:
     import_and_warm(begin)
     prepared = seal.prepare(folders, tuple(name for _, name in begin.nodes))
     prepared = prepared._replace(set_threads=seal.thread_setters())
-    Zygote(control, prepared).serve()
+    Zygote(control, prepared, begin.frameworks).serve()
 
 
 # --- the jail -------------------------------------------------------------------------------------------------------
@@ -139,7 +142,6 @@ class Leaving:
 
 def import_and_warm(begin: Begin) -> None:
     """Import what the boxes will need, and take the first steps that are slow and the same for all."""
-    importlib.import_module("autograder.box.worker")
     fork_only()
     for name in begin.frameworks:
         # Broad: what a broken installation raises at import is anybody's guess; the student's own import will say it.
@@ -149,6 +151,7 @@ def import_and_warm(begin: Begin) -> None:
         importlib.import_module(name)
     if "torch" in sys.modules:
         warm_torch(begin.threads)
+    worker.set_up(begin.frameworks)
     if not begin.nodes:  # it asks for devices, and tensorflow remembers what it finds
         rehearse(begin.frameworks)
     platform.platform()  # remembered: it reads the whole interpreter for the version of libc
@@ -208,11 +211,13 @@ class Zygote:
     Args:
         control: requests come from it.
         prepared: what boxes are sealed by.
+        frameworks: those that it has imported.
     """
 
-    def __init__(self, control: socket.socket, prepared: Prepared) -> None:
+    def __init__(self, control: socket.socket, prepared: Prepared, frameworks: list[str]) -> None:
         self._control = control
         self._prepared = prepared
+        self._frameworks = frameworks
         self._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._boxes: dict[int, _Box] = {}  # by a pidfd of its init
         self._judges: dict[int, int] = {}  # that pidfd by the status socket: the judge's life
@@ -277,7 +282,7 @@ class Zygote:
         try:
             self._control.detach()  # its number is about to be another's, which it must not close
             self._enter(request, descriptors)
-            work()
+            work(request, self._frameworks, is_set_up=True)
         finally:
             os._exit(seal.SETUP_FAILED)  # whatever happens: there is one zygote
 
@@ -318,18 +323,25 @@ def touched_gpu(dev: str = "/dev") -> str:
     return ""
 
 
-def work() -> NoReturn:
-    """Serve as the worker, in a process that is sealed."""
-    from autograder.box import worker
-    from autograder.box.channel import Channel
+def work(request: SealRequest, frameworks: list[str], *, is_set_up: bool = False) -> NoReturn:
+    """Serve as the worker, in a process that is sealed.
 
+    Args:
+        request: the limits.
+        frameworks: those that are imported here.
+        is_set_up: `worker.set_up` has been called before the fork.
+    """
     channel = Channel(socket.socket(fileno=seal.CHANNEL))
     # New ones, as in a fresh process: those of the zygote take what is there now for the seekable file that was.
     for name, descriptor in (("stdout", seal.OUTPUT), ("stderr", seal.ERRORS)):
         stream = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as Python opens them
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    worker.serve(lambda: channel)
+    if is_set_up:
+        limit_self(request)
+        if not request.gpus and not select.select([seal.CHANNEL], [], [], 0)[0]:  # a spare: nobody waits for it yet
+            rehearse(frameworks)
+    worker.serve(lambda: channel, is_set_up=is_set_up)
 
 
 def receive(sock: socket.socket) -> tuple[bytes, list[int]]:

@@ -200,8 +200,12 @@ def zygote_for(key: Key, *, many: bool = False) -> Zygote:
 
 def borrow(key: Key, lent: Lent, pid: int, folder: Path) -> None:
     """Use a zygote of another process for this key. The descriptors are this process's from now on."""
-    control, errors = socket.socket(fileno=lent.control), os.fdopen(lent.errors, "rb", buffering=0)
-    _zygotes[key] = Zygote(control, errors, pid, folder)
+    _zygotes[key] = borrowed(lent, pid, folder)
+
+
+def borrowed(lent: Lent, pid: int, folder: Path) -> Zygote:
+    """Return a zygote of another process. The descriptors are its own from now on."""
+    return Zygote(socket.socket(fileno=lent.control), os.fdopen(lent.errors, "rb", buffering=0), pid, folder)
 
 
 def close_zygotes() -> None:

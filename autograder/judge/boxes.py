@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -40,6 +41,9 @@ from autograder.judge.listener import Listener
 from autograder.judge.proxy import Core, RemoteObject, core_of, remotes_in
 from autograder.results import Status
 
+if TYPE_CHECKING:
+    from autograder.box.spares import Spare
+
 _MAX_RUNS = 2  # of one training: after a restart it is run again once
 _ANY = -1  # no box's generation
 _AHEAD, _AHEAD_WITH_FRAMEWORK = 2, 1  # boxes started before they are needed
@@ -64,9 +68,10 @@ class Boxes:
         spec: the submission and its limits.
         entry: which functions train, and whose results stay in the box.
         listener: told what is going on.
+        spare: a box that waits for a submission.
     """
 
-    def __init__(self, spec: BoxSpec, entry: Entry, listener: Listener) -> None:
+    def __init__(self, spec: BoxSpec, entry: Entry, listener: Listener, spare: Spare | None = None) -> None:
         # One box tells what a notebook's cells show: the public checks' first.
         self._telling_spec = spec
         self._spec = replace(spec, show_cells=False)
@@ -92,10 +97,10 @@ class Boxes:
         self.load_failure: Failure | None = None
         self.loaded: Loaded | None = None
         self.told_by_cells = ToldByCells()
-        self._spares: list[BoxClient] = []
+        self._ahead: list[BoxClient] = []
         self.isolation = spec.isolation
         # Started at once: it imports while the judge imports pytest and collects.
-        self._shared: BoxClient | None = self._start(spec)
+        self._shared: BoxClient | None = self._start(spec, spare)
 
     # --- the check that is running ----------------------------------------------------------------------------------
 
@@ -111,9 +116,9 @@ class Boxes:
             if self._spec.datasets:
                 self._close(self._shared)
             else:
-                self._spares.append(self._shared)  # only hidden checks are run: as good as new
+                self._ahead.append(self._shared)  # only hidden checks are run: as good as new
             self._shared = None
-        self._start_spares()
+        self._start_ahead()
 
     def end_check(self) -> Advice:
         """Close what belonged to the check alone, and return what its boxes told: what was printed, and notes."""
@@ -202,7 +207,7 @@ class Boxes:
         files = self._ask(source, lambda number: ReadFolder(id=number, folder=folder))
         if not claims.are_files(files):
             raise source.reject(ProtocolError("not the files of a folder"))
-        box = self._take_spare() if self._hidden else self._start(self._spec)
+        box = self._take_started() if self._hidden else self._start(self._spec)
         self._moved.append(box)
         return box, self._write_folder(box, files)
 
@@ -315,7 +320,7 @@ class Boxes:
         self._raise_load_failure()
         if self._hidden:
             if self._own is None or not self._own.alive:
-                self._own = self._take_spare()
+                self._own = self._take_started()
             return self._own
         if self._shared is None or not self._shared.alive:
             # One that has ended before anybody waited for it has told nothing.
@@ -327,12 +332,12 @@ class Boxes:
 
     def _box_for_training(self) -> BoxClient:
         self._raise_load_failure()
-        return self._take_spare() if self._hidden else self._home()
+        return self._take_started() if self._hidden else self._home()
 
-    def _take_spare(self) -> BoxClient:
+    def _take_started(self) -> BoxClient:
         """Return a new box for a hidden check: one started ahead, where there is one, and start the next ahead."""
-        box = self._spares.pop(0) if self._spares else self._start(self._hidden_spec)
-        self._start_spares()
+        box = self._ahead.pop(0) if self._ahead else self._start(self._hidden_spec)
+        self._start_ahead()
         if not box.alive:
             box = self._start(self._hidden_spec)
         return self._start(self._hidden_spec) if self._has_stopped(box) else box
@@ -357,11 +362,11 @@ class Boxes:
             )
             del self._used[box.generation]
             self._close(box)
-        for spare in self._spares:
-            spare.load(stopped)
+        for waiting in self._ahead:
+            waiting.load(stopped)
         return bool(stopped)
 
-    def _start_spares(self) -> None:
+    def _start_ahead(self) -> None:
         """Start boxes ahead for the hidden checks to come: a small import takes longer than most checks.
 
         A framework's import takes seconds of both cores, where a box is not forked from a process that has it: it
@@ -372,11 +377,11 @@ class Boxes:
         if self.load_failure is not None or not (is_cheap or self._hidden):
             return
         ahead = _AHEAD_WITH_FRAMEWORK if self._spec.frameworks else _AHEAD
-        while len(self._spares) < min(ahead, self._hidden_left):
-            self._spares.append(self._start(replace(self._hidden_spec, is_held=not self._knows_stopped)))
+        while len(self._ahead) < min(ahead, self._hidden_left):
+            self._ahead.append(self._start(replace(self._hidden_spec, is_held=not self._knows_stopped)))
 
-    def _start(self, spec: BoxSpec) -> BoxClient:
-        box = BoxClient(spec)
+    def _start(self, spec: BoxSpec, spare: Spare | None = None) -> BoxClient:
+        box = BoxClient(spec, spare.give(spec)) if spare else BoxClient(spec)
         self._open.append(box)
         return box
 

@@ -12,6 +12,7 @@
 3. The judge writes its answer, says so, waits for the end of its boxes, and ends. Whatever it did to modules, the
    environment or the working folder ends with it: the next one is forked from the same state.
 4. Where the checks can't be loaded, the error is the answer to every call.
+5. Asked to, it has a spare box (`box.spares`) forked for the next call of that kind; its judge gets it by the fork.
 
 Everything here is trusted. Still no submission passes through this process: all later judges would carry it along. Only
 one thread may exist at a fork, asserted each time: a lock held by another would stay locked in the judge for ever.
@@ -35,14 +36,17 @@ import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import NamedTuple, NoReturn, cast
 
 import msgspec
 
 from autograder.box import seal
+from autograder.box.client import BoxSpec
 from autograder.box.linux import cgroup, syscalls
+from autograder.box.sealed import Kind, kind_of
+from autograder.box.spares import Spare, Spares
 from autograder.box.zygote import receive, send_descriptor
-from autograder.box.zygotes import Lent, borrow
+from autograder.box.zygotes import Key, Lent, borrow, borrowed
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.errors import GradeError, InternalError
@@ -52,16 +56,19 @@ from autograder.judge.boxes import Boxes
 from autograder.judge.options import DataChoice
 from autograder.judge.orders import Answer, Begin, Call, failure_of
 from autograder.judge.pytest_run import Managed, run_checks
-from autograder.judge.session import JudgeSession, Ready, read_dataset
-from autograder.judge.time_limits import benchmark_s, reference_times
+from autograder.judge.session import JudgeSession, Ready, data_ratio, mounted_folders, read_dataset
+from autograder.judge.time_limits import benchmark_s, limits_for, reference_times
 from autograder.messages import set_language, text
 from autograder.results import Report
+from autograder.submission import computing_framework
 
 # What a judge imports when it first needs it: a check that fails, a hint, a sealed box, a median.
 _IMPORTED_LATER = (
-    "autograder.box.sealed", "autograder.judge.expectations", "autograder.judge.proxy", "autograder.judge.verdict",
+    "autograder.judge.expectations", "autograder.judge.proxy", "autograder.judge.verdict",
     "numpy.linalg", "numpy.ma", "numpy.random",
 )  # fmt: skip
+
+_OWN_DESCRIPTORS = 3  # of a call: status, order, answer; what follows was lent
 
 
 def main() -> None:
@@ -112,6 +119,11 @@ class Attempt:
             os.write(self._status, orders.ANSWERED)
 
 
+class _Judge(NamedTuple):
+    pid: int
+    spare: Spare | None  # that it was given
+
+
 class JudgeZygote:
     """Loads the checks once, and forks a judge for each call.
 
@@ -123,7 +135,9 @@ class JudgeZygote:
     def __init__(self, control: socket.socket, begin: Begin) -> None:
         self._control, self._begin = control, begin
         self._scratch = Path(begin.scratch)
-        self._judges: dict[int, int] = {}  # pids by pidfd
+        self._judges: dict[int, _Judge] = {}  # by pidfd
+        self._spares = Spares()
+        self._kinds: dict[tuple[Key, DataChoice], Kind | None] = {}  # of the boxes that may wait
         self._datasets: dict[DataChoice, Split] = {}
         self._attempt: Attempt | None = None  # in a judge: its own
         self._boxes: Boxes | None = None  # the same
@@ -201,16 +215,23 @@ class JudgeZygote:
                 _require_one_thread()
                 call, descriptors = self._take()
                 self._read_ahead(assignment, call.data)
+                own = ready._replace(dataset=self._datasets.get(call.data))
+                kind = self._kind_of(assignment, call, own)
+                spare = self._spares.take(kind) if kind else None
                 pid = os.fork()
                 if pid == 0:
                     self._attempt = self._become_judge(call, descriptors)
-                    return self._attempt.open_session(assignment, ready._replace(dataset=self._datasets.get(call.data)))
-                poll.register(self._let_go(pid, descriptors), select.POLLIN)
+                    return self._attempt.open_session(assignment, own._replace(spare=spare))
+                if spare is not None:
+                    spare.box.let_go()
+                poll.register(self._watch(_Judge(pid, spare), descriptors[0]), select.POLLIN)
+                self._let_go(call, kind, descriptors)
 
     def _take(self) -> tuple[Call, list[int]]:
         """Take the next call; where there will be none, end this process and with it all judges."""
         message, descriptors = receive(self._control)
         if not message:
+            self._spares.end()
             shutil.rmtree(self._scratch, ignore_errors=True)
             os._exit(0)
         return msgspec.msgpack.decode(message, type=Call), descriptors
@@ -230,23 +251,50 @@ class JudgeZygote:
             with contextlib.suppress(GradeError, OSError):
                 self._datasets[data] = read_dataset(assignment, data)
 
-    def _let_go(self, pid: int, descriptors: list[int]) -> int:
-        """Tell the caller of its judge, forget everything of it but a pidfd, and return that."""
-        pidfd = os.pidfd_open(pid)
-        self._judges[pidfd] = pid
+    def _kind_of(self, assignment: LoadedAssignment, call: Call, ready: Ready) -> Kind | None:
+        """Return which box may wait for the next attempt like this one; None where none may."""
+        if not call.spare or call.boxes is None:
+            return None
+        asked = call.boxes.key, call.data
+        if asked not in self._kinds:
+            self._kinds[asked] = None
+            with contextlib.suppress(GradeError, OSError):  # datasets that can't be mounted are each judge's to tell
+                self._kinds[asked] = _kind_for(assignment, call.boxes.key, call.data, ready)
+        return self._kinds[asked]
+
+    def _watch(self, judge: _Judge, status: int) -> int:
+        """Tell the caller of its judge, and note the judge's pidfd, which is returned."""
+        pidfd = os.pidfd_open(judge.pid)
+        self._judges[pidfd] = judge
         try:
-            send_descriptor(descriptors[0], orders.STARTED, pidfd)
+            send_descriptor(status, orders.STARTED, pidfd)
         except OSError:  # the caller has given it up
-            os.kill(pid, signal.SIGKILL)
-        for descriptor in descriptors:
-            os.close(descriptor)
+            os.kill(judge.pid, signal.SIGKILL)
         return pidfd
 
+    def _let_go(self, call: Call, kind: Kind | None, descriptors: list[int]) -> None:
+        """Forget everything of a call, but for what the next one of its kind is to find."""
+        own, lent = descriptors[:_OWN_DESCRIPTORS], descriptors[_OWN_DESCRIPTORS:]
+        for descriptor in own:
+            os.close(descriptor)
+        if call.boxes is None:
+            return
+        # SECURITY: closed again at once. A zygote ends when nobody has a copy of its control socket.
+        zygote = borrowed(Lent(*lent), call.boxes.pid, Path(call.boxes.folder))
+        try:
+            if kind is not None:
+                with contextlib.suppress(OSError):  # the next judge will be told why there can be no box
+                    self._spares.keep(kind, zygote)
+        finally:
+            zygote.close()
+
     def _reap(self, pidfd: int) -> None:
-        pid = self._judges.pop(pidfd)
-        _, status = os.waitpid(pid, 0)
+        judge = self._judges.pop(pidfd)
+        _, status = os.waitpid(judge.pid, 0)
         os.close(pidfd)
-        shutil.rmtree(self._scratch_of(pid), ignore_errors=True)
+        shutil.rmtree(self._scratch_of(judge.pid), ignore_errors=True)
+        if judge.spare is not None:  # named after this process, which started it
+            judge.spare.box.remove_group()
         if status:  # it has cleaned up nothing
             with contextlib.suppress(OSError):
                 for place in cgroup.places():
@@ -264,6 +312,7 @@ class JudgeZygote:
         if os.getppid() != zygote or zygote == 1:  # it died before
             os._exit(1)
         self._control.close()
+        self._spares.disown()
         for pidfd in self._judges:
             os.close(pidfd)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -276,6 +325,15 @@ class JudgeZygote:
         scratch.mkdir(mode=0o700)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(scratch)  # where tmp_path makes its folders
         return attempt
+
+
+def _kind_for(assignment: LoadedAssignment, key: Key, data: DataChoice, ready: Ready) -> Kind:
+    """Return what a session will ask for, once the submission is known; where it asks for another, that box ends."""
+    ratio = data_ratio(assignment, data, ready.dataset)
+    reference = reference_times(assignment, computing_framework(key.frameworks), ratio, ready.benchmark_s)
+    limits, folders = limits_for(assignment.limits, reference), mounted_folders(assignment)
+    device = "cpu" if key.cpu_only else "auto"
+    return kind_of(BoxSpec({}, "", key.frameworks, device, limits, python=key.python, datasets=folders))
 
 
 def _require_one_thread() -> None:

@@ -98,17 +98,18 @@ class Judges(ABC):
         self.close()
 
 
-def open_judges(at_once: int, *, warm: bool = True) -> Judges:
+def open_judges(at_once: int, *, warm: bool = True, alone: bool = True) -> Judges:
     """Return judges for so many attempts at a time.
 
     Args:
         at_once: how many will be started before one of them has ended.
         warm: forked from a process that is warm, where this system can do that.
+        alone: no other command's attempts run beside them, so that cores beyond so many are idle.
     """
     if warm and sys.platform == "linux":  # a fork is unsafe on macOS, once a system library has been used
         from autograder.judge.warm import WarmJudges
 
-        return WarmJudges()
+        return WarmJudges(at_once if alone else None)
     return ColdJudges(at_once)
 
 

@@ -52,6 +52,8 @@ class Call(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     data: DataChoice
     boxes: BoxZygote | None
+    spare: bool = False
+    """A box of the attempt's kind is to wait for the next one: there is a core that does nothing else."""
 
 
 class Ordered(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

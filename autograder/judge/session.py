@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from autograder import datasets
 from autograder.box.client import BoxSpec
@@ -26,6 +27,9 @@ from autograder.messages import text
 from autograder.results import CheckResult, MetricResult, Status
 from autograder.score import graded_status, median_of_seeds, score_metric
 from autograder.submission import Submission
+
+if TYPE_CHECKING:
+    from autograder.box.spares import Spare
 
 
 def is_in_task(task_id: str, asked: str) -> bool:
@@ -53,6 +57,25 @@ def read_dataset(assignment: LoadedAssignment, asked: DataChoice | Literal[""]) 
     if asked == "full" or embedded is None:
         return datasets.load(datasets.DATASETS[dataset.name])
     return datasets.load_folder(embedded)
+
+
+def data_ratio(assignment: LoadedAssignment, asked: DataChoice, dataset: Split | None) -> float:
+    """How many times as many examples there are as in the part that reference times are measured on.
+
+    Args:
+        assignment: whose.
+        asked: which part of its dataset was asked for.
+        dataset: that part.
+    """
+    embedded = assignment.embedded_data
+    if dataset is None or embedded is None or data_in_use(assignment, asked) != "full":
+        return 1.0
+    return len(dataset.train.labels) / len(datasets.load_folder(embedded).train.labels)
+
+
+def mounted_folders(assignment: LoadedAssignment) -> dict[str, Path]:
+    """Return the folders of the files that an assignment mounts in boxes, by the datasets' names."""
+    return {name: datasets.packed_folder(datasets.DATASETS[name]) for name in assignment.spec.mounts}
 
 
 def isolation_of(
@@ -87,6 +110,8 @@ class Ready(NamedTuple):
     """What the checks are given, where it has been read."""
     benchmark_s: float | None = None
     """How fast this machine is."""
+    spare: Spare | None = None
+    """A box that waits for a submission."""
 
 
 class JudgeSession:
@@ -121,7 +146,8 @@ class JudgeSession:
         self._dataset = ready.dataset
         if assignment.spec.dataset is not None:
             self.dataset()  # now: in a check, a dataset that is not on this machine would be the check's mistake
-        self.reference = reference_times(assignment, submission.framework(), self._data_ratio(), ready.benchmark_s)
+        ratio = data_ratio(assignment, options.data, self._dataset)
+        self.reference = reference_times(assignment, submission.framework(), ratio, ready.benchmark_s)
         self.limits = limits_for(assignment.limits, self.reference)
         choice = ready.choice or isolation_of(assignment, submission, options, self.python)
         self.isolation_missing = choice.missing
@@ -138,23 +164,17 @@ class JudgeSession:
                 python=self.python,
                 isolation=choice.isolation,
                 grant=choice.grant,
-                datasets={name: datasets.packed_folder(datasets.DATASETS[name]) for name in assignment.spec.mounts},
+                datasets=mounted_folders(assignment),
             ),
             assignment.spec.entry,
             options.listener,
+            ready.spare,
         )
 
     @property
     def data(self) -> Literal["", "embedded", "full"]:
         """Which part of the assignment's dataset the checks are given; empty where it has none."""
         return data_in_use(self.assignment, self.options.data)
-
-    def _data_ratio(self) -> float:
-        """How many times as many examples there are as in the part that reference times are measured on."""
-        embedded = self.assignment.embedded_data
-        if self.data != "full" or embedded is None:
-            return 1.0
-        return len(self.dataset().train.labels) / len(datasets.load_folder(embedded).train.labels)
 
     def dataset(self) -> Split:
         """Return what the checks train and measure with. It is read once."""

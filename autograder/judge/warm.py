@@ -181,9 +181,14 @@ class JudgeZygoteProcess(zygotes.Zygote):
 
 
 class WarmJudges(Judges):
-    """Judges forked from zygotes, one zygote for each assignment with or without its hidden checks."""
+    """Judges forked from zygotes, one zygote for each assignment with or without its hidden checks.
 
-    def __init__(self) -> None:
+    Args:
+        at_once: how many attempts will run at a time; None: nobody knows what else computes here.
+    """
+
+    def __init__(self, at_once: int | None) -> None:
+        self._at_once = at_once
         self._zygotes: dict[tuple[Path, bool, Language], JudgeZygoteProcess] = {}
         self._running: list[WarmPending] = []
 
@@ -194,7 +199,8 @@ class WarmJudges(Judges):
             settled = settle(assignment, submission, options)
             boxes, lent = _lend(assignment, submission, options, settled)
             zygote = self._zygote_for(assignment, hidden=options.hidden)
-            pending = zygote.call(Call(options.data, boxes), _order(submission, options, settled), lent)
+            call = Call(options.data, boxes, spare=boxes is not None and self._has_idle_core(boxes.key))
+            pending = zygote.call(call, _order(submission, options, settled), lent)
         except zygotes.ZygoteGone as error:
             return Refused(JudgeDied(text("judge.died", problem=error)))
         except (GradeError, OSError) as error:
@@ -232,6 +238,16 @@ class WarmJudges(Judges):
         self._running.clear()
         while self._zygotes:
             self._zygotes.popitem()[1].close()
+
+    def _has_idle_core(self, key: zygotes.Key) -> bool:
+        """Whether a box may be started ahead for the next attempt.
+
+        On a core that would do nothing it costs nobody anything. Where attempts keep all of them busy, it would take
+        more of their time than it saves.
+        """
+        if self._at_once is None or key.isolation != NAMESPACES or key.nodes:
+            return False
+        return self._at_once * key.threads < len(os.sched_getaffinity(0))
 
     def _zygote_for(self, assignment: LoadedAssignment, *, hidden: bool) -> JudgeZygoteProcess:
         key = (assignment.folder, hidden, language())

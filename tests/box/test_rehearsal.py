@@ -37,7 +37,8 @@ def test_it_leaves_nothing_behind(temporary, monkeypatch):
             [*temporary.iterdir()], psutil.Process().num_fds(), psutil.Process().num_threads(),
         )  # fmt: skip
 
-    monkeypatch.setattr(worker, "_limit_self", lambda _: pytest.fail("limits can't be taken back"))
+    for name in ("limit_self", "set_up"):
+        monkeypatch.setattr(worker, name, lambda _: pytest.fail("that can't be taken back"))
     rehearse([])
     before = state()
     rehearse([])

@@ -98,13 +98,17 @@ class Group:
         while self.descriptors:
             os.close(self.descriptors.pop())
 
-    def close(self) -> None:
-        """Remove it; its processes have ended, or are about to."""
+    def let_go_of_files(self) -> None:
+        """Close every descriptor: another process has it, which will ask."""
         self.let_go()
         with self._asking:
             if self._ended is not None:
                 os.close(self._ended)
                 self._ended = None
+
+    def close(self) -> None:
+        """Remove it; its processes have ended, or are about to."""
+        self.let_go_of_files()
         while self._folders:
             _remove(self._folders.pop()[0])
 

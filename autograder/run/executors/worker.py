@@ -190,7 +190,7 @@ class Attempts(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         if self._judges is None:
             self._folder = Path(tempfile.mkdtemp(prefix="grade-", dir=self._worker.local_directory))
             self._assignment: LoadedAssignment = unpack(self._known, self._folder)
-            self._judges = open_judges(self._worker.state.nthreads)
+            self._judges = open_judges(self._worker.state.nthreads, alone=False)  # a machine may have several workers
         options = replace(order.options, grant=grant)
         return self._judges, self._judges.start(self._assignment, order.submission, options)
 
