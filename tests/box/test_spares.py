@@ -207,7 +207,12 @@ def test_all_that_can_be_seen_of_its_wait_is_time(spares):
 
 
 @pytest.mark.parametrize(
-    "name", ["numpy", *(pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("torch", "tensorflow"))]
+    "name",
+    [
+        "numpy",
+        pytest.param("torch", marks=pytest.mark.torch),
+        pytest.param("tensorflow", marks=[pytest.mark.tensorflow, pytest.mark.ci]),
+    ],
 )
 def test_a_training_gives_the_same_bits_in_a_spare(spares, name):
     """Forked ones are compared with fresh processes in test_sealed.py, with one thread and two."""
