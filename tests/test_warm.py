@@ -19,11 +19,12 @@ from autograder.box.backends import NAMESPACES
 from autograder.box.linux import cgroup
 from autograder.course import load_course
 from autograder.errors import ConfigError, InternalError, UsageError
-from autograder.judge import judge_zygote, session
+from autograder.judge import judge_zygote, session, time_limits
 from autograder.judge.attempt import run_attempt
 from autograder.judge.isolation import Choice
 from autograder.judge.judges import ColdJudges, JudgeDied, open_judges
 from autograder.judge.options import AttemptOptions
+from autograder.judge.time_limits import Measured
 from autograder.judge.warm import WarmJudges
 from autograder.messages import set_language
 from autograder.results import Status
@@ -474,6 +475,7 @@ def test_a_box_waits_where_a_core_is_idle(monkeypatch, at_once, threads, cores, 
 def test_what_waits_is_what_a_session_asks_for(monkeypatch, hw, framework):
     asked = []
     monkeypatch.setattr(session, "Boxes", lambda spec, *_: asked.append(spec))
+    monkeypatch.setattr(time_limits, "measured_here", lambda _: Measured(machine=""))  # `grade calibrate` may have run
     assignment = load_course(ROOT).assignment(hw)
     source = f"import {framework}\n".encode() if framework else b"x = 1\n"
     ready = session.Ready(Choice(NAMESPACES), benchmark_s=1.0)
