@@ -122,19 +122,40 @@ def test_security_a_cell_of_an_impossible_kind_is_repaired(staged):
     assert len(staged.stage().said) == 1
 
 
-def test_security_what_can_not_be_looked_through_stops_nobody_else(staged, monkeypatch):
+@pytest.mark.parametrize("begun", [True, False])
+def test_security_what_can_not_be_looked_through_stops_nobody_else(staged, tmp_path, monkeypatch, begun):
     from autograder.nbgrader import staging
 
     def fails(source, target, released):
-        target.mkdir(parents=True)
+        if begun:
+            write(target / "half.ipynb", "")
         raise RecursionError("too deep")
 
     write(staged.source / "hw1.ipynb", SOURCE)
     monkeypatch.setattr(staging, "stage_one", fails)
-    target = staged.source.parent / "other"
+    target = tmp_path / "staged/s01/hw1"  # nbgrader's; its folders are not there yet
     said = staging._staged_one(staged.source, target, {"hw1": RELEASED})
     assert said == ["The files could not be looked through, and were left as they are (RecursionError: too deep)."]
+    assert [path.name for path in target.iterdir()] == ["hw1.ipynb"]
     assert (target / "hw1.ipynb").read_text(encoding="utf-8") == SOURCE
+
+
+def test_security_links_lead_nowhere_where_the_repair_fails_either(staged, tmp_path, monkeypatch):
+    from autograder.nbgrader import staging
+
+    def fails(*_):
+        raise RecursionError("too deep")
+
+    write(staged.source / "hw1.ipynb", SOURCE)
+    (staged.source / "key.txt").symlink_to(write(tmp_path / "secret/key.txt", "secret"))
+    monkeypatch.setattr(staging, "stage_one", fails)
+    target = tmp_path / "staged/s01/hw1"
+    assert len(staging._staged_one(staged.source, target, {"hw1": RELEASED})) == 1
+    assert [path.name for path in target.iterdir()] == ["hw1.ipynb"]
+    monkeypatch.setattr(staging, "_copy", lambda source, target, _: target.parent.mkdir() or target.symlink_to(source))
+    other = tmp_path / "staged/s02/hw1"  # without the layer
+    staging._staged_one(staged.source, other, {"hw1": RELEASED})
+    assert (other / "key.txt").read_text(encoding="utf-8") == "secret"
 
 
 def test_our_own_fault_is_no_grade_and_changes_nothing(tmp_path):

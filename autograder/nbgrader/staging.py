@@ -142,15 +142,24 @@ def released_notebooks(gradebook: Any, assignment_id: str) -> dict[str, list[Rel
 
 
 def _staged_one(source: Path, target: Path, released: Released) -> list[str]:
-    """Lay out one hand-in, or leave it as it is where that fails: nbgrader will say what is wrong, of this one only."""
+    """Lay out one hand-in, or as it came where that fails: nbgrader will say what is wrong, of this one only."""
     try:
         return stage_one(source, target, released)
     # SECURITY: broad, for the files are a student's, and the whole class waits.
     except Exception as error:  # noqa: BLE001
-        if target.is_dir():
-            shutil.rmtree(target, ignore_errors=True)
-        target.symlink_to(source, target_is_directory=True)
+        shutil.rmtree(target, ignore_errors=True)
+        with contextlib.suppress(OSError):  # then there is nothing of this one
+            _lay_out_as_it_came(source, target)
         return [text("nbgrader.repair.failed", problem=f"{type(error).__name__}: {error}")]
+
+
+def _lay_out_as_it_came(source: Path, target: Path) -> None:
+    """SECURITY: without its links, as ever: whatever made the repair fail may have been put there to have them kept."""
+    if any(path.is_symlink() for path in _files(source)):
+        _copy(source, target, _files(source))
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(source, target_is_directory=True)
 
 
 class _Found(NamedTuple):
