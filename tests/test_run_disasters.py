@@ -21,7 +21,7 @@ from autograder.ledger.models import Attempt, Event
 from autograder.ledger.records import Circumstances, record, report_of
 from autograder.limits import MB
 from autograder.roster import Person
-from autograder.run import grading, space
+from autograder.run import planning, space
 from autograder.run.grading import Tell
 from autograder.run.options import options_for
 from autograder.run.planning import Chosen
@@ -240,16 +240,19 @@ def test_security_neighbours_that_take_all_they_can_change_nobodys_grade(tmp_pat
 
 
 @pytest.mark.parametrize("broken", [RecursionError("too deep"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no")])
-def test_security_a_submission_that_breaks_our_reader_stops_nobody_elses(course, monkeypatch, broken):
-    read = grading.read_submission
+@pytest.mark.parametrize("read_before", [0, 1], ids=["planned", "run"])
+def test_security_a_submission_that_breaks_our_reader_stops_nobody_elses(course, monkeypatch, broken, read_before):
+    read, seen = planning.from_files, []
 
-    def reads(store, row, assignment):
-        submission = read(store, row, assignment)
+    def reads(*asked):
+        submission = read(*asked)
         if "a - b" in submission.source:
-            raise broken
+            seen.append(submission)
+            if len(seen) > read_before:
+                raise broken
         return submission
 
-    monkeypatch.setattr(grading, "read_submission", reads)
+    monkeypatch.setattr(planning, "from_files", reads)
     assert run(course) == {"1": ("graded", 40.0), "2": ("internal", None), "3": ("graded", 27.5)}
     monkeypatch.undo()
     assert run(course)["2"] == ("graded", 10.0)

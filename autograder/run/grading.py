@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
-from autograder.errors import GradeError
+from autograder.errors import GradeError, InternalError
 from autograder.judge.options import AttemptOptions
 from autograder.ledger.database import Ledger
 from autograder.ledger.records import Circumstances, Tried, record
@@ -177,12 +177,10 @@ class Grader:
         """Return what was handed in, or what became of it where it can't be read."""
         try:
             return read_submission(self.store, work.row, self.assignment)
+        except InternalError as error:
+            return Done("internal", work, problem=told(error))
         except GradeError as error:  # the store is not what it was when this was planned
             return Done("unreadable", work, problem=told(error))
-        # SECURITY: broad, for the files are a student's: whatever they make our own code raise is the end of this one's
-        # attempt, and not of the whole class's.
-        except Exception as error:  # noqa: BLE001
-            return Done("internal", work, problem=f"{type(error).__name__}: {error}")
 
     def _has_room(self, running: int, tell: Tell) -> bool:
         why_not = self.room.why_not(running)

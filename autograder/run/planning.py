@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from autograder.collect.store import Store
 from autograder.course import LoadedAssignment
-from autograder.errors import GradeError, UsageError
+from autograder.errors import GradeError, InternalError, UsageError
 from autograder.judge.options import AttemptOptions
 from autograder.ledger.records import HandedIn, Tried, attempts_at
 from autograder.messages import joined, remembering
@@ -53,7 +53,7 @@ class Work:
     problem: str = ""
     """Why it can't be checked at all: there is no code in it, or several files that could be meant."""
     lost: bool = False
-    """The store has not what it had, which is our fault and not the student's."""
+    """The store has not what it had, or we can't read it, which is our fault and not the student's."""
     expected_s: float = 0.0
     """How long the last attempt took; longest first keeps all cores busy to the end."""
 
@@ -144,9 +144,17 @@ def read_submission(store: Store, row: HandedIn, assignment: LoadedAssignment) -
     """Read what was handed in: when it is run, and not before, as a class's files may not fit into memory.
 
     Raises:
-        GradeError: it can't be checked at all, or the store has not what it had.
+        UsageError: it can't be checked at all.
+        GradeError: the store has not what it had, or our own code breaks on it.
     """
-    return from_files(store.files(row.sha256), assignment, row.name, None)
+    try:
+        return from_files(store.files(row.sha256), assignment, row.name, None)
+    except GradeError:
+        raise
+    # SECURITY: broad, for the files are a student's: whatever they make our own code raise is the end of this one's
+    # attempt, and not of the whole class's, neither while it is planned nor while it runs.
+    except Exception as error:
+        raise InternalError(f"{type(error).__name__}: {error}") from error
 
 
 def told(error: GradeError) -> str:
