@@ -74,7 +74,7 @@ class Cells:
         ends = [start - 1 for start in starts[1:]] + [len(lines)]
         # With the lines above it left empty: a traceback then names the line of the file.
         self._sources = ["\n" * (start - 1) + "\n".join(lines[start - 1 : end]) for start, end in zip(starts, ends)]
-        self._path = path
+        self._starts, self._path = starts, path
         self._screen = screen or Screen()
         self._limits = limits or CellLimits()
         self._is_running = False  # a cell, and nothing of ours
@@ -100,8 +100,9 @@ class Cells:
                 kind = advice.CELL_RAISED
                 if isinstance(error, CellStopped):
                     kind = advice.CELL_STOPPED
-                    line = _line_number(error, self._path)
-                    self.stopped += [line] if line else []
+                    line = _line_number(error, self._path) or 0
+                    # Not where an earlier cell had left it running: the line is none of this one's statements.
+                    self.stopped += [line] if line >= self._starts[number - 1] else []
                 advice.note(kind, f"{number}{_in_a_line(error, source, self._path)}")
             self._screen.end_cell()
         self._begin_time(0)
