@@ -208,6 +208,8 @@ def test_a_handout_is_about_a_file_or_a_notebook():
         ("# A\n<!-- IN A FILE -->\nx\n<!-- IN A FILE -->\nx\n<!-- IN A NOTEBOOK\n-->\n", 2),
         ("# A\n<!-- IN A NOTEBOOK\n-->\n", 2),
         ("# A\n<!-- IN A FILE -->\nx\n<!-- IN A NOTEBOOK\ny\n", 2),
+        ("<!-- IN A FILE -->\nx\n<!-- IN A NOTEBOOK\n-->\n\n<!-- IN A FILE -->\nx\n", 6),
+        ("# A\n<!-- IN A FILE -->\n<!-- IN A NOTEBOOK\ny\n<!-- IN A FILE -->\n<!-- IN A NOTEBOOK\n-->\n", 2),
     ],
 )
 def test_a_part_of_a_handout_that_is_not_closed_is_told(handout, line):

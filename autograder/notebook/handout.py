@@ -20,7 +20,7 @@ from autograder.messages import text
 
 _LINK_LINE = re.compile(r"^\[[^\]]*\]\(README(\.zh)?\.md\)\n?", re.MULTILINE)  # to the other language's handout
 _EITHER = re.compile(
-    r"^<!-- IN A FILE -->\n(?:(?!^<!-- IN A).*\n)*?^<!-- IN A NOTEBOOK\n(?P<said>(?:.*\n)*?)-->\n", re.MULTILINE
+    r"^<!-- IN A FILE -->\n(?:(?!<!-- IN A).*\n)*?<!-- IN A NOTEBOOK\n(?P<said>(?:(?!<!-- IN A).*\n)*?)-->\n", re.MULTILINE
 )
 _MARK = re.compile(r"^<!-- IN A (?:FILE|NOTEBOOK)\b", re.MULTILINE)
 # In code: a word of the text may be "grade", too. `grade start` is for who has no notebook yet.
@@ -37,8 +37,9 @@ def in_notebook(handout: str, file: Path) -> str:
     Raises:
         ConfigError: a part that is marked is not closed.
     """
-    said = _EITHER.sub(lambda found: found["said"], handout)
-    if left := _MARK.search(said):
-        line = handout.count("\n", 0, handout.index(left.group())) + 1
+    rest = _EITHER.sub(lambda found: "\n" * found.group().count("\n"), handout)
+    if left := _MARK.search(rest):
+        line = rest.count("\n", 0, left.start()) + 1
         raise ConfigError(text("release.handout_marks"), file=file, line=line)
+    said = _EITHER.sub(lambda found: found["said"], handout)
     return _COMMAND.sub(lambda found: f"{found['indent'] or ''}%grade ", _LINK_LINE.sub("", said))
