@@ -75,11 +75,10 @@ def beside_reference(kind: str, reference: ReferenceTimes | None) -> str:
     """Return what the reference solution takes of what there was too little of; nothing where nobody has measured."""
     if reference is None:
         return ""
-    if kind in {"training", "attempt"}:
+    if kind in {"training", "attempt", "wall"}:
         seconds = reference.training_s if kind == "training" else reference.attempt_s
-        return text("died.reference", seconds=f"{seconds:.2g}")
-    if kind == "wall":
-        return text("died.reference_all", seconds=f"{reference.attempt_s:.2g}")
+        words = "died.reference_all" if kind == "wall" else "died.reference"
+        return text(words, seconds=f"{seconds:.2g}") if seconds else ""  # 0: none, or too little to be told
     if kind not in _NEEDS or reference.needs is None:
         return ""
     need, words = _NEEDS[kind]
