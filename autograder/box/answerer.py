@@ -88,7 +88,8 @@ class Answerer:
     def _take_listener(self) -> None:
         self._poll.unregister(self._ours)
         message, descriptors = receive(self._ours)
-        if message == restrict.HANDED_OVER:  # else the worker has none, or has ended
+        # Otherwise the worker has none, or has ended, or there was no room for one more descriptor here.
+        if message == restrict.HANDED_OVER and descriptors:
             self._listener = refusals.Listener(*descriptors)
             self._poll.register(self._listener.descriptor, select.POLLIN)
 
