@@ -60,10 +60,12 @@ and starts Python as pid 1 (`cold`).
 
 ::
 
-    judge ── control ──▶ zygote (landlock, no sockets) ── fork ──▶ worker (landlock, filter, one process for good)
+    judge ── control ──▶ zygote (landlock, no network) ── fork ──▶ worker (landlock, filter, one process for good)
       ▲                     │ pidfd, exit status                     │ scratch folder on the disk, made by the judge
-      └──── status socket, one a box ◀────┘
+      ├──── status socket, one a box ◀────┘                          │
+      └──── the filter's listener, once ◀────────────────────────────┘
 
 The worker's layers are those of `restrict`. It can start no process, so that killing it by its pidfd ends all there is;
-the zygote waits for it and tells how it ended. The judge looks at its disk, and at its memory where no group does.
+the zygote waits for it and tells how it ended. The judge looks at its disk, and at its memory where no group
+does, and answers the calls that its filter refuses (`answerer`).
 """

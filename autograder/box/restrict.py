@@ -4,7 +4,7 @@ No namespaces, so no root, processes or network of its own: everything of the ma
 done with it is decided call by call. Runs inside the box.
 
     zygote   keeps three capabilities at most ─▶ no new privileges ─▶ landlock: libraries, /proc, the folder of all
-             scratch folders ─▶ system call filter: no sockets ─▶ imports, warms up, serves
+             scratch folders ─▶ system call filter: no network ─▶ imports, warms up, serves
     worker   keeps six descriptors ─▶ its cgroups ─▶ a user id of its own, where the judge found one ─▶ its scratch
              folder ─▶ no capabilities ─▶ waits at the gate ─▶ rlimits ─▶ landlock: libraries, a few files of /proc, its
              own scratch folder ─▶ system call filter ─▶ sends the judge its listener ─▶ lets go of all but the channel

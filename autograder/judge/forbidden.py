@@ -1,9 +1,10 @@
 """Status `forbidden`: the student's code ended in an exception because a system call of its was refused.
 
-Two things have to come together. That a telling call was refused during the check is the kernel's word (autograder.box.
-init). That the exception came of it is the box's: among its causes an OSError with the number that refused calls get,
-or without one; a claim, which only ever turns `forbidden` back into `error`, and both score nothing. So a library that
-tries a call by the way, and goes on when it is refused, costs nobody anything, nor does a file that is missing later.
+Two things have to come together. That a telling call was refused during the check is the kernel's word (`init` and
+`answerer` of autograder.box). That the exception came of it is the box's: among its causes an OSError with the number
+that refused calls get, or without one; a claim, which only ever turns `forbidden` back into `error`, and both score
+nothing. So a library that tries a call by the way, and goes on when it is refused, costs nobody anything, nor does a
+file that is missing later.
 """
 
 from __future__ import annotations

@@ -77,9 +77,9 @@ REFUSED = _names(
     """
 )
 
-# Refused calls that no library makes by the way: where the kernel can, each is told of (autograder.box.init), so that a
-# verdict may say what the code tried. What libraries try, and do without where it fails, is not among them:
-# memfd_create, perf_event_open, io_uring_setup, pidfd_open, limits and priorities.
+# Refused calls that no library makes by the way: where the kernel can, each is told of (`init` and `answerer` of
+# autograder.box), so that a verdict may say what the code tried. What libraries try, and do without where it fails, is
+# not among them: memfd_create, perf_event_open, io_uring_setup, pidfd_open, limits and priorities.
 TOLD = _names(
     """
     execve execveat fork vfork clone socket
@@ -278,7 +278,8 @@ def for_zygote() -> dict[str, Rule]:
 
     Each box is under this filter, too, and an errno of this one comes before the question that the box's own would ask
     of its listener: a refusal that is to be told of must be left to that one. So a socket for the network can be made,
-    as a program can be run; none can be connected, bound, or sent from by an address.
+    as a program can be run; none can be connected or bound, and sent from only by `sendmsg`, whose address is in memory,
+    where a filter can't look, and which the zygote needs. Boxes are refused both by their own.
     """
     made = rules(Profile(processes=True)) | dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT))
     made |= {
