@@ -176,7 +176,10 @@ class SealedBox:
             self._group.close()
 
     def let_go(self) -> None:
-        """Let go of it without ending it, but for its group: a process that was forked from this one has it."""
+        """Close this process's copies of all that is open: one that was forked from it has the box.
+
+        Its group stays this one's to remove, whose name it bears.
+        """
         self.channel.let_go()
         self.output.close()
         self.process.let_go()

@@ -326,7 +326,7 @@ class Boxes:
             # One that has ended before anybody waited for it has told nothing.
             self._shared = self._start(self._spec if self.told_by_cells.printed else self._telling_spec)
         self._shared_used = True
-        if self._has_stopped(self._shared):
+        if self._learn_stopped(self._shared):
             self._shared = self._start(self._spec)
         return self._shared
 
@@ -340,10 +340,12 @@ class Boxes:
         self._start_ahead()
         if not box.alive:
             box = self._start(self._hidden_spec)
-        return self._start(self._hidden_spec) if self._has_stopped(box) else box
+        return self._start(self._hidden_spec) if self._learn_stopped(box) else box
 
-    def _has_stopped(self, box: BoxClient) -> bool:
-        """Whether the box is a notebook's first and had to stop cells; then it is closed, and no other runs into them.
+    def _learn_stopped(self, box: BoxClient) -> bool:
+        """Learn from a notebook's first box which cells it had to stop; return whether it had to: then it is closed.
+
+        No other box runs into these cells.
 
         SECURITY: that they never end is a claim, and a false one costs whoever makes it what these cells would have
         done. The box itself answers nothing: code that sees a loop of its own run, or not, would know by that whether

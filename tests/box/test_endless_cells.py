@@ -238,16 +238,16 @@ WHERE_IT_RAN = ("ran = 0", "while True: ran = 1", "def add(a, b): return a + b i
 def test_security_no_box_can_tell_by_a_loop_whether_a_hidden_check_asks(begin: Begin, monkeypatch, layer):
     """Code that is right where its loop has run: without the layer, the box of the public checks, and no other."""
     if not layer:
-        has_stopped = Boxes._has_stopped
+        learn_stopped = Boxes._learn_stopped
 
         def keep(self: Boxes, box: BoxClient) -> bool:
             with monkeypatch.context() as kept:
                 kept.setattr(Boxes, "_close", lambda *_: None)
-                has_stopped(self, box)
+                learn_stopped(self, box)
             self._used[box.generation] = box
             return False
 
-        monkeypatch.setattr(Boxes, "_has_stopped", keep)
+        monkeypatch.setattr(Boxes, "_learn_stopped", keep)
     boxes = begin(*WHERE_IT_RAN, isolation="namespaces")
     came = []
     for hidden in (False, True, True):

@@ -81,7 +81,7 @@ MESSAGES: dict[str, str] = {
     "usage.restricted_processes_hint": "Take --isolation namespaces or bwrap, where the system has it (grade doctor), or process for code that you trust.",
     "doctor.isolation_bwrap": "bwrap: your code sees neither your files nor the network; each start takes as long as the framework's import",
     "doctor.isolation_restricted": "restricted: your code can't open your files and has no network, but it can see which files and processes there are",
-    "doctor.isolation_class": "To grade what others handed in, grade run asks for it by name: --isolation {name}. What would be stricter is below.",
+    "doctor.isolation_class": "grade run takes it for what others handed in only where it is named: --isolation {name}.",
     "doctor.isolation_others": "Also here, by --isolation: {names}",
     "doctor.isolation_absent": "no `{name}` here",
     "report.isolation_missing": "Nothing stricter than restricted works here; grade doctor says why.",

@@ -37,8 +37,8 @@ MESSAGES: dict[str, str] = {
     "check.name_twice": "有两个检查都叫 {name}",
     "check.unknown_need": "{name} 依赖 {needed}，但没有这个检查",
     "check.text_without_check": "没有名为 {name} 的检查",
-    "check.public_points_sum": "任务 {task}：公开 分值为 {declared}，而其 公开 检查合计 {found}",
-    "check.hidden_points_sum": "任务 {task}：隐藏 分值为 {declared}，而其 隐藏 检查合计 {found}",
+    "check.public_points_sum": "任务 {task} 的公开分值是 {declared}，而公开检查加起来是 {found}",
+    "check.hidden_points_sum": "任务 {task} 的隐藏分值是 {declared}，而隐藏检查加起来是 {found}",
     "check.cannot_collect": "检查文件无法导入：\n{problem}",
     "check.pytest_failed": "pytest 以状态 {status} 结束",
     # --- calibration

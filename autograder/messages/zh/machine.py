@@ -81,7 +81,7 @@ MESSAGES: dict[str, str] = {
     "usage.restricted_processes_hint": "系统支持时请用 --isolation namespaces 或 bwrap（见 grade doctor）；如果信任这些代码，也可以用 process。",
     "doctor.isolation_bwrap": "bwrap：你的代码看不到你的文件，也用不了网络；每次启动都要重新导入框架",
     "doctor.isolation_restricted": "restricted：你的代码打不开你的文件，也用不了网络，但看得到有哪些文件和进程",
-    "doctor.isolation_class": "给别人提交的作业评分时，grade run 要求写明 --isolation {name}。更严格的隔离方式见下面。",
+    "doctor.isolation_class": "给别人提交的作业评分时，grade run 要写明 --isolation {name} 才会用它。",
     "doctor.isolation_others": "本机还可以用 --isolation 选择：{names}",
     "doctor.isolation_absent": "本机没有 `{name}`",
     "report.isolation_missing": "本机没有比 restricted 更严格的隔离方式；原因见 grade doctor。",
