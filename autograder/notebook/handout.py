@@ -20,7 +20,9 @@ from autograder.messages import text
 
 _LINK_LINE = re.compile(r"^\[[^\]]*\]\(README(\.zh)?\.md\)\n?", re.MULTILINE)  # to the other language's handout
 _EITHER = re.compile(
-    r"^<!-- IN A FILE -->\n(?:(?!<!-- IN A).*\n)*?<!-- IN A NOTEBOOK\n(?P<said>(?:(?!<!-- IN A).*\n)*?)-->\n", re.MULTILINE
+    r"^<!-- IN A FILE -->\n(?:(?!<!-- IN A).*\n)*?"
+    r"<!-- IN A NOTEBOOK\n(?P<said>(?:(?!<!-- IN A).*\n)*?)-->\n",
+    re.MULTILINE,
 )
 _MARK = re.compile(r"^<!-- IN A (?:FILE|NOTEBOOK)\b", re.MULTILINE)
 # In code: a word of the text may be "grade", too. `grade start` is for who has no notebook yet.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import traceback
 from types import ModuleType
@@ -83,15 +84,19 @@ def test_of_a_stopped_cell_there_is_what_stands_before_the_statement(known, left
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on Windows")
 def test_what_an_earlier_cell_has_left_running_is_no_line_of_the_cell_that_is_stopped():
     left = (
-        "import asyncio\nasync def on():\n    await asyncio.sleep(0)\n    while True: pass\n"
+        "import asyncio\nasync def on():\n    await asyncio.sleep(0.1)\n    while True: pass\n"
         "task = asyncio.create_task(on())\nawait asyncio.sleep(0)\na = 1"
     )
-    sources = left, "await asyncio.sleep(0)\nb = 1", "c = 1"
+    sources = left, "await asyncio.sleep(9)\nb = 1", "c = 1"
     cells, module = ran(*sources, time_s=1)
     assert [type(one.error) for one in cells.raised] == [CellStopped]
     assert (hasattr(module, "a"), hasattr(module, "b"), hasattr(module, "c")) == (True, False, True)
     assert cells.stopped == []  # line 4 would take the first cell's end away, where it did not stand
     advice.take()
+    assert type(module.task.exception()) is CellStopped
+    cells._loop.close()
+    del cells, module
+    gc.collect()  # now: asyncio says in the log what was left of its tasks
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on Windows")

@@ -278,8 +278,8 @@ def for_zygote() -> dict[str, Rule]:
 
     Each box is under this filter, too, and an errno of this one comes before the question that the box's own would ask
     of its listener: a refusal that is to be told of must be left to that one. So a socket for the network can be made,
-    as a program can be run; none can be connected or bound, and sent from only by `sendmsg`, whose address is in memory,
-    where a filter can't look, and which the zygote needs. Boxes are refused both by their own.
+    as a program can be run; none can be connected or bound, and sent from only by `sendmsg`, which the zygote
+    needs: its address lies in memory, where a filter can't look. Boxes are refused both by their own.
     """
     made = rules(Profile(processes=True)) | dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT))
     made |= {
