@@ -29,10 +29,11 @@ from rich.table import Table
 from timing import ROOT, seconds_of
 
 from autograder.box import sealed
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.linux import cgroup
 from autograder.box.protocol import Call, Path, Value
 from autograder.box.spares import Spare
+from autograder.box.spec import BoxSpec
 from autograder.box.values import Decoder, Encoder
 from autograder.limits import Limits
 

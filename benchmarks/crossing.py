@@ -15,7 +15,7 @@ import numpy as np
 from timing import medians, seconds_of, table
 
 from autograder.assignment import Entry
-from autograder.box.client import BoxSpec
+from autograder.box.spec import BoxSpec
 from autograder.judge.boxes import Boxes
 from autograder.judge.listener import Listener
 from autograder.judge.proxy import Submission, boxed, unboxed

@@ -8,8 +8,9 @@ import pytest
 
 from autograder.assignment import Entry
 from autograder.box.causes import BoxDied
-from autograder.box.client import BoxSpec, StudentRaised
+from autograder.box.client import StudentRaised
 from autograder.box.protocol import Unsendable
+from autograder.box.spec import BoxSpec
 from autograder.judge.boxes import Boxes
 from autograder.judge.calls import CheckMistake
 from autograder.judge.listener import Listener

@@ -23,8 +23,9 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
 from autograder.box import client as client_module
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.protocol import Loaded
+from autograder.box.spec import BoxSpec
 from autograder.box.zygotes import close_zygotes
 from autograder.course import load_course
 from autograder.judge import boxes

@@ -14,8 +14,8 @@ from autograder.box import plain
 from autograder.box.channel import Channel
 
 if TYPE_CHECKING:
-    from autograder.box.client import BoxSpec
     from autograder.box.init import Room
+    from autograder.box.spec import BoxSpec
 
 PROCESS = plain.ISOLATION
 RESTRICTED = "restricted"

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -25,9 +25,7 @@ from autograder.box.linux.python import needed_folders
 from autograder.box.mounted import FILES
 from autograder.box.restricted import own_user
 from autograder.box.seal import Layer, SealRequest
-
-if TYPE_CHECKING:
-    from autograder.box.client import BoxSpec
+from autograder.box.spec import BoxSpec
 
 PROGRAM = "bwrap"
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from autograder.box.cold import {function} as run; run()"

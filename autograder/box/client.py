@@ -13,8 +13,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,8 +22,7 @@ from autograder.box import backends, screen
 from autograder.box.advice import Note
 from autograder.box.causes import BoxDied, Cause, Deadline, cause_of_end, megabytes, within
 from autograder.box.channel import ChannelClosed, DeadlineExceeded
-from autograder.box.grant import NO_GPU, GpuWatch, Grant
-from autograder.box.interpreter import Interpreter, ours
+from autograder.box.grant import GpuWatch
 from autograder.box.nvml import nvml
 from autograder.box.output import CellPrints, OutputDrain, Printed, shown
 from autograder.box.protocol import (
@@ -44,7 +42,8 @@ from autograder.box.protocol import (
     Value,
     decode_reply,
 )
-from autograder.limits import MB, Limits, Needs
+from autograder.box.spec import BoxSpec
+from autograder.limits import MB, Needs
 from autograder.results import Status
 
 if TYPE_CHECKING:
@@ -57,26 +56,6 @@ _RELEASE_MOST = 10_000  # in one message
 _FORGOTTEN_MOST = 100_000  # a box that hands out more, to fill the judge's memory, keeps them
 _RELEASE_EVERY = 256  # handles: seldom enough not to double the round trips
 _LARGE_BYTES = 1 << 20  # arrays from here on: what is no longer used goes first, a model before the next training
-
-
-@dataclass(frozen=True)
-class BoxSpec:
-    """What a box is given: the submission, and what it may use."""
-
-    files: dict[str, bytes]
-    main: str
-    frameworks: tuple[str, ...]  # those that the submission imports
-    device: str = "auto"
-    limits: Limits = field(default_factory=Limits)
-    notebook: bool = False
-    cells: tuple[int, ...] = ()  # of a notebook: the lines of `main` that they begin at
-    show_cells: bool = False  # what they print and draw is asked for
-    stopped: tuple[int, ...] = ()  # lines that they were stopped at in another box: not waited for again
-    is_held: bool = False  # the files wait for `BoxClient.load`
-    python: Interpreter = field(default_factory=ours)
-    isolation: str = backends.PROCESS
-    grant: Grant = NO_GPU
-    datasets: dict[str, Path] = field(default_factory=dict)  # mounted: the folder of each one's .gz files
 
 
 class StudentRaised(Exception):

@@ -11,7 +11,6 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
@@ -23,10 +22,8 @@ from autograder.box.init import Room
 from autograder.box.linux import cgroup, namespaces
 from autograder.box.scratch import DATASETS, make_scratch, put_datasets, room_of, unnamed_bytes
 from autograder.box.seal import Layer, SealRequest
+from autograder.box.spec import BoxSpec
 from autograder.box.zygotes import Zygote, zygote_for
-
-if TYPE_CHECKING:
-    from autograder.box.client import BoxSpec
 
 _ROOM_TASKS = 1024  # for what else the user starts while the box runs
 

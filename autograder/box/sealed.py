@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 import psutil
 
@@ -25,12 +25,10 @@ from autograder.box.channel import Channel, offer_pair
 from autograder.box.linux import cgroup, syscalls
 from autograder.box.linux.rlimits import MOST_THREADS
 from autograder.box.seal import Layer, SealRequest
+from autograder.box.spec import BoxSpec
 from autograder.box.zygote import receive
 from autograder.box.zygotes import Key, Zygote, ZygoteGone, zygote_for
 from autograder.limits import MB, Limits
-
-if TYPE_CHECKING:
-    from autograder.box.client import BoxSpec
 
 _GONE_S = 10.0  # a tree of processes that has been killed needs a quarter of a second where it is large
 _ANSWER_S = 0.5  # of init's, which does next to nothing else

@@ -16,15 +16,13 @@ must have a core to spare as well: `judge.warm` decides. Never with a GPU, of wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from autograder.box import sealed
 from autograder.box.backends import NAMESPACES
 from autograder.box.sealed import Kind, SealedBox
+from autograder.box.spec import BoxSpec
 from autograder.box.zygotes import Zygote, zygote_for
-
-if TYPE_CHECKING:
-    from autograder.box.client import BoxSpec
 
 
 class Spare(NamedTuple):

@@ -19,7 +19,7 @@ import msgspec
 from autograder.assignment import Entry
 from autograder.box.backends import FORKED, PROCESS
 from autograder.box.causes import BoxDied, Cause, Deadline
-from autograder.box.client import Answer, BoxClient, BoxSpec, StudentRaised, ToldByCells
+from autograder.box.client import Answer, BoxClient, StudentRaised, ToldByCells
 from autograder.box.protocol import (
     Get,
     Handle,
@@ -33,6 +33,7 @@ from autograder.box.protocol import (
     Take,
     WriteFolder,
 )
+from autograder.box.spec import BoxSpec
 from autograder.box.values import Decoder, Encoder
 from autograder.judge import claims
 from autograder.judge.advice import Advice, gathered

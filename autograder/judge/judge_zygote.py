@@ -41,10 +41,10 @@ from typing import NamedTuple, NoReturn, cast
 import msgspec
 
 from autograder.box import seal
-from autograder.box.client import BoxSpec
 from autograder.box.linux import cgroup, syscalls
 from autograder.box.sealed import Kind, kind_of
 from autograder.box.spares import Spare, Spares
+from autograder.box.spec import BoxSpec
 from autograder.box.zygote import receive, send_descriptor
 from autograder.box.zygotes import Key, Lent, borrow, borrowed
 from autograder.course import LoadedAssignment

@@ -9,9 +9,10 @@ import time
 from typing import Literal, NamedTuple, get_args
 
 from autograder.box.causes import BoxDied
-from autograder.box.client import BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import BoxClient, StudentRaised
 from autograder.box.interpreter import Interpreter
 from autograder.box.protocol import Call, Path, ProtocolError
+from autograder.box.spec import BoxSpec
 from autograder.box.values import Decoder
 from autograder.judge import claims
 from autograder.limits import Limits

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from autograder import datasets
-from autograder.box.client import BoxSpec
 from autograder.box.interpreter import Interpreter, ours
+from autograder.box.spec import BoxSpec
 from autograder.course import LoadedAssignment
 from autograder.datasets import Split
 from autograder.judge import torchvision

@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 from autograder.box.backends import NAMESPACES
 from autograder.box.causes import BoxDied
-from autograder.box.client import BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import BoxClient, StudentRaised
 from autograder.box.grant import Grant
 from autograder.box.interpreter import Interpreter
 from autograder.box.protocol import Call, ProtocolError
 from autograder.box.protocol import Path as Name
+from autograder.box.spec import BoxSpec
 from autograder.box.values import Decoder
 from autograder.judge import claims
 from autograder.limits import Limits

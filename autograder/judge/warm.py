@@ -27,7 +27,7 @@ import msgspec
 
 from autograder.box import sealed, zygotes
 from autograder.box.backends import NAMESPACES, RESTRICTED
-from autograder.box.client import BoxSpec
+from autograder.box.spec import BoxSpec
 from autograder.box.zygote import receive
 from autograder.course import LoadedAssignment
 from autograder.errors import GradeError

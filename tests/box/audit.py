@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from autograder.box import plain, seal
 from autograder.box.backends import NAMESPACES
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.linux import mounts, numbers
 from autograder.box.linux.policy import Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
 from autograder.box.linux.python import needed_folders
+from autograder.box.spec import BoxSpec
 from autograder.limits import Limits
 from tests.box.conftest import Driven, close
 

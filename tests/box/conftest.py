@@ -17,10 +17,11 @@ import pytest
 from autograder.assignment import Entry
 from autograder.box.backends import ISOLATIONS
 from autograder.box.causes import BoxDied, Cause, within
-from autograder.box.client import Answer, BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import Answer, BoxClient, StudentRaised
 from autograder.box.interpreter import choose
 from autograder.box.probe import probe
 from autograder.box.protocol import Call, Get, Handle, Loaded, Path, Put, Raised, Request, Set, Take, Unsendable, Value
+from autograder.box.spec import BoxSpec
 from autograder.box.values import Decoder, Encoder
 from autograder.judge import boxes as boxes_module
 from autograder.judge.boxes import Boxes

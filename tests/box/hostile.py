@@ -16,7 +16,7 @@ from autograder.box import backends
 from autograder.box.backends import Evidence
 from autograder.box.causes import BoxDied, within
 from autograder.box.channel import Channel
-from autograder.box.client import BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import BoxClient, StudentRaised
 from autograder.box.plain import Taken
 from autograder.box.protocol import (
     DTYPES,
@@ -30,6 +30,7 @@ from autograder.box.protocol import (
     Path,
     encode_message,
 )
+from autograder.box.spec import BoxSpec
 from autograder.judge import boxes as boxes_module
 from autograder.judge import claims
 from autograder.judge.boxes import Boxes

@@ -17,10 +17,11 @@ from typing import NamedTuple
 import psutil
 
 from autograder.box import zygotes
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.linux import cgroup
 from autograder.box.protocol import Call
 from autograder.box.protocol import Path as Name
+from autograder.box.spec import BoxSpec
 from autograder.limits import Limits
 from autograder.results import Status
 

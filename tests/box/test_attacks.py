@@ -27,8 +27,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from autograder.box import backends, sealed, worker, zygotes
 from autograder.box.causes import BoxDied
-from autograder.box.client import BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import BoxClient, StudentRaised
 from autograder.box.seal import Layer
+from autograder.box.spec import BoxSpec
 from autograder.limits import Limits
 from autograder.results import Status
 from tests.box.conftest import PYTHON, Driven, sealed_only

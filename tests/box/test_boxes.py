@@ -10,10 +10,11 @@ import pytest
 
 from autograder.assignment import Entry
 from autograder.box.causes import BoxDied, Cause
-from autograder.box.client import BoxSpec, StudentRaised
+from autograder.box.client import StudentRaised
 from autograder.box.grant import Grant
 from autograder.box.nvml import Gpu
 from autograder.box.protocol import Call
+from autograder.box.spec import BoxSpec
 from autograder.judge import boxed, boxes, fresh, unboxed
 from autograder.judge.calls import CheckMistake
 from autograder.judge.listener import Listener

@@ -10,8 +10,9 @@ import pytest
 
 from autograder.box import client as client_module
 from autograder.box.causes import BoxDied, Cause, cause_of_exit
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.protocol import Unsendable
+from autograder.box.spec import BoxSpec
 from autograder.results import Status
 
 if TYPE_CHECKING:

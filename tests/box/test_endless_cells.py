@@ -15,7 +15,8 @@ from msgspec import structs
 from autograder.assignment import Entry
 from autograder.box import client as client_module
 from autograder.box.causes import BoxDied
-from autograder.box.client import BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import BoxClient, StudentRaised
+from autograder.box.spec import BoxSpec
 from autograder.course import find_course
 from autograder.judge import boxes as boxes_module
 from autograder.judge import claims

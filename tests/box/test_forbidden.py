@@ -14,11 +14,12 @@ import psutil
 import pytest
 
 from autograder.box import backends, sealed
-from autograder.box.client import BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import BoxClient, StudentRaised
 from autograder.box.linux import forks, numbers, seccomp
 from autograder.box.linux.policy import TOLD, Allow, Profile, for_zygote
 from autograder.box.protocol import Raised
 from autograder.box.seal import Layer
+from autograder.box.spec import BoxSpec
 from autograder.judge.forbidden import _ERRNOS, of_refusal
 from autograder.judge.limit_words import Allowed
 from autograder.judge.verdict import verdict_of

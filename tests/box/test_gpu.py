@@ -19,12 +19,13 @@ import pytest
 
 from autograder.box import client, devices, grant, zygote, zygotes
 from autograder.box.causes import BoxDied, Cause
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.grant import NO_GPU, Grant, allowed, slots
 from autograder.box.interpreter import ours
 from autograder.box.linux.landlock import abi
 from autograder.box.nvml import Gpu, Nvml
 from autograder.box.probe import has_gpu
+from autograder.box.spec import BoxSpec
 from autograder.judge import isolation, trial
 from autograder.judge.isolation import Wanted, choose_isolation, first_gpu
 from autograder.judge.trial import GpuTrial, try_gpu

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from autograder.box import codec, inquiry, interpreter
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.interpreter import Interpreter, ask, choose, locate, ours
 from autograder.box.protocol import Call
 from autograder.box.protocol import Path as Name
+from autograder.box.spec import BoxSpec
 from autograder.errors import UsageError
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="programs made of a #! line")

@@ -118,7 +118,8 @@ def test_security_what_a_worker_that_left_had_started_does_not_run_until_the_end
 
 JUDGE = """
     import sys
-    from autograder.box.client import BoxClient, BoxSpec
+    from autograder.box.client import BoxClient
+    from autograder.box.spec import BoxSpec
     from autograder.box.protocol import Call, Path
 
     source = b"print('in the box')\\ndef loop():\\n    while True: pass\\ndef one(): return 1"

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from autograder.box.causes import full_files
-from autograder.box.client import BoxClient, BoxSpec, StudentRaised
+from autograder.box.client import BoxClient, StudentRaised
 from autograder.box.init import Room
 from autograder.box.linux import cgroup
+from autograder.box.spec import BoxSpec
 from autograder.judge import limit_words
 from autograder.limits import MB, Limits
 from autograder.results import Status

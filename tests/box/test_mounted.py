@@ -14,8 +14,8 @@ import pytest
 from autograder.assignment import Entry
 from autograder.box import mounted
 from autograder.box.backends import NAMESPACES
-from autograder.box.client import BoxSpec
 from autograder.box.linux import mounts
+from autograder.box.spec import BoxSpec
 from autograder.datasets.registry import DATASETS, NAMES
 from autograder.judge import boxes as boxes_module
 from autograder.judge.boxes import Boxes

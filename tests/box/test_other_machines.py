@@ -66,7 +66,8 @@ def test_what_restricted_promises_holds_in_a_container(who, file, scratch):
 
 SHOW = """
 import json, os
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
+from autograder.box.spec import BoxSpec
 from autograder.box.probe import probe
 found = probe()
 client = BoxClient(BoxSpec({"answer.py": b"import os\\nprint(os.getuid())"}, "answer.py", (), isolation=found.best))

@@ -192,7 +192,8 @@ def test_security_memory_counts_where_no_control_group_does(opened, monkeypatch)
 
 JUDGE = """
     import sys
-    from autograder.box.client import BoxClient, BoxSpec
+    from autograder.box.client import BoxClient
+    from autograder.box.spec import BoxSpec
     client = BoxClient(BoxSpec({"answer.py": b"def one(): return 1"}, "answer.py", (), isolation="restricted"))
     client.loaded()
     print("ready", flush=True)

@@ -337,7 +337,8 @@ def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
 
 JUDGE = """
     import sys
-    from autograder.box.client import BoxClient, BoxSpec
+    from autograder.box.client import BoxClient
+    from autograder.box.spec import BoxSpec
     client = BoxClient(BoxSpec({"answer.py": b"def one(): return 1"}, "answer.py", (), isolation="namespaces"))
     client.loaded()
     print("ready", flush=True)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from autograder.box import inquiry
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.interpreter import Interpreter, choose, ours
+from autograder.box.spec import BoxSpec
 from autograder.errors import UsageError
 from autograder.judge import isolation, trial
 from autograder.judge.isolation import Wanted, choose_isolation

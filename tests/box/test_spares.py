@@ -18,13 +18,14 @@ import pytest
 
 from autograder.box import backends, mounted, sealed
 from autograder.box.backends import NAMESPACES
-from autograder.box.client import BoxClient, BoxSpec
+from autograder.box.client import BoxClient
 from autograder.box.grant import Grant
 from autograder.box.interpreter import ours
 from autograder.box.nvml import Gpu
 from autograder.box.seal import Layer
 from autograder.box.sealed import Kind, kind_of
 from autograder.box.spares import Spare, Spares
+from autograder.box.spec import BoxSpec
 from autograder.limits import Limits
 from tests.box import audit
 from tests.box.conftest import Driven, sealed_only
@@ -292,7 +293,7 @@ def test_security_a_process_that_was_forked_keeps_no_spare_of_another_alive(spar
 
 JUDGE = """
     import sys
-    from autograder.box.client import BoxSpec
+    from autograder.box.spec import BoxSpec
     from autograder.box.sealed import kind_of
     from autograder.box.spares import Spares
     spares = Spares()
