@@ -173,6 +173,7 @@ def test_a_cluster_comes_to_what_this_machine_comes_to(course, cluster, tmp_path
         assert run(course, where).done_by == dict.fromkeys(SCORES, "known")
 
 
+@pytest.mark.ci
 def test_the_page_says_what_the_commands_print(cluster, tmp_path):
     assert made_anew(tmp_path, cluster.scheduler_address) == PAGE.read_text("utf-8")
 
@@ -228,6 +229,7 @@ def gone(pid: int, within_s: float = 30) -> bool:
     return False
 
 
+@pytest.mark.ci
 def test_the_attempt_of_a_killed_worker_is_made_by_another_and_nothing_is_recorded_twice(
     held, cluster, client, tmp_path
 ):
@@ -251,6 +253,7 @@ def test_the_attempt_of_a_killed_worker_is_made_by_another_and_nothing_is_record
     assert [len(attempts) for attempts in recorded(held.course).values()] == [1] * 5
 
 
+@pytest.mark.ci
 def test_a_killed_client_goes_on_where_it_was_and_its_checks_go_from_the_workers(held, cluster):
     running = start(held.course, on(cluster))
     judge, *_ = processes_of(held.flag, running)
@@ -278,6 +281,7 @@ def test_interrupted_it_ends_what_runs_and_goes_on_later(held, cluster):
     assert finals(held.course) == SCORES
 
 
+@pytest.mark.ci
 def test_a_scheduler_that_ends_in_the_middle_is_said_and_the_next_run_goes_on(held):
     scheduler = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",

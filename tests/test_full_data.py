@@ -28,6 +28,7 @@ def check(course, *arguments, **environment):
     return grade("check", "hw3", SOLUTION, "--device", "cpu", *arguments, cwd=course, timeout_s=280, **environment)
 
 
+@pytest.mark.ci
 @pytest.mark.real_data
 def test_all_60000_images_with_thresholds_of_their_own(course):
     data = os.environ["GRADE_DATA_DIR"]

@@ -51,6 +51,7 @@ def shot(page, name):
         page.screenshot(path=Path(folder, f"{name}.png"))
 
 
+@pytest.mark.ci
 @pytest.mark.chromium
 @pytest.mark.nbgrader
 @pytest.mark.timeout(600)

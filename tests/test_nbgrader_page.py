@@ -20,7 +20,7 @@ from autograder.notebook.generate import make_notebook, notebook_files
 from tests.pages import lines_of, written_anew
 from tests.tiny_course import ROOT, write
 
-pytestmark = pytest.mark.nbgrader
+pytestmark = [pytest.mark.nbgrader, pytest.mark.ci]
 
 PAGE = ROOT / "docs" / "nbgrader.md"
 COURSE = """\

@@ -38,6 +38,7 @@ def output_of(root, student, name, grade_id):
     return cell.outputs
 
 
+@pytest.mark.ci
 def test_nbgraders_own_notebooks_score_what_they_score(files, tmp_path):
     root = tmp_path / "course"
     write(root / "autotests.yml", (files / "autotests.yml").read_text())
@@ -81,6 +82,7 @@ def test_nbgraders_own_notebooks_score_what_they_score(files, tmp_path):
     assert not (root / "autograded/foo/effects/side-effect.txt").exists()
 
 
+@pytest.mark.ci
 def test_nbgraders_autotests_score_what_they_score(files, tmp_path):
     root = tmp_path / "course"
     write(root / "autotests.yml", (files / "autotests.yml").read_text())
