@@ -9,7 +9,7 @@ import pytest
 from autograder.course import load_course
 from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge import calibration as calibrating
-from autograder.judge import time_limits
+from autograder.judge import limit_words, time_limits
 from autograder.judge.options import AttemptOptions
 from autograder.judge.session import JudgeSession
 from autograder.judge.time_limits import ReferenceTimes, limits_for, reference_times
@@ -135,6 +135,13 @@ def test_a_call_that_does_not_train_has_a_limit_of_its_own(course):
     write(course / FILE, ASSIGNMENT + "limits: {call_s: 1}\nreference_attempt_s: {python: 2.5}\n")
     check = check_of(attempt(course, SOLUTION.replace("return a + b", "while True: pass")), "test_add")
     assert check.message.endswith("(limits.call_s); the reference solution takes 2.5 s here for all checks together")
+
+
+@pytest.mark.parametrize(("kind", "said"), [("training", False), ("wall", True), ("attempt", True)])
+def test_a_time_of_nothing_is_not_told(kind, said):
+    """An assignment without trainings has none; one of a few milliseconds is rounded to it."""
+    assert limit_words.beside_reference(kind, ReferenceTimes(training_s=0, attempt_s=0)) == ""
+    assert bool(limit_words.beside_reference(kind, ReferenceTimes(training_s=0, attempt_s=2))) is said
 
 
 def test_the_whole_attempt_is_told_by_its_own_limit(course, monkeypatch):

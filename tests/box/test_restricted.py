@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from autograder.box import backends, restrict, restricted, scratch, zygote, zygotes
+from autograder.box.answerer import Answerer
 from autograder.box.causes import BoxDied, Cause
 from autograder.box.linux import landlock, namespaces, seccomp, syscalls
 from autograder.box.linux.policy import Profile
@@ -369,6 +370,17 @@ def test_security_where_no_listener_can_be_had_the_same_is_refused(monkeypatch):
     monkeypatch.setattr(seccomp, "apply", without_listener)
     assert in_fork(filtered, os.fork).errno == errno.EPERM
     assert in_fork(filtered, lambda: socket.socket().close()).errno == errno.EAFNOSUPPORT
+
+
+def test_where_the_judge_has_no_room_for_the_listener_its_watch_goes_on():
+    """The kernel leaves a descriptor out for which there is no number, and answers the calls itself."""
+    answerer = Answerer()
+    try:
+        answerer.theirs.send(restrict.HANDED_OVER)
+        answerer.serve(0.05)
+        assert answerer.take() == ()
+    finally:
+        answerer.close()
 
 
 def strict(**profile: Any) -> Any:
