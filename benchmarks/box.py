@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
@@ -217,42 +217,23 @@ def call_rows(framework: str, rounds: int) -> list[Row]:
     boxes = {way: BoxClient(spec_of(framework, way)) for way in (FRESH, FORKED)}
     images, noise = np.zeros(IMAGES_BYTES, np.uint8), np.random.default_rng(0).normal(size=(4, 4))
     rows = []
-    for what, run, times, awake, aim in (
-        ("a small call", lambda box: call(box, "one"), SMALL_CALLS, False, "60 µs"),
-        ("the same, no core asleep", lambda box: call(box, "one"), SMALL_CALLS, True, "60 µs"),
-        ("a call with a 4 × 4 array, no core asleep", lambda box: call(box, "size", noise), SMALL_CALLS, True, ""),
-        ("47 MB array into the box", lambda box: call(box, "size", images), rounds, False, "15 ms"),
+    for what, run, times, aim in (
+        ("a small call", lambda box: call(box, "one"), SMALL_CALLS, "60 µs"),
+        ("a call with a 4 × 4 array", lambda box: call(box, "size", noise), SMALL_CALLS, ""),
+        ("47 MB array into the box", lambda box: call(box, "size", images), rounds, "15 ms"),
     ):
         taken: dict[str, list[float]] = {way: [] for way in boxes}
-        with cores_awake() if awake else contextlib.nullcontext():
-            # In blocks: a process that was asked a moment ago is still awake, as it is for whoever calls often.
-            for _ in range(10):
-                for way, box in boxes.items():
-                    run(box)
-                    taken[way] += [seconds_of(partial(run, box)) for _ in range(max(times // 10, 1))]
+        # In blocks: a process that was asked a moment ago is still awake, as it is for whoever calls often.
+        for _ in range(10):
+            for way, box in boxes.items():
+                run(box)
+                taken[way] += [seconds_of(partial(run, box)) for _ in range(max(times // 10, 1))]
         seconds = {way: Seconds(values) for way, values in taken.items()}
         ratio = f"{seconds[FRESH].median / seconds[FORKED].median:.1f} ×"
         rows.append(Row(what, str(seconds[FRESH]), str(seconds[FORKED]), ratio=ratio, aim=aim))
     for box in boxes.values():
         box.close()
     return rows
-
-
-@contextlib.contextmanager
-def cores_awake() -> Iterator[None]:
-    """Keep every core from sleeping, as a class run does: by loops that give way to whatever else wants to run.
-
-    A round trip between two processes wakes two cores. Where both sleep, that takes longer than all the rest of it.
-    """
-    loop = "import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
-    loops = [subprocess.Popen([sys.executable, "-c", loop]) for _ in os.sched_getaffinity(0)]
-    try:
-        time.sleep(SETTLE_S)
-        yield
-    finally:
-        for one in loops:
-            one.kill()
-            one.wait()
 
 
 def training_row(framework: str, rounds: int) -> Row:
