@@ -202,6 +202,7 @@ def test_who_watches_is_told_in_their_language_and_sees_no_warnings_of_nbgraders
     assert "f 对正数返回 1" in (root / "autograded/s1/hw1/hw1.ipynb").read_text(encoding="utf-8")
 
 
+@pytest.mark.ci
 def test_both_commands_give_the_same_scores_and_no_notebook_stops_the_class(made, tmp_path):
     hand_ins = {name: content for name, (content, _) in HAND_INS.items()}
     theirs, mine = (class_at(made, tmp_path / who, hand_ins) for who in ("theirs", "mine"))
