@@ -242,20 +242,20 @@ def filter_calls(profile: Profile, handover: int | None) -> None:
     In two steps, for nobody may take the listener out of a process with a user id of its own: under the first filter
     the worker can send it away, and put on the second.
     """
-    listener = None
+    table, listener = policy.rules(profile), None
     if handover is not None:
-        first = policy.rules(profile) | dict.fromkeys(_HANDING_OVER, Allow())
+        first = table | dict.fromkeys(_HANDING_OVER, Allow())
         with contextlib.suppress(OSError):  # no listener to be had here: the same is refused, and nobody is told
             listener = seccomp.apply(seccomp.encode(seccomp.program_of(first, told=policy.TOLD)), listen=True)
     if handover is None or listener is None:
-        seccomp.apply(seccomp.encode(seccomp.program(profile)))
+        seccomp.apply(seccomp.encode(seccomp.program_of(table)))
         return
     with socket.socket(fileno=os.dup(handover)) as judge:
         socket.send_fds(judge, [HANDED_OVER], [listener])
     os.close(listener)
     # SECURITY: from here on the calls that were left to this are as the table has them. Of all filters the strictest
     # answer counts, so what this one allows is decided by the first.
-    as_told = {name: policy.rules(profile)[name] for name in _HANDING_OVER}
+    as_told = {name: table[name] for name in _HANDING_OVER}
     seccomp.add(seccomp.encode(seccomp.program_of(as_told, otherwise=seccomp.ALLOW)))
 
 
