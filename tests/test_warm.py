@@ -22,7 +22,7 @@ from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge import judge_zygote, session, time_limits
 from autograder.judge.attempt import run_attempt
 from autograder.judge.isolation import Choice
-from autograder.judge.judges import ColdJudges, JudgeDied, open_judges
+from autograder.judge.judges import JudgeDied, open_judges
 from autograder.judge.options import AttemptOptions
 from autograder.judge.time_limits import Measured
 from autograder.judge.warm import WarmJudges
@@ -143,17 +143,6 @@ def test_several_attempts_at_a_time(course, judges):
 def test_waiting_has_an_end(course, judges):
     pending = judges.start(load(course), submission(LOOP), AttemptOptions())
     assert judges.wait([pending], 0.2) == []
-
-
-def test_cold_judges_have_the_same_interface(course):
-    with ColdJudges(2) as judges:
-        started = [judges.start(load(course), submission(one), AttemptOptions()) for one in (SOLUTION, LOOP[:20])]
-        done = judges.wait(started)
-        assert done
-        assert without_times(started[0].result()) == without_times(cold(course))
-        assert started[1].result().score == 0
-    with ColdJudges(1) as judges, pytest.raises(UsageError, match=r"no task '9'|9"):
-        judges.start(load(course), submission(), AttemptOptions(tasks=("9",))).result()
 
 
 def test_an_attempt_takes_its_own_time_only(course, judges):
