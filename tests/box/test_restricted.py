@@ -117,6 +117,21 @@ def test_the_scratch_folder_goes_with_its_box(opened):
     assert not folder.exists()
 
 
+def test_a_box_that_cannot_be_made_leaves_nothing(opened, monkeypatch):
+    box = opened(ONE)
+    folder = folder_of(box).parent
+    assert box.call("one") == 1
+    before = sorted(folder.iterdir()), {*restricted._users}
+
+    def refuse():
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(restricted, "Answerer", refuse)
+    with pytest.raises(OSError, match="too many open files"):
+        opened(ONE).call("one")
+    assert (sorted(folder.iterdir()), restricted._users) == before
+
+
 def test_security_a_scratch_folder_that_outgrows_its_limit_ends_the_box(opened):
     source = """
         import time
