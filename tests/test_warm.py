@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.box import sealed, zygotes
+from autograder.box import cores, sealed, zygotes
 from autograder.box.backends import NAMESPACES
 from autograder.box.linux import cgroup
 from autograder.course import load_course
@@ -440,17 +440,17 @@ def sparing(monkeypatch):
     """Judges that a core is idle beside."""
     if "namespaces" not in BACKENDS:
         pytest.skip("no sealed boxes here")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(cores, "usable", lambda: 2)
     with open_judges(1) as opened:
         yield opened
 
 
 @pytest.mark.parametrize(
-    ("at_once", "threads", "cores", "kept"),
+    ("at_once", "threads", "usable", "kept"),
     [(1, 1, 2, True), (2, 1, 2, False), (1, 2, 2, False), (3, 2, 8, True), (1, 1, 1, False), (None, 1, 8, False)],
 )
-def test_a_box_waits_where_a_core_is_idle(monkeypatch, at_once, threads, cores, kept):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+def test_a_box_waits_where_a_core_is_idle(monkeypatch, at_once, threads, usable, kept):
+    monkeypatch.setattr(cores, "usable", lambda: usable)
     key = zygotes.Key((), threads, cpu_only=True)
     judges = WarmJudges(at_once)
     assert judges._has_idle_core(key) is kept
@@ -528,7 +528,7 @@ def test_security_no_waiting_box_outlives_its_zygotes(course, sparing, until, ki
     assert warm(sparing, course).score == 20
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="no idle core")
+@pytest.mark.skipif(cores.usable() == 1, reason="no idle core")
 def test_security_no_waiting_box_outlives_the_command(course, until):
     ends = textwrap.dedent(CALLER).replace("AttemptOptions())", "AttemptOptions()).result()")
     command = [sys.executable, "-c", ends, course, SOLUTION]

@@ -27,6 +27,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
+from autograder.box import cores
 from autograder.course import LoadedAssignment
 from autograder.errors import InternalError
 from autograder.judge.attempt import run_attempt
@@ -117,6 +118,11 @@ def open_judges(at_once: int, *, warm: bool = True, alone: bool = True) -> Judge
 
         return WarmJudges(at_once if alone else None)
     return ColdJudges(at_once)
+
+
+def one_per_core() -> int:
+    """Return how many attempts at a time there are where nobody says: one for each core that we can keep busy."""
+    return cores.usable()
 
 
 class ColdPending(Pending):
