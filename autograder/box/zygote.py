@@ -39,7 +39,7 @@ import msgspec
 
 from autograder.box import seal, worker
 from autograder.box.channel import Channel
-from autograder.box.linux import hugepages, mounts, namespaces, syscalls
+from autograder.box.linux import capabilities, hugepages, mounts, namespaces, syscalls
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.linux.python import needed_folders
 from autograder.box.own_limits import limit_self
@@ -106,17 +106,24 @@ class Leaving:
     def __init__(self, plan: mounts.RootPlan, at: Callable[[str], None] = lambda _: None) -> None:
         self._plan = plan
         self._at = at
-        self._is_root = os.getuid() == 0
+        self._has_root = False
 
     def give_up_rights(self) -> None:
-        """Become an ordinary user, after having built the root: what it is built from may be closed to all others."""
-        if self._is_root:
-            user = namespaces.unused_id()
+        """Become an ordinary user, after having built the root: what it is built from may be closed to all others.
+
+        A container's root may not mount (Docker leaves it few rights). It builds the root as an ordinary user does.
+        """
+        if os.getuid() != 0:
+            return
+        user = namespaces.unused_id()
+        if capabilities.held() >> capabilities.SYS_ADMIN & 1:
             self._at("namespaces")
             namespaces.unshare(Namespace.MOUNT)
             self._at("root")
             mounts.build_root(self._plan)
-            namespaces.become(user)
+            self._has_root = True
+        self._at("namespaces")
+        namespaces.become(user)
 
     def take_namespaces(self) -> None:
         """Move into new namespaces of all kinds."""
@@ -130,7 +137,7 @@ class Leaving:
     def settle(self) -> None:
         """Mount what pid 1 and its children will see."""
         self._at("root")
-        if not self._is_root:
+        if not self._has_root:
             mounts.build_root(self._plan)
         mounts.mount_proc(read_only=False)
         mounts.mount_scratch(_SMALL)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.box.backends import PROCESS, RESTRICTED
+from autograder.box.backends import NAMESPACES, PROCESS, RESTRICTED
 from autograder.box.linux import capabilities, landlock, namespaces
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.probe import lacking
@@ -86,6 +86,14 @@ def test_root_of_a_container_gives_each_box_a_user_of_its_own(scratch):
     assert {"own_user", "restricted"} & set(missing) == set()
     assert judge_user == 0
     assert box_user in namespaces.unused_ids()
+
+
+@as_root
+def test_root_of_a_container_without_dockers_filter_has_sealed_boxes(scratch):
+    """It has no right to mount, and builds the box's root as an ordinary user does."""
+    backends, _, box_user, judge_user = json.loads(in_container("unconfined", scratch, "-c", SHOW).stdout)
+    assert backends[0] == NAMESPACES
+    assert (box_user, judge_user) == (namespaces.INSIDE_ID, 0)
 
 
 @as_root
