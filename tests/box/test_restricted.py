@@ -239,6 +239,16 @@ def test_security_boxes_end_with_a_judge_or_a_zygote_that_is_killed(until, who):
     assert ended
 
 
+def test_security_a_box_without_a_judge_ends_though_its_zygote_serves_others(opened, until):
+    """What the judge of one attempt had open is closed, and its box waits; of other attempts there are boxes."""
+    one, other = opened(ONE), opened(ONE)
+    assert [one.call("one"), other.call("one")] == [1, 1]
+    (worker,) = one.client._running.process.members()
+    one.client._running.process._status.shutdown(socket.SHUT_RDWR)  # the channel is open still, and the worker waits
+    assert until(lambda: has_ended(worker), LONG_S)
+    assert other.call("one") == 1
+
+
 @as_root  # another's zygote can't be looked into
 def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
     zygotes.close_zygotes()  # those of other tests
