@@ -321,7 +321,8 @@ _SERVING = _names("bind listen accept accept4")
 
 _SETTING_UP = _names(
     """
-    execve execveat prctl capset setgroups setresgid setresuid setregid setreuid setgid setuid setrlimit prlimit64 pidfd_open pidfd_send_signal
+    execve execveat prctl capset setgroups setresgid setresuid setregid setreuid setgid setuid setrlimit prlimit64
+    pidfd_open pidfd_send_signal
     landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp memfd_create inotify_init1
     """
 )
