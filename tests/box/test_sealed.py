@@ -299,6 +299,18 @@ def test_security_a_box_that_is_forked_while_it_is_given_up_is_killed():
     assert box.returncode == -signal.SIGKILL
 
 
+def test_security_a_forked_process_keeps_no_zygote_alive(opened):
+    """It has copies of what zygotes are held by; one that it keeps would outlive the judge, with all of its boxes."""
+    assert opened(ONE).call("one") == 1
+    held = list(zygotes._zygotes.values())
+    assert all(one.alive for one in held)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(zygotes._zygotes) + sum(one._control.fileno() >= 0 for one in held))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert all(one.alive for one in held)
+
+
 def test_a_box_can_be_given_up_before_it_is_forked(opened):
     for _ in range(3):
         box = opened("while True: pass", threads=5)
