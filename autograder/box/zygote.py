@@ -7,7 +7,8 @@
 1. The judge starts `python -c … zygote` with a clean environment and a socket, and sends `Begin`.
 2. The launcher enters new namespaces (user, mount, pid, network, ipc, host name, cgroup), forks the zygote as pid 1 of
    the new pid namespace and waits for it. Root builds the new root before it gives up its rights, for Python may be
-   installed where an ordinary user can't go; an ordinary user, and a container's root, builds it inside the user namespace.
+   installed where an ordinary user can't go; an ordinary user builds it inside the user namespace, and so does a
+   container's root, who may not mount outside of one.
 3. The zygote imports, warms up, and answers each `SealRequest` by a fork: new pid namespace, then `seal.enter`.
    A worker to which nothing has been sent by then is a spare (`spares`): it rehearses, and waits.
 4. When the judge that asked for a box is gone, that box's status socket ends, and the zygote kills it.

@@ -487,6 +487,20 @@ def test_security_metadata_is_left_alone(tmp_path):
     assert (file.stat().st_mode & 0o777, file.stat().st_mtime) == (0o777, 2)
 
 
+@pytest.mark.skipif("bwrap" not in BACKENDS, reason="no bwrap here")
+def test_security_metadata_is_left_alone_where_devices_are_the_machines_own():
+    source = """
+        import os
+        def change():
+            open("file", "w").close()
+            before = os.stat("file").st_mode
+            os.chmod("file", 0o777)
+            return os.stat("file").st_mode == before
+    """
+    for box in opened_as("bwrap"):
+        assert box(source).call("change") is True
+
+
 @pytest.mark.skipif(landlock.abi() < 1, reason="no landlock in this kernel")
 def test_security_a_rule_of_landlock_names_files_of_proc_one_by_one():
     rules = restrict.rules_for(("/usr",), ())

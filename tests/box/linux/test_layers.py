@@ -23,6 +23,7 @@ from autograder.box.linux import capabilities, landlock, mounts, namespaces, rli
 from autograder.box.linux.landlock import Rules
 from autograder.box.linux.namespaces import INSIDE_ID, Namespace
 from autograder.box.linux.policy import Profile
+from autograder.box.linux.python import needed_folders
 from autograder.box.restrict import restrict as restrict_box
 from autograder.box.restrict import rules_for
 from tests.box.linux.conftest import in_fork, own_namespaces
@@ -539,6 +540,13 @@ def test_security_a_32_bit_call_kills():
 
     assert in_fork(attack).status == 0
     assert in_fork(filtered(), attack).status == -31
+
+
+def test_security_a_folder_is_not_shown_because_python_imports_from_it(monkeypatch, tmp_path):
+    """The course's own is one, wherever a command was typed in it."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert not any(tmp_path.is_relative_to(folder) for folder in needed_folders([]))
+    assert str(tmp_path) in needed_folders([tmp_path])
 
 
 def _restricted() -> None:
