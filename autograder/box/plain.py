@@ -287,13 +287,13 @@ class MemoryWatch:
 
     @staticmethod
     def _bytes_of(member: psutil.Process, what: str) -> int:
-        used = member.memory_info()
+        # SECURITY: a container's root may not ask for the shares of another user's process, which a box is. What can't be
+        # asked must count as it is, and not as nothing.
         if what == "pss":
-            # SECURITY: a container's root may not ask for the shares of another user's process, which a box is. What
-            # can't be asked must count as it is, and not as nothing.
             with contextlib.suppress(psutil.AccessDenied):
-                used = member.memory_full_info()
-        return int(getattr(used, what, used.rss))
+                asked = member.memory_full_info()
+                return int(getattr(asked, what, asked.rss))
+        return int(member.memory_info().rss)
 
     def _members(self) -> list[psutil.Process]:
         return process_tree(self._pid)
