@@ -314,19 +314,22 @@ def until():
 def looping(course, judges, until):
     """An attempt whose box is in an endless loop, deaf to its channel: (pending, judge, the box's worker)."""
     warm(judges, course)
-    before = set(tree())
+    assert all(one.gone(LONG_S) for one in judges._running)
     pending = judges.start(load(course), submission(LOOP), AttemptOptions())
-    assert until(lambda: any(_busy(process) for process in set(tree()) - before))
-    (box,) = [process for process in set(tree()) - before if _busy(process)]
+    assert until(lambda: any(map(_busy, tree())))
+    (box,) = filter(_busy, tree())
     (zygote,) = judges._zygotes.values()
     (judge,) = [process for process in psutil.Process(zygote._process.pid).children() if runs(process)]
     return pending, judge, box
 
 
 def _busy(process):
+    """Whether it is the worker of a box, new or one that has waited, and computes; its zygote does when it starts."""
     try:
-        return process.cpu_times().user > 0.3 and "box.zygote" in " ".join(process.cmdline())
-    except psutil.Error:
+        return process.cpu_times().user > 0.3 and all(
+            "box.zygote" in " ".join(one.cmdline()) for one in (process, process.parent())
+        )
+    except (psutil.Error, AttributeError):  # it has ended, or its parent has
         return False
 
 
@@ -397,7 +400,7 @@ def test_security_a_killed_caller_leaves_nothing(course, until):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as caller:
         assert caller.stdout.readline() == b"started\n"
-        assert until(lambda: any(_busy(process) for process in tree(caller.pid)))
+        assert until(lambda: any(map(_busy, tree(caller.pid))))
         left = tree(caller.pid)
         caller.kill()
     assert until(lambda: not any(map(runs, left)))
@@ -567,7 +570,7 @@ def test_the_group_of_a_box_whose_judge_was_killed_is_removed(course, sparing, u
     before = groups()
     assert len(before) == len(folders)
     pending = sparing.start(load(course), submission(LOOP), AttemptOptions())
-    assert until(lambda: any(_busy(process) for process in tree()))
+    assert until(lambda: any(map(_busy, tree())))
     (zygote,) = sparing._zygotes.values()
     (judge,) = [process for process in psutil.Process(zygote._process.pid).children() if runs(process)]
     judge.kill()
