@@ -179,6 +179,46 @@ def test_what_a_folder_holds_is_counted(tmp_path):
     assert 15_000 <= room.disk_bytes < 60_000
 
 
+def test_security_a_link_in_place_of_a_folder_holds_up_nobody_who_counts(opened, tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # an accomplice's, or any of the machine's: whoever opens it waits for ever
+    source = f"""
+        import os, threading, time
+        def swap():
+            for number in range(10**9):
+                os.symlink("{tmp_path}/pipe" if number % 2 else "/usr", "new")
+                os.rename("new", "folder")
+                time.sleep(0.003)
+        def fill():
+            for number in range(3000): open(f"file{{number}}", "w").close()
+            threading.Thread(target=swap, daemon=True).start()
+            time.sleep(2)
+            with open("large", "wb") as file:
+                for _ in range(40): file.write(bytes(1 << 18)); file.flush()
+            open("larger", "wb").write(bytes(7 << 20))
+            time.sleep(600)
+    """
+    assert opened(source, file_mb=10).death_in("fill", timeout_s=LONG_S)[:3] == (Status.OUTPUT, "disk", "10")
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_security_what_has_taken_the_place_of_a_folder_is_not_opened(tmp_path, link):
+    (tmp_path / "scratch" / "folder").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").touch()
+    sizes = scratch._sizes(tmp_path / "scratch")
+    next(sizes)
+    folder = tmp_path / "scratch" / "folder"
+    folder.rmdir()
+    if link:
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        os.mkfifo(folder)
+        writer = os.open(folder, os.O_RDWR)  # so that who opens it fails and does not wait
+    assert list(sizes) == []
+    if not link:
+        os.close(writer)
+
+
 # --- its life ---------------------------------------------------------------------------------------------------------
 
 
