@@ -6,12 +6,14 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder.box import leftovers
 from autograder.box.init import Room
@@ -24,6 +26,7 @@ DATASETS = "datasets"  # of the scratch folder
 _MOST_DEPTH = 100  # of folders in folders: deeper than any saved model, and far from where listing them ends
 _BLOCK_BYTES = 512  # of st_blocks, whatever the disk's own are
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_MAPPED = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ (\d+) +(/.*) \(deleted\)$", re.MULTILINE)
 _REPLACED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -128,13 +131,46 @@ def _open_folder(name: str, parent: int) -> int | None:
         raise
 
 
-def unnamed_bytes(pid: int) -> int:
-    """Return what a process holds in files that have no name any more, as far as it may be looked into."""
-    total = 0
+class Unnamed(NamedTuple):
+    """What a process holds in files that have no name any more."""
+
+    disk_bytes: int
+    only_mapped: int
+    """How many of them it has closed and only mapped: they may be larger than what is mapped of them."""
+
+
+def unnamed_in(folder: Path, pid: int) -> Unnamed:
+    """Return what a process holds in files without a name that were in a folder, as far as it may be looked into.
+
+    SECURITY: a thread may have descriptors of its own, and a file stays as long as one of its pages is mapped.
+    """
+    opened: dict[int, int] = {}
     with contextlib.suppress(OSError):
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            opened |= _opened_by(task)
+    mapped = {inode: size for inode, size in _mapped_by(pid, folder).items() if inode not in opened}
+    return Unnamed(sum(opened.values()) + sum(mapped.values()), len(mapped))
+
+
+def _opened_by(task: Path) -> dict[int, int]:
+    """Return the sizes of a thread's open files without a name, by inode."""
+    sizes: dict[int, int] = {}
+    with contextlib.suppress(OSError):
+        for descriptor in (task / "fd").iterdir():
             with contextlib.suppress(OSError):
                 found = descriptor.stat()
                 if stat.S_ISREG(found.st_mode) and not found.st_nlink:
-                    total += found.st_blocks * _BLOCK_BYTES
-    return total
+                    sizes[found.st_ino] = found.st_blocks * _BLOCK_BYTES
+    return sizes
+
+
+def _mapped_by(pid: int, folder: Path) -> dict[int, int]:
+    """Return how far into a process's files without a name it has mapped them, by inode."""
+    sizes: dict[int, int] = {}
+    with contextlib.suppress(OSError):
+        for line in _MAPPED.finditer(Path(f"/proc/{pid}/maps").read_bytes()):
+            begin, end, offset, inode, path = line.groups()
+            if path.startswith(os.fsencode(folder) + b"/"):
+                size = int(offset, 16) + int(end, 16) - int(begin, 16)
+                sizes[int(inode)] = max(size, sizes.get(int(inode), 0))
+    return sizes

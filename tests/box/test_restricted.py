@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
+import platform
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -152,6 +155,56 @@ def test_security_files_without_a_name_count(opened):
             time.sleep(600)
     """
     assert opened(source, file_mb=8).death_in("fill", timeout_s=LONG_S)[:3] == (Status.OUTPUT, "disk", "8")
+
+
+LIBC = """
+    import ctypes, os, time
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 4)
+    kept = []
+    def written(name):
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT)
+        os.write(descriptor, bytes(2 << 20))
+        os.unlink(name)
+        return descriptor
+"""
+
+
+def test_security_files_of_which_only_a_page_is_mapped_are_few(opened):
+    source = f"""{LIBC}
+    def fill():
+        for number in range(40):
+            descriptor = written("file")
+            assert libc.mmap(None, 4096, 1, 2, descriptor, 0) > 0
+            os.close(descriptor)
+        time.sleep(600)
+    """
+    assert opened(source, file_mb=8).death_in("fill", timeout_s=LONG_S)[:2] == (Status.OUTPUT, "depth")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="clone() takes its arguments otherwise there")
+def test_security_descriptors_that_a_thread_alone_has_count(opened):
+    source = f"""{LIBC}
+    def fill():
+        descriptors = [written(f"file{{number}}") for number in range(20)]
+        kept.append(ctypes.create_string_buffer(1 << 16))
+        top = (ctypes.addressof(kept[-1]) + (1 << 16)) & ~15
+        # CLONE_VM, SIGHAND and THREAD: of the descriptors it has copies.
+        assert libc.clone(libc.pause, ctypes.c_void_p(top - 64), 0x100 | 0x800 | 0x10000, None) > 0
+        for descriptor in descriptors: os.close(descriptor)
+        time.sleep(600)
+    """
+    assert opened(source, file_mb=32).death_in("fill", timeout_s=LONG_S)[:3] == (Status.OUTPUT, "disk", "32")
+
+
+def test_a_file_that_is_open_and_mapped_counts_once(tmp_path):
+    with tempfile.TemporaryFile(dir=tmp_path) as file:
+        file.write(bytes(1 << 20))
+        file.flush()
+        with mmap.mmap(file.fileno(), 1 << 20):
+            held = scratch.unnamed_in(tmp_path, os.getpid())
+            assert (1 << 20 <= held.disk_bytes < 1 << 21, held.only_mapped) == (True, 0)
+        assert scratch.unnamed_in(tmp_path / "elsewhere", os.getpid()).only_mapped == 0
 
 
 @pytest.mark.parametrize("hide", ["os.mkdir('closed', 0o300)", "deep()"])
