@@ -20,12 +20,11 @@ from autograder.box.answerer import Answerer
 from autograder.box.backends import RESTRICTED, Evidence
 from autograder.box.init import Room
 from autograder.box.linux import cgroup, namespaces
-from autograder.box.scratch import DATASETS, make_scratch, put_datasets, room_of, unnamed_in
+from autograder.box.scratch import DATASETS, MOST_ONLY_MAPPED, make_scratch, put_datasets, room_of, unnamed_in
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.spec import BoxSpec
 from autograder.box.zygotes import Zygote, zygote_for
 
-_MOST_ONLY_MAPPED = 16  # files without a name or a descriptor: nobody can tell from outside how large they are
 _ROOM_TASKS = 1024  # for what else the user starts while the box runs
 
 
@@ -117,7 +116,7 @@ class RestrictedBox(sealed.SealedBox):
                 self._end_for(None)
             return
         unnamed = [unnamed_in(self._scratch, member.pid) for member in self.process.members()]
-        if sum(one.only_mapped for one in unnamed) > _MOST_ONLY_MAPPED:
+        if sum(one.only_mapped for one in unnamed) > MOST_ONLY_MAPPED:
             self._end_for(None)
             return
         held = room._replace(disk_bytes=room.disk_bytes + sum(one.disk_bytes for one in unnamed))

@@ -23,6 +23,7 @@ from autograder.box.restrict import ZYGOTE_FOLDER
 
 DATASETS = "datasets"  # of the scratch folder
 
+MOST_ONLY_MAPPED = 16  # files without a name or a descriptor: nobody can tell from outside how large they are
 _MOST_DEPTH = 100  # of folders in folders: deeper than any saved model, and far from where listing them ends
 _BLOCK_BYTES = 512  # of st_blocks, whatever the disk's own are
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
