@@ -204,7 +204,7 @@ def descriptors(process):
 def test_thousands_of_attempts_need_no_more_than_a_few(course, judges, until, monkeypatch, spares):
     if spares and "namespaces" not in BACKENDS:
         pytest.skip("no sealed boxes here")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8 if spares else 1)))
+    monkeypatch.setattr(judges, "_cores", 8 if spares else 1)
 
     def grade(count):
         for _ in range(count):
