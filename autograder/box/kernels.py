@@ -35,7 +35,7 @@ from autograder.box.interpreter import ours
 from autograder.box.kernel import CONNECTION, SEALED, KernelRequest, seen_from_inside
 from autograder.box.linux import cgroup, mounts
 from autograder.box.linux.python import needed_folders
-from autograder.box.scratch import make_scratch, room_of
+from autograder.box.scratch import MOST_ONLY_MAPPED, make_scratch, room_of, unnamed_in
 from autograder.box.seal import Layer
 from autograder.limits import MB, Limits
 from autograder.messages import text
@@ -50,6 +50,7 @@ _SEALED_S = 60.0  # a Python that is started for the first time on a network dri
 _GONE_S = 10.0
 _LONGEST_SOCKET = 100  # the kernel takes 107 bytes
 _EVERY_S = 0.2
+_MOST_SOCKETS = 256  # in its folder; a kernel makes five
 _NPROC_ROOM = 1024  # for what else the user starts while the kernel runs
 # What the tests in a notebook may ask for: nbgrader says by it what it runs them for.
 _PASSED_ON = ("NBGRADER_EXECUTION", "NBGRADER_VALIDATING")
@@ -302,6 +303,7 @@ class _Watch(threading.Thread):
     ) -> None:
         super().__init__(name="kernel", daemon=True)
         self._kernel, self._limits, self._scratch = kernel, limits, scratch
+        self._pid = process.pid
         self._deadline = time.monotonic() + limits.attempt_s
         self._stopped = threading.Event()
         self._memory = None
@@ -321,16 +323,31 @@ class _Watch(threading.Thread):
             if time.monotonic() > self._deadline:
                 self._kernel.end_for("time")
                 return
-            if self._scratch is not None and self._is_full(self._scratch):
+            if self._has_many_sockets() or (self._scratch is not None and self._is_full(self._scratch)):
                 self._kernel.end_for("disk")
                 return
+
+    def _has_many_sockets(self) -> bool:
+        # SECURITY: there may be as many as the machine's disk has room for names.
+        folder = self._kernel.folder / "s"
+        try:
+            return room_of(folder, _MOST_SOCKETS).files > _MOST_SOCKETS
+        except OSError:
+            return self._is_there(folder)
 
     def _is_full(self, scratch: Path) -> bool:
         try:
             room = room_of(scratch, self._limits.files)
-        except OSError:  # a folder that can't be looked into: there may be anything in it
-            return scratch.exists() and not self._stopped.is_set()
-        return room.disk_bytes > self._limits.room_mb * MB or room.files > self._limits.files
+        except OSError:
+            return self._is_there(scratch)
+        unnamed = [unnamed_in(scratch, member.pid) for member in plain.family_of(self._pid)]
+        held_bytes = room.disk_bytes + sum(one.disk_bytes for one in unnamed)
+        too_many = room.files > self._limits.files or sum(one.only_mapped for one in unnamed) > MOST_ONLY_MAPPED
+        return held_bytes > self._limits.room_mb * MB or too_many
+
+    def _is_there(self, folder: Path) -> bool:
+        """Whether a folder that can't be looked into is there, while the kernel runs: there may be anything in it."""
+        return folder.exists() and not self._stopped.is_set()
 
 
 def _environment(scratch: Path, limits: Limits) -> dict[str, str]:
