@@ -287,8 +287,8 @@ class MemoryWatch:
 
     @staticmethod
     def _bytes_of(member: psutil.Process, what: str) -> int:
-        # SECURITY: a container's root may not ask for the shares of another user's process, which a box is. What can't be
-        # asked must count as it is, and not as nothing.
+        # SECURITY: a container's root may not ask for the shares of another user's process, which a box is. What can't
+        # be asked must count as it is, and not as nothing.
         if what == "pss":
             with contextlib.suppress(psutil.AccessDenied):
                 asked = member.memory_full_info()
