@@ -35,7 +35,7 @@ KINDS = ("command", "judge zygote", "judge", "box zygote", "box")
 _EXIT_CODES = {0, 1, 3}  # all graded; some can't be; some failed by our fault, which is not told apart here
 _RUN_S = 300.0
 _LOOK_S = 0.005
-_GONE_S = 10.0
+_GONE_S = 60.0
 
 _LOOP = "def add(a, b):\n    while a < 0: pass\n    return a + b\n"
 _HOSTILE = """

@@ -45,6 +45,7 @@ from tests.tiny_course import (
 )
 
 PUBLIC_FILE = "assignments/hw1_sums/tests/test_sums_public.py"
+GONE_S = 60.0  # a ceiling for what takes milliseconds on a quiet machine
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_the_untouched_stub(course):
 
 # --- whose fault ----------------------------------------------------------------------------------------------------
 
-LIMITS = COURSE.replace("call_s: 30", "call_s: 1.5, output_mb: 1, memory_mb: 600")
+LIMITS = COURSE.replace("call_s: 30", "call_s: 30, output_mb: 1, memory_mb: 600")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,8 @@ LIMITS = COURSE.replace("call_s: 30", "call_s: 1.5, output_mb: 1, memory_mb: 600
 )
 @pytest.mark.skipif(os.name == "nt", reason="limits and signals of POSIX")
 def test_a_box_that_goes_wrong_in_one_check_leaves_the_others_alone(course, body, status, message):
-    write(course / "course.yml", LIMITS)
+    # What ends by another limit, or by itself, has all the time for it.
+    write(course / "course.yml", LIMITS.replace("call_s: 30", "call_s: 1.5") if status == "timeout" else LIMITS)
     source = changed("return a + b", f"if a < 0: return a + b\n    {body}")
     write(course / PUBLIC_FILE, PUBLIC.replace(', needs=["test_add"]', ""))
     report = attempt(course, source, hidden=True)
@@ -476,19 +478,21 @@ class Impatient(Listener):
 
 
 def test_an_interrupt_ends_the_attempt_and_every_box(course):
+    attempt(course, hidden=True)  # its zygote stays
     before = children()
     with pytest.raises(KeyboardInterrupt):
         attempt(course, hidden=True, listener=Impatient())
-    assert children() <= before
+    assert not psutil.wait_procs(children() - before, timeout=GONE_S)[1]
 
 
 def test_after_an_attempt_no_process_and_no_scratch_folder_is_left(course, tmp_path, monkeypatch):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
+    attempt(course, hidden=True)  # its zygote stays
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     before = children()
     attempt(course, hidden=True)
-    assert children() <= before
+    assert not psutil.wait_procs(children() - before, timeout=GONE_S)[1]
     assert list(scratch.glob("grade-box-*")) == []
 
 

@@ -316,7 +316,7 @@ def peak_bytes(function, *arguments, **named):
 LARGE = np.zeros(1 << 25, np.uint8)  # 32 MB, and eight times that in floats
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "value", [np.empty((1 << 31, 0)), LARGE, [LARGE], {"k": LARGE}, [np.ones(900)] * 3000, {0: [np.ones(900)] * 3000}]
 )

@@ -111,7 +111,7 @@ def test_a_magic_after_a_mistake_of_indentation_is_still_one():
     assert _source("if x:\n        y\n    z\n%cd x").splitlines()[-1] == "pass  # %cd x"
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "cell",
     [

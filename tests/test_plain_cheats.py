@@ -17,16 +17,15 @@ pytestmark = pytest.mark.nbgrader
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "nbgrader-plain.md"
 LIMITS = (
-    "c.SafeExecute.timeout = 3",
-    "c.Execute.timeout = 3",
     "c.GradeBoxProvisioner.disk_mb = 100",
     "c.GradeBoxProvisioner.file_mb = 100",
     "c.SafeExecute.output_mb = 8",
 )
 
 
-def graded(tmp_path, monkeypatch, cheats, *, stock):
+def graded(tmp_path, monkeypatch, cheats, *, stock, cell_s=30):
     """Grade a class of cheats, with two honest students beside them; return scores and what else came of it."""
+    limits = (*LIMITS, f"c.SafeExecute.timeout = {cell_s}", f"c.Execute.timeout = {cell_s}")
     monkeypatch.setenv("TOKEN_OF_THE_INSTRUCTOR", "very secret")
     seconds = "9876543" if stock else "9876542"
     root = tmp_path / "course"
@@ -40,7 +39,7 @@ def graded(tmp_path, monkeypatch, cheats, *, stock):
             for name, answer in answers.items()
         }
         source = write(tmp_path / "the_source.ipynb", SOURCE)
-        found = grade_all(root, {"hw": assignment(source, students)}, stock=stock, config=LIMITS)["hw"]
+        found = grade_all(root, {"hw": assignment(source, students)}, stock=stock, config=limits)["hw"]
         server.settimeout(0)
         try:
             server.accept()[0].close()
@@ -83,7 +82,7 @@ def test_security_the_same_cheats_succeed_against_nbgrader_as_it_comes(tmp_path,
 def test_security_what_takes_too_much_is_ended_and_graded(tmp_path, monkeypatch):
     slow = [cheat for cheat in CHEATS if cheat.slow]
     environment = next(cheat for cheat in CHEATS if cheat.name == "environment")
-    scores, _ = graded(tmp_path, monkeypatch, [*slow, environment], stock=False)
+    scores, _ = graded(tmp_path, monkeypatch, [*slow, environment], stock=False, cell_s=3)
     assert {cheat.name: scores[cheat.name] for cheat in slow} == {cheat.name: cheat.boxed for cheat in slow}
 
 

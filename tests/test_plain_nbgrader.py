@@ -124,10 +124,6 @@ def test_where_a_notebook_ends_what_was_earned_before_stays(tmp_path):
         "warns": ends("import os, sys; os.write(2, b'by C'); print('by Python', file=sys.stderr)"),
         "exits": ends("import os; os._exit(0)"),
         "killed": ends("import os; os.kill(os.getpid(), 9)"),
-        "loops": ends("while True: pass"),
-        "stubborn": ends(
-            "import time\n    while True:\n        try: time.sleep(9)\n        except BaseException: pass"
-        ),
         "later": ends("from IPython.display import display; get_ipython().displayhook(5); raise ValueError"),
         "too_much": ends("return 9"),
         "negative": ends("return -1"),
@@ -135,10 +131,25 @@ def test_where_a_notebook_ends_what_was_earned_before_stays(tmp_path):
         "no_text": ends("return type('T', (), {'_repr_mimebundle_': lambda *a, **k: {'text/html': 'x'}})()"),
         "garbled": ends("get_ipython().kernel.iopub_socket.send_multipart([b'x']); import os; os._exit(1)"),
     }
-    students = {name: write(tmp_path / f"{name}.ipynb", source) for name, source in kinds.items()}
+    endless = {
+        "loops": ends("while True: pass"),
+        "stubborn": ends(
+            "import time\n    while True:\n        try: time.sleep(9)\n        except BaseException: pass"
+        ),
+    }
     root = tmp_path / "course"
-    found = grade_all(root, {"hw": assignment(students["fine"], students)}, config=["c.SafeExecute.timeout = 2"])["hw"]
-    assert {name: result and result[0] for name, result in found.items()} == {
+    students = {name: write(tmp_path / f"{name}.ipynb", source) for name, source in (kinds | endless).items()}
+    found = grade_all(
+        root,
+        {
+            "hw": assignment(students["fine"], {name: students[name] for name in kinds}),
+            "endless": assignment(
+                students["fine"], {name: students[name] for name in endless}, config=["c.SafeExecute.timeout = 3"]
+            ),
+        },
+    )
+    scores = {name: result and result[0] for graded in found.values() for name, result in graded.items()}
+    assert scores == {
         "fine": 6,  # partial credit: 3 of 5
         "warns": 6,
         "exits": 1,
@@ -160,7 +171,7 @@ def test_where_a_notebook_ends_what_was_earned_before_stays(tmp_path):
     assert [one.evalue for one in output_of(root, "exits", "hw", "after")] == [
         "Not run: the notebook was ended in an earlier cell."
     ]
-    assert "could not be interrupted" in output_of(root, "stubborn", "hw", "during")[-1].evalue
+    assert "could not be interrupted" in output_of(root, "stubborn", "endless", "during")[-1].evalue
     warned = [one for one in output_of(root, "warns", "hw", "during") if one.output_type == "stream"]
     assert {one.name for one in warned} == {"stdout"}
     assert "by Python" in "".join(one.text for one in warned)

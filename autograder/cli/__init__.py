@@ -35,10 +35,10 @@ def main() -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    from autograder.cli.app import grade
-
     as_json = "--json" in arguments
     try:
+        from autograder.cli.app import grade  # takes long enough on a slow machine to be interrupted in
+
         result = grade.main(args=arguments, prog_name="grade", standalone_mode=False)
     except click.ClickException as error:
         from autograder.cli.click_errors import hint_of, said

@@ -88,14 +88,14 @@ def test_an_exception_of_a_training_is_replayed(attempt: Attempt):
 
 
 @pytest.mark.parametrize(
-    ("name", "cause"),
+    ("name", "training_s", "cause"),
     [
-        ("fit_for_ever", Cause(Status.TIMEOUT, "training", "0.7")),
-        ("fit_and_leave", Cause(Status.CRASHED, "exit", "3")),
+        ("fit_for_ever", 0.7, Cause(Status.TIMEOUT, "training", "0.7")),
+        ("fit_and_leave", 60, Cause(Status.CRASHED, "exit", "3")),
     ],
 )
-def test_a_training_that_ended_its_box_is_replayed_and_not_suffered_again(begin: Begin, name, cause):
-    attempt = begin(training_s=0.7)
+def test_a_training_that_ended_its_box_is_replayed_and_not_suffered_again(begin: Begin, name, training_s, cause):
+    attempt = begin(training_s=training_s)
     for _ in range(3):
         submission = attempt.check()
         assert submission.one() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import traceback
@@ -12,6 +13,8 @@ import pytest
 from autograder.box import advice
 from autograder.box.cells import CellLimits, Cells, CellStopped
 
+_loops: list[asyncio.AbstractEventLoop] = []  # that cells have awaited in, in the running test
+
 
 def ran(*sources, time_s=0.0, known=()):
     starts, line = [], 1
@@ -21,14 +24,20 @@ def ran(*sources, time_s=0.0, known=()):
     limits, module = CellLimits(time_s, known), ModuleType("submission")
     cells = Cells("\n".join(sources), starts, "hw1.py", limits=limits)
     cells.run(module)
+    if cells._loop is not None:
+        _loops.append(cells._loop)
     return cells, module
 
 
 @pytest.fixture(autouse=True)
-def noted():
+def nothing_left():
+    """In a box they end with it; here a note would be the next test's, and so would the warning of an open loop."""
     advice.take()
     yield
     advice.take()
+    while _loops:
+        _loops.pop().close()
+        asyncio.set_event_loop(None)
 
 
 def test_what_one_cell_raises_costs_it_and_no_other():

@@ -303,16 +303,16 @@ def test_security_a_stranger_who_connects_first_is_not_taken_for_the_worker(said
     monkeypatch.setattr(channel_module, "_TOKEN_S", 0.2)
     made = offer_loopback()
     assert made.listener is not None
-    with socket.create_connection(made.listener.getsockname()) as stranger, ThreadPoolExecutor() as pool:
+    with socket.create_connection(made.listener.getsockname()) as stranger:
         stranger.sendall(said)
         if not stays:
             stranger.close()
-        worker = pool.submit(connect, made.argument, made.secret)
+        worker = connect(made.argument, made.secret)  # behind the stranger; its token has come when it is its turn
         judge = accept(made)
-        worker.result().send(Synced(id=5), [])
+        worker.send(Synced(id=5), [])
         assert decode_reply(judge.receive(LONG_S).header) == Synced(id=5)
     judge.close()
-    worker.result().close()
+    worker.close()
 
 
 def test_a_token_that_comes_in_pieces_is_the_token(aside):

@@ -135,8 +135,16 @@ def test_what_is_no_python_of_use_is_refused(program, source, said):
 
 
 @POSIX
-def test_what_does_not_answer_is_ended_with_its_children(program, until):
+def test_what_does_not_answer_is_ended_with_its_children(program, until, monkeypatch):
     path = program('#!/bin/sh\nsleep 600 &\necho $! > "$0.pid"\nwait\n')
+    started = interpreter.subprocess.Popen
+
+    def start(*command, **how):
+        process = started(*command, **how)
+        assert until(lambda: Path(f"{path}.pid").is_file() and Path(f"{path}.pid").read_text())
+        return process
+
+    monkeypatch.setattr(interpreter.subprocess, "Popen", start)  # its time begins when it has a child
     with pytest.raises(UsageError, match=r"did not answer within 0\.5 s"):
         ask(path, 0.5)
     child = Path(f"{path}.pid").read_text().strip()

@@ -102,7 +102,7 @@ def test_security_what_the_student_started_ends_although_the_worker_left(
     student = open_box(STARTS)
     assert student.death_in("then", word, how) == Cause(Status.CRASHED, "exit", "3")
     student.client.close()
-    assert until(lambda: not running_with(word), 5.0)
+    assert until(lambda: not running_with(word))
 
 
 @unsealed
@@ -111,7 +111,7 @@ def test_security_what_a_worker_that_left_had_started_does_not_run_until_the_end
 ):
     student = open_box(STARTS)
     assert student.death_in("then", word, "child").status is Status.CRASHED
-    assert until(lambda: not running_with(word), 2.0)
+    assert until(lambda: not running_with(word))  # no box is closed before the test ends
 
 
 # --- the judge is killed ----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -231,23 +232,27 @@ class Gone(Member):
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Watches made-up processes with a limit of 100 bytes; says whether the box was ended within some rounds."""
-    rounds = threading.Semaphore(0)
     watches: list[plain.MemoryWatch] = []
 
     def watch(*members: Member) -> bool:
-        ended = threading.Event()
+        ended, rounds = threading.Event(), itertools.count(1)
+        enough = threading.Event()
 
         def tree(pid: int) -> list[Member]:
-            rounds.release()
+            if next(rounds) > 6:
+                enough.set()
             return list(members)
 
         monkeypatch.setattr(plain, "process_tree", tree)
+
+        def end() -> None:
+            ended.set()
+            enough.set()
+
         monkeypatch.setattr(plain.MemoryWatch, "_EVERY_S", 0.001)
-        watches.append(plain.MemoryWatch(os.getpid(), 100, ended.set))
-        for _ in range(6):
-            if not ended.is_set():
-                rounds.acquire(timeout=0.2)
-        return ended.wait(0.05)
+        watches.append(plain.MemoryWatch(os.getpid(), 100, end))
+        assert enough.wait(LONG_S)
+        return ended.is_set()
 
     yield watch
     for each in watches:

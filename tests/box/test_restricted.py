@@ -597,14 +597,18 @@ def test_user_ids_of_boxes_belong_to_nobody():
     assert os.getuid() not in found
 
 
-def test_threads_of_a_user_are_counted():
-    stop = threading.Event()
-    before = restricted.count_tasks(os.getuid())
-    threads = [threading.Thread(target=stop.wait) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    counted = restricted.count_tasks(os.getuid())
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert counted >= before + 25  # others of the user's come and go meanwhile
+def test_threads_of_a_user_are_counted(until):
+    def more_with_50_of_ours() -> int:
+        stop = threading.Event()
+        before = restricted.count_tasks(os.getuid())
+        threads = [threading.Thread(target=stop.wait) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        counted = restricted.count_tasks(os.getuid())
+        stop.set()
+        for thread in threads:
+            thread.join()
+        return counted - before
+
+    # Others of the user's come and go meanwhile; a browser takes a hundred with it, but not each time.
+    assert until(lambda: 45 <= more_with_50_of_ours() <= 55)

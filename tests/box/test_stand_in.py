@@ -88,7 +88,8 @@ def in_a_network(): return torch.nn.Sequential(Normalize([0.5], [0.25]), torch.n
 def old_name(): return load().train_labels.shape[0]
 def without_pillow():
     import sys
-    hidden, sys.modules["PIL.Image"] = sys.modules.get("PIL.Image"), None
+    from PIL import Image as hidden
+    sys.modules["PIL.Image"] = None
     try: return [repr(load()[3][0]), np.asarray(load()[3][0]), load(transform=ToTensor())[3][0]]
     finally: sys.modules["PIL.Image"] = hidden
 

@@ -12,6 +12,7 @@ import contextlib
 import grp
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -29,7 +30,7 @@ from imap_tools import MailBoxUnencrypted
 
 PASSWORD = "open-sesame"
 NEEDED = {"dovecot": "dovecot-imapd", "exim4": "exim4-daemon-light", "openssl": "openssl"}
-STARTS_WITHIN_S = 20
+STARTS_WITHIN_S = 60
 
 DOVECOT = """
 base_dir = {folder}/run
@@ -162,7 +163,16 @@ class MailServers:
                 box.folder.create(folder)
             box.append(content, folder, dt=at or datetime(2026, 9, 20, 12, tzinfo=UTC))
 
-    def came_to(self, name: str, *, least: int = 0, within_s: float = 10) -> list[EmailMessage]:
+    def logged(self, *words: str, within_s: float = 60) -> str:
+        """Return the newest line of Dovecot's log with all of some words, once there is one: others write it for it."""
+        until = time.monotonic() + within_s
+        while True:
+            found = [line for line in self.log.splitlines() if all(word in line for word in words)]
+            if found or time.monotonic() > until:
+                return found[-1] if found else ""
+            time.sleep(0.02)
+
+    def came_to(self, name: str, *, least: int = 0, within_s: float = 60) -> list[EmailMessage]:
         """Return the mails that were delivered to an address of this test's, when there are so many."""
         until = time.monotonic() + within_s
         while True:
@@ -262,8 +272,11 @@ def _wait_for(port: int, folder: Path) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Return ports below those that the system gives to whoever names none, as other tests do meanwhile."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            found += [port] if port not in found else []
+    return found

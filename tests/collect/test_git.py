@@ -538,8 +538,15 @@ def test_security_a_large_or_numerous_commit_is_one_line(tmp_path, remotes, addr
         assert "more than 500 files or 100 MB" in refused.problem or "500" in refused.problem
 
 
+def comes_true(condition):
+    """Wait for what another process does; a minute is a ceiling for what takes milliseconds on a quiet machine."""
+    end = time.monotonic() + 60
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
 def has_ended(number):
-    time.sleep(0.02)
     try:
         os.kill(number, 0)
     except ProcessLookupError:
@@ -555,13 +562,20 @@ def test_what_is_wrong_with_a_late_commit_costs_nobody_the_work_in_time(tmp_path
     assert found.notes[0].startswith(f"the newest commit, {late[:10]}, was not taken: ")
 
 
-def test_security_a_remote_that_never_answers_is_given_up(tmp_path):
+def test_security_a_remote_that_never_answers_is_given_up(tmp_path, monkeypatch):
     """As a host that takes the connection and says nothing; what git has started ends with it."""
-    slow = Git(local=True, timeout_s=0.5)
+    slow, started, told = Git(local=True, timeout_s=0.5), subprocess.Popen, tmp_path / "pid"
+
+    def start(*command, **how):
+        process = started(*command, **how)
+        assert comes_true(lambda: told.is_file() and told.read_text().endswith("\n"))
+        return process
+
+    monkeypatch.setattr(git_command.subprocess, "Popen", start)  # its time begins when it has started something
     with pytest.raises(GitTimeoutError):
-        slow.run(tmp_path, "-c", f"alias.wait=!sleep 60 & echo $! >{tmp_path}/pid; wait", "wait")
-    number = int((tmp_path / "pid").read_text())
-    assert any(has_ended(number) for _ in range(100))
+        slow.run(tmp_path, "-c", f"alias.wait=!sleep 600 & echo $! >{told}; wait", "wait")
+    number = int(told.read_text())
+    assert comes_true(lambda: has_ended(number))
 
 
 def test_an_interrupted_collection_leaves_nothing_running(tmp_path, remotes, address):

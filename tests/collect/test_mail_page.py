@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from tests.collect.mails import CODE, STUDENTS, course, mail
 from tests.pages import written_anew
 from tests.test_instructors_page import typed
@@ -47,7 +45,6 @@ def shown(folder: Path, command: str) -> list[str]:
     return [re.sub(r"\b[0-9a-f]{64}\b", "0123456789abcdef…", line) for line in came if line]
 
 
-@pytest.mark.timeout(120)
 def test_the_page_says_what_the_commands_print(tmp_path, mail_servers):
     ports = {"user": mail_servers.user, "imap": mail_servers.imap, "smtp": mail_servers.smtp}
     course(tmp_path, mail=SETTINGS.format(**ports), students=STUDENTS)

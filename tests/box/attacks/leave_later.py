@@ -1,14 +1,9 @@
 import os
-import threading
-import time
+
+from common import when_answered
 
 
 def attack(facts):
     """Answer, and be gone when the next question comes."""
-
-    def later():
-        time.sleep(0.1)
-        os._exit(0)
-
-    threading.Thread(target=later, daemon=True).start()
+    when_answered(lambda: os._exit(0))
     return {}
