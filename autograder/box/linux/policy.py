@@ -111,13 +111,17 @@ _NO_TTY = errno.ENOTTY
 # kernel, the user of every box), they would be a signal between boxes.
 _ADVICE = (0, 1, 2, 3, 4, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 22, 23, 24, 25, 102, 103)
 
-# DUPFD GETFD SETFD GETFL SETFL SETLK SETLKW DUPFD_CLOEXEC GETPIPE_SZ.
+# DUPFD GETFD SETFD GETFL SETFL DUPFD_CLOEXEC GETPIPE_SZ.
 # SECURITY: not NOTIFY, which tells what happens in folders of the machine; not SETOWN and SETSIG, which send signals to
 # others; no leases, which hold up whoever updates a package; and of the locks none by which boxes could signal to each
 # other on a file that all of them see: those that may be asked for (GETLK), those of open files (OFD). What is left of
 # them can only be shared on a read-only file. Not SETPIPE_SZ: what a user's pipes hold together is limited, and other
 # boxes are the same user.
-_FCNTLS = (0, 1, 2, 3, 4, 6, 7, 1030, 1032)
+_FCNTLS = (0, 1, 2, 3, 4, 1030, 1032)
+# SETLK, SETLKW. SECURITY: answered with success and not done. No control group counts what the kernel keeps of a lock,
+# 192 bytes, and nothing limits how many there are: 66 MB in a second and a half. Where there is one process none would
+# ever be in another's way, so that sqlite does not see the difference. Several processes are given what they ask for.
+_LOCKS = (6, 7)
 
 # REUSEADDR KEEPALIVE LINGER RCVTIMEO SNDTIMEO may be set; TYPE ERROR SNDBUF RCVBUF ACCEPTCONN PROTOCOL DOMAIN be read.
 # SECURITY: not PEERPIDFD, a descriptor of the judge; no filter programs; and no larger buffers, for what lies in
@@ -158,6 +162,15 @@ class OneOf(NamedTuple):
     argument: int
     values: tuple[int, ...]
     otherwise: int  # an errno
+
+
+class SomeNotDone(NamedTuple):
+    """As OneOf; and where it is one of others, it is not done, and success is told."""
+
+    argument: int
+    values: tuple[int, ...]
+    not_done: tuple[int, ...]
+    otherwise: int
 
 
 class Commands(NamedTuple):
@@ -202,7 +215,7 @@ class Allow(NamedTuple):
     """Always allowed."""
 
 
-Rule = Union[Allow, Refuse, OneOf, Every, Commands, Bits, IsNull]  # noqa: UP007 - evaluated, by Python 3.9 too
+Rule = Union[Allow, Refuse, OneOf, SomeNotDone, Every, Commands, Bits, IsNull]  # noqa: UP007 - evaluated, by Python 3.9 too
 
 
 @dataclass(frozen=True)
@@ -241,7 +254,11 @@ def rules(profile: Profile) -> dict[str, Rule]:
         "recvfrom": _in_band(3),
         "setsockopt": OneOf(2, _SOCKET_SETTINGS, errno.ENOPROTOOPT),
         "getsockopt": OneOf(2, _SOCKET_OPTIONS, errno.ENOPROTOOPT),
-        "fcntl": OneOf(1, _FCNTLS, errno.EINVAL),
+        "fcntl": (
+            OneOf(1, (*_FCNTLS, *_LOCKS), errno.EINVAL)
+            if profile.processes
+            else SomeNotDone(1, _FCNTLS, _LOCKS, errno.EINVAL)
+        ),
         "madvise": OneOf(2, _ADVICE, errno.EINVAL),
         # SECURITY: a lock on a file that every box sees is a signal. Libraries (HDF5) do without where there are none.
         "flock": Refuse(errno.ENOSYS),

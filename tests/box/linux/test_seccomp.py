@@ -23,6 +23,7 @@ from autograder.box.linux.policy import (
     Profile,
     Refuse,
     Rule,
+    SomeNotDone,
     for_zygote,
     rules,
 )
@@ -127,6 +128,12 @@ def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
             before = (0,) * argument
             yield from (((*before, value), ALLOW) for value in values)
             yield from (((*before, value), refused(error)) for value in {0, 2, 17, 2**31, 2**32 - 1} - set(values))
+        case SomeNotDone(argument, values, not_done, error):
+            before = (0,) * argument
+            yield from (((*before, value), ALLOW) for value in values)
+            yield from (((*before, value), refused(0)) for value in not_done)
+            others = {5, 8, 17, 2**31, 2**32 - 1} - {*values, *not_done}
+            yield from (((*before, value), refused(error)) for value in others)
         case Commands(argument, values, below, kind, error):
             before, allowed = (0,) * argument, {*values, 0, below - 1, kind << 8, 0xC0000000 | kind << 8 | 0xFF}
             yield from (((*before, value), ALLOW) for value in allowed)
@@ -308,6 +315,12 @@ def test_security_what_keeps_the_machines_disks_busy_is_not_done_and_succeeds(pr
 def test_security_no_descriptor_tells_of_other_processes(profile, command):
     assert decided(profile, "fcntl", 5, command) == refused(errno.EINVAL)
     assert decided(profile, "fcntl", 5, 1) == decided(profile, "fcntl", 5, 1030) == ALLOW
+
+
+@pytest.mark.parametrize("command", [6, 7], ids=["SETLK", "SETLKW"])
+def test_security_locks_that_nobody_counts_are_not_made_where_there_is_one_process(command):
+    assert decided(Profile(), "fcntl", 5, command) == ERRNO  # and success
+    assert decided(Profile(processes=True), "fcntl", 5, command) == ALLOW
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
