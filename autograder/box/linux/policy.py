@@ -36,7 +36,7 @@ ALLOWED = _names(
     epoll_wait epoll_pwait epoll_pwait2 set_tid_address restart_syscall timer_create timer_settime
     timer_gettime timer_getoverrun timer_delete clock_gettime clock_getres timerfd_create timerfd_settime
     timerfd_gettime set_robust_list get_robust_list eventfd eventfd2 signalfd signalfd4
-    getrandom rseq copy_file_range membarrier close_range mlock munlock pkey_mprotect pkey_alloc pkey_free
+    getrandom rseq copy_file_range membarrier mlock munlock pkey_mprotect pkey_alloc pkey_free
     """
 )
 
@@ -96,7 +96,10 @@ ALL_NAMESPACES = (
     Namespace.MOUNT | Namespace.CGROUP | Namespace.UTS | Namespace.IPC
     | Namespace.USER | Namespace.PID | Namespace.NETWORK | Namespace.TIME
 )  # fmt: skip
-_CLONE_THREAD = 0x10000
+# SECURITY: a thread without CLONE_FILES would have descriptors of its own, as many as the limit says once more: what is
+# in sockets and pipes would be bounded 256 times as high. The other way to such descriptors is CLOSE_RANGE_UNSHARE.
+CLONE_THREAD, _CLONE_FILES = 0x10000, 0x400
+_CLOSE_RANGES = (0, 4)
 
 # What programs ask of descriptors, and nothing that a driver answers: FIONREAD FIONBIO FIOCLEX FIONCLEX, and what
 # isatty() and the size of a terminal are found out by: TCGETS TIOCGWINSZ.
@@ -259,11 +262,12 @@ def rules(profile: Profile) -> dict[str, Rule]:
             if profile.processes
             else SomeNotDone(1, _FCNTLS, _LOCKS, errno.EINVAL)
         ),
+        "close_range": OneOf(2, _CLOSE_RANGES, errno.EINVAL),
         "madvise": OneOf(2, _ADVICE, errno.EINVAL),
         # SECURITY: a lock on a file that every box sees is a signal. Libraries (HDF5) do without where there are none.
         "flock": Refuse(errno.ENOSYS),
         # SECURITY: a user namespace would bring all capabilities back, in a kernel that has to bear them.
-        "clone": Bits(0, int(ALL_NAMESPACES), 0 if forks else _CLONE_THREAD, errno.EPERM),
+        "clone": Bits(0, int(ALL_NAMESPACES), 0 if forks else CLONE_THREAD | _CLONE_FILES, errno.EPERM),
         # Its flags are in memory, where a filter can't look; libc then takes clone.
         "clone3": Refuse(errno.ENOSYS),
         "ioctl": nvidia if profile.gpu else OneOf(1, _IOCTLS, _NO_TTY),
