@@ -8,9 +8,10 @@ from __future__ import annotations
 import codecs
 import contextlib
 import hashlib
+import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,7 @@ MAX_FILE_BYTES = 20 << 20  # source files and small model files; datasets are no
 MAX_TOTAL_BYTES = 100 << 20
 MAX_FILES = 500
 _MAX_NAME = 100  # characters of a module's
+_MOST_IMPORTED = 1000  # modules of one file that are looked at
 # macOS keeps a folder's picture in a file called Icon and a carriage return.
 _SKIPPED = frozenset(["__pycache__", "__MACOSX", "node_modules", "venv", "site-packages", "Icon\r", "Thumbs.db"])
 # No name for a file everywhere, or none that a message can hold.
@@ -35,6 +37,7 @@ _NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f:\\\ud800-\udfff]")
 _ENCODINGS = ("utf-8-sig", "gb18030")  # gb18030 takes in GBK and GB2312, which Chinese editors on Windows write
 
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<one>[^\W\d]\w*)|import[ \t]+(?P<several>[^#\n;]+))", re.MULTILINE)
+_PART = re.compile(r"[^,]+")
 _DEFINITION = r"^(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*[:=]"
 # What each import makes of the framework: keras 3 computes with tensorflow unless told otherwise.
 _FRAMEWORK_OF_IMPORT = {"torch": "torch", "tensorflow": "tensorflow", "keras": "tensorflow"}
@@ -118,12 +121,19 @@ def imported_modules(source: str) -> list[str]:
 
     Lines are searched, not parsed: this runs in the judge, and a parser can be made to overflow its stack.
     """
-    found = []
-    for match in _IMPORT.finditer(source):
-        parts = [match["one"]] if match["one"] else match["several"].split(",")
-        found += [words[0].split(".")[0] for part in parts if (words := part.split())]
+    # SECURITY: 20 MB of `import a,a,a` would keep a class run waiting for a minute. No homework has more than a few.
+    parts = itertools.islice(_imported_parts(source), _MOST_IMPORTED)
+    found = [words[0].partition(".")[0] for part in parts if (words := part.split(maxsplit=1))]
     # A line of text can begin with "import", too, and what follows it is no name, or a long one.
     return [name for name in found if len(name) <= _MAX_NAME and name.isidentifier()]
+
+
+def _imported_parts(source: str) -> Iterator[str]:
+    for match in _IMPORT.finditer(source):
+        if match["one"]:
+            yield match["one"]
+        else:
+            yield from (part[0] for part in _PART.finditer(match["several"]))
 
 
 def find(assignment: LoadedAssignment, given: Path | None, cwd: Path, *, course_stub: bool = False) -> Submission:

@@ -213,6 +213,57 @@ def test_a_notebook_of_format_3_is_converted():
     assert set(sources(fresh())) <= set(sources(done.notebook))
 
 
+_SHOWN = {"text/plain": ["a"], "image/png": "iVBO", "application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
+OUTPUTS = [
+    {"output_type": "stream", "name": "stdout", "text": ["a\n", "b"]},
+    {"output_type": "display_data", "data": _SHOWN, "metadata": {"needs_background": "light"}},
+    {"output_type": "execute_result", "data": _SHOWN, "metadata": {}, "execution_count": 3},
+    {"output_type": "error", "ename": "ValueError", "evalue": "a", "traceback": ["b"]},
+]
+
+
+def test_outputs_tags_and_pictures_stay():
+    notebook = fresh()
+    notebook["cells"][at(notebook, WORK)]["outputs"] = OUTPUTS
+    notebook["cells"][at(notebook, WORK)]["metadata"]["tags"] = ["one", "two"]
+    notebook["cells"][0]["attachments"] = {"a.png": {"image/png": "iVBO"}}
+    assert repaired(notebook) == (None, (), "")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"outputs": [{**OUTPUTS[0], **one}]} for one in ({"output_type": "x"}, {"output_type": []}, {"text": 1})),
+        {"outputs": [{"output_type": "stream"}]},
+        {"outputs": [{**OUTPUTS[1], "data": {"text/plain": 1}}]},
+        {"outputs": [{**OUTPUTS[1], "data": dict.fromkeys(map(str, range(100)), "")}]},
+        {"outputs": [{**OUTPUTS[2], "execution_count": "x"}]},
+        {"outputs": [{**OUTPUTS[3], "traceback": [1]}]},
+        {"metadata": {"tags": [1]}},
+        {"metadata": {"tags": "x"}},
+        {"metadata": {"tags": ["x", "x"]}},
+    ],
+)
+def test_security_what_nbformat_would_find_a_thousand_faults_with_is_taken_out(odd):
+    """320 KB of outputs that are none took nbformat 750 MB to tell of."""
+    notebook = fresh()
+    number = at(notebook, WORK)
+    nbgraders = notebook["cells"][number]["metadata"]
+    notebook["cells"][number] |= {**odd, "metadata": nbgraders | odd.get("metadata", {})}
+    cell = repaired(notebook).notebook["cells"][number]
+    assert cell["outputs"] == []
+    assert "tags" not in cell["metadata"]
+    old = {"cell_type": "code", "language": "python", "input": [1], "outputs": [], "metadata": {}, **odd}
+    sheets = {"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": [old]}]}
+    assert repaired(sheets).problem == ""
+
+
+def test_security_odd_pictures_are_taken_out():
+    notebook = fresh()
+    notebook["cells"][0]["attachments"] = {"a": {"image/png": 1}}
+    assert "attachments" not in repaired(notebook).notebook["cells"][0]
+
+
 def test_fifty_megabytes_of_output_are_dropped():
     notebook = fresh()
     output = {"output_type": "stream", "name": "stdout", "text": "x" * (50 << 20)}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import json
 import tokenize
+import tracemalloc
 
 import pytest
 
@@ -125,6 +126,28 @@ def test_a_magic_after_a_mistake_of_indentation_is_still_one():
 )
 def test_security_no_cell_keeps_the_judge_busy(cell):
     assert _source(cell)
+
+
+def test_security_what_is_no_code_is_not_looked_at():
+    """80 KB of such outputs, checked by the format's schema, took 180 MB."""
+    cell = {"cell_type": "code", "source": "x = 1", "outputs": [{"output_type": "x"}] * 4_000}
+    tracemalloc.start()
+    try:
+        assert _source("y = 2") == "y = 2\n"
+        content = notebook("y = 2", cells=[cell])
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        assert notebook_to_module(content, "a.ipynb").source == "x = 1\n"
+        assert tracemalloc.get_traced_memory()[1] - before < 10 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("lines", [["a = 1\n", "b = 2"], ["a = 1", "b = 2"]])
+def test_notebooks_of_an_older_format_are_read(lines):
+    sheet = {"cells": [{"cell_type": "code", "language": "python", "outputs": [], "input": lines}]}
+    content = json.dumps({"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [sheet]}).encode()
+    assert notebook_to_module(content, "a.ipynb").source == "a = 1\nb = 2\n"
 
 
 @pytest.fixture

@@ -462,3 +462,8 @@ def test_a_line_of_text_that_begins_with_import_names_no_module(tmp_path, line):
     path.write_text(f'"""\n{line}\n"""\nimport os\n')
     assert set(module.imported_modules(path.read_text())) <= {"a", "c", "os"}
     assert list(read_file(path).files) == ["m.py"]
+
+
+@pytest.mark.parametrize("source", ["import " + "a, " * 5000, "import a\n" * 5000, "from a import b\n" * 5000])
+def test_security_no_more_imports_are_looked_at_than_a_homework_has(source):
+    assert module.imported_modules(source) == ["a"] * 1000

@@ -18,6 +18,13 @@ _CELLS = re.compile(r'"cells"\s*:\s*\[')
 _BETWEEN_CELLS = re.compile(r"[\s,]*")
 _CELL_TYPES = frozenset(["code", "markdown", "raw"])
 IDS_SINCE_MINOR = 5  # of nbformat 4: cells have ids
+_MOST_KINDS = 50  # in which an output shows one thing; Jupyter's own know ten
+_OUTPUTS = {
+    "stream": {"output_type", "name", "text"},
+    "display_data": {"output_type", "data", "metadata"},
+    "execute_result": {"output_type", "data", "metadata", "execution_count"},
+    "error": {"output_type", "ename", "evalue", "traceback"},
+}
 
 
 class Unreadable(Exception):
@@ -47,7 +54,7 @@ def read_notebook(content: bytes, said: list[str]) -> dict[str, Any]:
             raise Unreadable(text("nbgrader.repair.not_a_notebook")) from None
         said.append(text("nbgrader.repair.truncated", count=len(notebook["cells"])))
     if isinstance(notebook, dict) and "worksheets" in notebook:
-        notebook = _upgraded(source)
+        notebook = _upgraded(notebook)
         said.append(text("nbgrader.repair.old_format"))
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise Unreadable(text("nbgrader.repair.not_a_notebook"))
@@ -72,13 +79,19 @@ def _salvaged(source: str) -> dict[str, Any] | None:
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4} if cells else None
 
 
-def _upgraded(source: str) -> Any:
+def _upgraded(notebook: dict[str, Any]) -> Any:
     import nbformat
 
     try:
+        for cell in (cell for sheet in notebook["worksheets"] for cell in sheet["cells"]):
+            _drop_odd(cell)
+            # SECURITY: for the same reason.
+            cell.update({"outputs": []} if cell["cell_type"] == "code" else {})
+            texts = {name: cell[name] for name in ("input", "source", "rendered") if name in cell}
+            cell.update({name: "" for name, one in texts.items() if not (isinstance(one, str) or _are_texts(one))})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return json.loads(nbformat.writes(nbformat.reads(source, as_version=4)))
+            return json.loads(nbformat.writes(nbformat.reads(json.dumps(notebook), as_version=4)))
     # Broad: nbformat raises whatever its validators come upon in a damaged file.
     except Exception:  # noqa: BLE001
         raise Unreadable(text("nbgrader.repair.not_a_notebook")) from None
@@ -127,6 +140,7 @@ def _made_plain(cell: dict[str, Any]) -> bool:
     if not isinstance(cell.get("metadata"), dict):
         cell["metadata"] = {}
         damaged = True
+    _drop_odd(cell)
     if cell["cell_type"] == "code":
         _complete_code(cell)
     else:
@@ -136,9 +150,48 @@ def _made_plain(cell: dict[str, Any]) -> bool:
 
 
 def _complete_code(cell: dict[str, Any]) -> None:
-    if not isinstance(cell.get("outputs"), list) or not all(isinstance(one, dict) for one in cell["outputs"]):
+    outputs = cell.get("outputs")
+    if not isinstance(outputs, list) or not all(isinstance(one, dict) and _is_output(one) for one in outputs):
         cell["outputs"] = []
     count = cell.setdefault("execution_count", None)
     if count is not None and (not isinstance(count, int) or isinstance(count, bool)):
         cell["execution_count"] = None
     cell.pop("attachments", None)
+
+
+def _drop_odd(cell: dict[str, Any]) -> None:
+    """Take from a cell what it may have much of, where that is not as nbformat wants it.
+
+    SECURITY: nbformat collects all that is wrong with a cell, 45 KB for each output that is none. One student's file
+    of 2 MB would end the whole class's run for want of memory. Nothing of this is graded.
+    """
+    tags, attachments = cell.get("metadata", {}).get("tags", []), cell.get("attachments", {})
+    if not _are_texts(tags) or len(tags) != len(set(tags)):
+        del cell["metadata"]["tags"]
+    if not isinstance(attachments, dict) or not all(map(_is_bundle, attachments.values())):
+        del cell["attachments"]
+
+
+def _is_output(one: dict[str, Any]) -> bool:
+    kind = one.get("output_type")
+    if not isinstance(kind, str) or one.keys() != _OUTPUTS.get(kind):
+        return False
+    if kind == "stream":
+        return isinstance(one["name"], str) and (isinstance(one["text"], str) or _are_texts(one["text"]))
+    if kind == "error":
+        return isinstance(one["ename"], str) and isinstance(one["evalue"], str) and _are_texts(one["traceback"])
+    count = one.get("execution_count")
+    return (count is None or isinstance(count, int)) and isinstance(one["metadata"], dict) and _is_bundle(one["data"])
+
+
+def _is_bundle(found: object) -> bool:
+    """Whether something holds one thing in a few kinds, as text or as JSON."""
+    return (
+        isinstance(found, dict)
+        and len(found) <= _MOST_KINDS
+        and all(kind.endswith("json") or isinstance(one, str) or _are_texts(one) for kind, one in found.items())
+    )
+
+
+def _are_texts(found: object) -> bool:
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)

@@ -19,7 +19,7 @@ from autograder.box import plain, seal
 from autograder.box.backends import NAMESPACES
 from autograder.box.client import BoxClient
 from autograder.box.linux import mounts, numbers
-from autograder.box.linux.policy import Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, rules
+from autograder.box.linux.policy import Allow, Bits, IsNull, OneOf, Profile, Refuse, Rule, SomeNotDone, rules
 from autograder.box.linux.python import needed_folders
 from autograder.box.spec import BoxSpec
 from autograder.limits import Limits
@@ -309,6 +309,10 @@ def answer(rule: Rule) -> str:
         case OneOf(argument, values, error):
             said = ", ".join(map(hex, values))
             return f"allowed if argument {argument} is one of {said}; else `{errno.errorcode[error]}`"
+        case SomeNotDone(argument, values, not_done, error):
+            said, left = (", ".join(map(hex, some)) for some in (values, not_done))
+            return (f"allowed if argument {argument} is one of {said}; nothing is done, and success is told, if one of"
+                    f" {left}; else `{errno.errorcode[error]}`")  # fmt: skip
         case Bits(argument, none_of, all_of, error):
             return (f"allowed if argument {argument} has all bits of {all_of:#x} and none of {none_of:#x};"
                     f" else `{errno.errorcode[error]}`")  # fmt: skip

@@ -183,18 +183,24 @@ def test_security_files_of_which_only_a_page_is_mapped_are_few(opened):
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="clone() takes its arguments otherwise there")
-def test_security_descriptors_that_a_thread_alone_has_count(opened):
+@pytest.mark.parametrize("without", [(), (Layer.SECCOMP,)])
+def test_security_descriptors_that_a_thread_alone_has_are_not_to_be_had_and_count(opened, monkeypatch, without):
+    monkeypatch.setattr(backends, "start", partial(restricted.start, without=without))
     source = f"""{LIBC}
     def fill():
         descriptors = [written(f"file{{number}}") for number in range(20)]
         kept.append(ctypes.create_string_buffer(1 << 16))
         top = (ctypes.addressof(kept[-1]) + (1 << 16)) & ~15
         # CLONE_VM, SIGHAND and THREAD: of the descriptors it has copies.
-        assert libc.clone(libc.pause, ctypes.c_void_p(top - 64), 0x100 | 0x800 | 0x10000, None) > 0
+        if libc.clone(libc.pause, ctypes.c_void_p(top - 64), 0x100 | 0x800 | 0x10000, None) < 0: return "refused"
         for descriptor in descriptors: os.close(descriptor)
         time.sleep(600)
     """
-    assert opened(source, file_mb=32).death_in("fill", timeout_s=LONG_S)[:3] == (Status.OUTPUT, "disk", "32")
+    box = opened(source, file_mb=32 if without else 64)
+    if without:
+        assert box.death_in("fill", timeout_s=LONG_S)[:3] == (Status.OUTPUT, "disk", "32")
+    else:
+        assert box.call("fill") == "refused"
 
 
 def test_a_file_that_is_open_and_mapped_counts_once(tmp_path):

@@ -463,3 +463,20 @@ def test_security_without_its_layers_an_attack_gains(target: Target, monkeypatch
             box.client.close()
             box.client._output._thread.join(LONG_S)
         assert (gained in came.get("gains", {})) is (put_back is None), (put_back, came)
+
+
+@pytest.mark.parametrize(("off", "held"), [((), 0), ((Layer.SECCOMP,), 100)])
+def test_security_the_kernel_keeps_no_locks_that_nobody_counts(opened, monkeypatch, off, held):
+    source = """
+        import fcntl, os
+        def lock():
+            global file
+            file = open("file", "w")
+            for number in range(100): fcntl.lockf(file, fcntl.LOCK_EX, 1, 2 * number)
+    """
+    monkeypatch.setattr(backends, "start", partial(sealed.start, without=off))
+    box = opened(source)
+    box.call("lock")
+    pids = {str(member.pid) for member in box.client._running.process.members()}
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    assert sum(not pids.isdisjoint(words) for words in locks) == held

@@ -24,6 +24,7 @@ from autograder.box.linux.policy import (
     Profile,
     Refuse,
     Rule,
+    SomeNotDone,
     rules,
 )
 from autograder.box.linux.syscalls import call, set_no_new_privileges
@@ -175,11 +176,14 @@ def _decide(rule: Rule) -> list[Instruction]:
     return [_low(rule.argument), *_decide_by_argument(rule)]
 
 
-def _decide_by_argument(rule: OneOf | Commands | Bits | IsNull) -> list[Instruction]:
+def _decide_by_argument(rule: OneOf | SomeNotDone | Commands | Bits | IsNull) -> list[Instruction]:
     """Return what decides once the argument's low half is loaded. A comparison that fails falls on what follows."""
     refused, allowed = _answer(ERRNO | rule.otherwise), _answer(ALLOW)
     if isinstance(rule, OneOf):
         return [*_skip_if_among(rule.values, 1), refused, allowed]
+    if isinstance(rule, SomeNotDone):
+        not_done = [*_skip_if_among(rule.not_done, 1), refused, _answer(ERRNO)]
+        return [*_skip_if_among(rule.values, len(not_done)), *not_done, allowed]
     if isinstance(rule, Commands):
         return [
             *_skip_if_among(rule.values, 4),

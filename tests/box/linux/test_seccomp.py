@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder.box.linux import numbers
+from autograder.box.linux.forks import forks
 from autograder.box.linux.policy import (
     ALLOWED,
     REFUSED,
@@ -23,9 +24,11 @@ from autograder.box.linux.policy import (
     Profile,
     Refuse,
     Rule,
+    SomeNotDone,
     for_zygote,
     rules,
 )
+from autograder.box.linux.refusals import Refusal
 from autograder.box.linux.seccomp import (
     ALLOW,
     AND,
@@ -55,7 +58,7 @@ PROFILES = [
     Profile(processes=True, told=True, counted=True),
     Profile(gpu=True),
 ]
-NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000
+NEW_USER, NEW_TIME, THREAD = 0x10000000, 0x80, 0x10000 | 0x400  # with the same descriptors
 THREAD_FLAGS = 0x3D0F00  # what libc starts a thread with
 
 
@@ -127,6 +130,12 @@ def cases(rule: Rule) -> Iterator[tuple[tuple[int, ...], int]]:
             before = (0,) * argument
             yield from (((*before, value), ALLOW) for value in values)
             yield from (((*before, value), refused(error)) for value in {0, 2, 17, 2**31, 2**32 - 1} - set(values))
+        case SomeNotDone(argument, values, not_done, error):
+            before = (0,) * argument
+            yield from (((*before, value), ALLOW) for value in values)
+            yield from (((*before, value), refused(0)) for value in not_done)
+            others = {5, 8, 17, 2**31, 2**32 - 1} - {*values, *not_done}
+            yield from (((*before, value), refused(error)) for value in others)
         case Commands(argument, values, below, kind, error):
             before, allowed = (0,) * argument, {*values, 0, below - 1, kind << 8, 0xC0000000 | kind << 8 | 0xFF}
             yield from (((*before, value), ALLOW) for value in allowed)
@@ -308,6 +317,27 @@ def test_security_what_keeps_the_machines_disks_busy_is_not_done_and_succeeds(pr
 def test_security_no_descriptor_tells_of_other_processes(profile, command):
     assert decided(profile, "fcntl", 5, command) == refused(errno.EINVAL)
     assert decided(profile, "fcntl", 5, 1) == decided(profile, "fcntl", 5, 1030) == ALLOW
+
+
+@pytest.mark.parametrize("profile", [Profile(), Profile(processes=True, counted=True)], ids=str)
+def test_security_no_thread_has_descriptors_of_its_own(profile):
+    assert decided(profile, "clone", THREAD) == ALLOW
+    assert decided(profile, "clone", 0x10000) == refused(errno.EPERM)
+    asked = Refusal(0, forks().clone, 0, 0x10000)
+    assert not forks().includes(asked)
+    assert forks().includes(asked._replace(argument=0x11))
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+def test_security_no_range_of_descriptors_is_closed_in_a_copy_of_them(profile):
+    assert decided(profile, "close_range", 3, 9, 2) == refused(errno.EINVAL)
+    assert decided(profile, "close_range", 3, 9, 0) == decided(profile, "close_range", 3, 9, 4) == ALLOW
+
+
+@pytest.mark.parametrize("command", [6, 7], ids=["SETLK", "SETLKW"])
+def test_security_locks_that_nobody_counts_are_not_made_where_there_is_one_process(command):
+    assert decided(Profile(), "fcntl", 5, command) == ERRNO  # and success
+    assert decided(Profile(processes=True), "fcntl", 5, command) == ALLOW
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
