@@ -190,3 +190,9 @@ def test_security_a_group_ends_what_takes_more_memory_than_it_may(places):
     finally:
         group.close()
     assert groups_in(places) <= before
+
+
+def test_security_a_groups_name_does_not_tell_which_one_it_is():
+    """A box of bubblewrap's can read it; counted, it would tell the public checks' box from those of hidden ones."""
+    first, second = (int(Group((), CAPS)._name.rpartition("-")[2], 16) for _ in range(2))
+    assert abs(first - second) > 1 << 20
