@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from autograder.box.client import StudentRaised
@@ -19,6 +20,15 @@ def test_a_text_is_one_plain_line():
     assert claims.plain(" NVIDIA\x1b[2J\n H100 \u202e") == "NVIDIA [2J H100"
     assert claims.plain("x" * MEGABYTE) == "x" * 300
     assert claims.plain(" " * MEGABYTE) == ""
+
+
+def test_security_files_of_one_box_are_written_below_the_folder_of_another():
+    content = np.zeros(1, np.uint8)
+    assert claims.are_files({"a/b.npy": content})
+    for name in ("../a", "/a", "a/../../b", "..\\a", "C:a", "a\0", 1):
+        assert not claims.are_files({"a": content, name: content})
+    assert not claims.are_files({"a": content.astype(float)})
+    assert not claims.are_files([content])
 
 
 def test_security_what_a_box_tells_of_itself_is_such_as_a_report_can_hold():

@@ -280,11 +280,20 @@ class MemoryWatch:
         total = 0
         for member in self._members():
             with contextlib.suppress(psutil.Error):
-                used = member.memory_full_info() if what == "pss" else member.memory_info()
-                total += getattr(used, what, used.rss)
+                total += self._bytes_of(member, what)
         if what == "rss":
             self._most_bytes = max(self._most_bytes, total)
         return total
+
+    @staticmethod
+    def _bytes_of(member: psutil.Process, what: str) -> int:
+        # SECURITY: a container's root may not ask for the shares of another user's process, which a box is. What can't
+        # be asked must count as it is, and not as nothing.
+        if what == "pss":
+            with contextlib.suppress(psutil.AccessDenied):
+                asked = member.memory_full_info()
+                return int(getattr(asked, what, asked.rss))
+        return int(member.memory_info().rss)
 
     def _members(self) -> list[psutil.Process]:
         return process_tree(self._pid)

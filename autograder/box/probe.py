@@ -7,6 +7,7 @@ call is refused by Docker's filter, by AppArmor, by a limit of zero namespaces, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 import re
@@ -121,7 +122,7 @@ def probe(*, every: bool = False) -> Probe:
 @cache
 def lacking(isolation: str) -> Missing | None:
     """Try an isolation, and return what it lacks here."""
-    tries = {NAMESPACES: lambda: try_in_fork(_namespaces), BWRAP: _bwrap, RESTRICTED: _restricted}
+    tries = {NAMESPACES: _namespaces, BWRAP: _bwrap, RESTRICTED: _restricted}
     return tries[isolation]()
 
 
@@ -130,7 +131,18 @@ def has_gpu() -> bool:
     return sys.platform == "darwin" or Path("/dev/nvidiactl").exists()
 
 
-def _namespaces(attempt: Attempt) -> None:
+def _namespaces() -> Missing | None:
+    from autograder.box.linux import capabilities
+
+    failed = try_in_fork(_seal_one)
+    # A container's root may not mount. The root is built by another user then, who has to find Python there.
+    if failed is None and os.getuid() == 0 and not capabilities.held() >> capabilities.SYS_ADMIN & 1:
+        closed = no_own_user()
+        return None if closed is None else Missing("root", closed.problem)
+    return failed
+
+
+def _seal_one(attempt: Attempt) -> None:
     """Go through what a zygote and a box go through, with a root that has nothing in it."""
     from autograder.box import seal, zygote
     from autograder.box.linux import mounts, namespaces
@@ -212,7 +224,7 @@ def no_own_user() -> Missing | None:
         namespaces.become(namespaces.unused_id())
         for path in (*folders, *files, tempfile.gettempdir()):
             if not os.access(path, os.R_OK):
-                raise PermissionError(path)
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         attempt.done()
 
     folders = needed_folders([Path(__file__).resolve().parents[1]])

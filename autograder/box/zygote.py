@@ -7,7 +7,8 @@
 1. The judge starts `python -c … zygote` with a clean environment and a socket, and sends `Begin`.
 2. The launcher enters new namespaces (user, mount, pid, network, ipc, host name, cgroup), forks the zygote as pid 1 of
    the new pid namespace and waits for it. Root builds the new root before it gives up its rights, for Python may be
-   installed where an ordinary user can't go; an ordinary user builds it inside the user namespace.
+   installed where an ordinary user can't go; an ordinary user builds it inside the user namespace, and so does a
+   container's root, who may not mount outside of one.
 3. The zygote imports, warms up, and answers each `SealRequest` by a fork: new pid namespace, then `seal.enter`.
    A worker to which nothing has been sent by then is a spare (`spares`): it rehearses, and waits.
 4. When the judge that asked for a box is gone, that box's status socket ends, and the zygote kills it.
@@ -39,7 +40,7 @@ import msgspec
 
 from autograder.box import seal, worker
 from autograder.box.channel import Channel
-from autograder.box.linux import hugepages, mounts, namespaces, syscalls
+from autograder.box.linux import capabilities, hugepages, mounts, namespaces, syscalls
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.linux.python import needed_folders
 from autograder.box.own_limits import limit_self
@@ -106,17 +107,24 @@ class Leaving:
     def __init__(self, plan: mounts.RootPlan, at: Callable[[str], None] = lambda _: None) -> None:
         self._plan = plan
         self._at = at
-        self._is_root = os.getuid() == 0
+        self._has_root = False
 
     def give_up_rights(self) -> None:
-        """Become an ordinary user, after having built the root: what it is built from may be closed to all others."""
-        if self._is_root:
-            user = namespaces.unused_id()
+        """Become an ordinary user, after having built the root: what it is built from may be closed to all others.
+
+        A container's root may not mount (Docker leaves it few rights). It builds the root as an ordinary user does.
+        """
+        if os.getuid() != 0:
+            return
+        user = namespaces.unused_id()
+        if capabilities.held() >> capabilities.SYS_ADMIN & 1:
             self._at("namespaces")
             namespaces.unshare(Namespace.MOUNT)
             self._at("root")
             mounts.build_root(self._plan)
-            namespaces.become(user)
+            self._has_root = True
+        self._at("namespaces")
+        namespaces.become(user)
 
     def take_namespaces(self) -> None:
         """Move into new namespaces of all kinds."""
@@ -130,7 +138,7 @@ class Leaving:
     def settle(self) -> None:
         """Mount what pid 1 and its children will see."""
         self._at("root")
-        if not self._is_root:
+        if not self._has_root:
             mounts.build_root(self._plan)
         mounts.mount_proc(read_only=False)
         mounts.mount_scratch(_SMALL)

@@ -153,6 +153,7 @@ def test_every_call_that_is_told_of_is_refused_with_its_errno(student, isolation
     # A restricted box is under its zygote's filter, too, which refuses more by itself.
     left = {name for name, rule in for_zygote().items() if isolation == "namespaces" or rule == Allow()}
     assert set(told) == TOLD & left & set(numbers.this_machine()) - {"socket", "clone"}
+    assert {"setuid", "setgid", "setreuid", "setresuid", "setgroups", "capset"} <= set(told)
     assert {"execve", "fork", "vfork"} <= set(told) or "vfork" not in numbers.this_machine()
 
 

@@ -21,7 +21,9 @@ import pytest
 
 from autograder.box import kernels, probe
 from autograder.box.backends import BWRAP, PROCESS, RESTRICTED
+from autograder.box.kernel import KernelRequest, filter_of
 from autograder.box.kernels import Kernel, KernelRefused, KernelSpec, choose, copy_submission
+from autograder.box.linux.policy import Allow, Refuse
 from autograder.box.probe import Missing
 from autograder.box.seal import Layer
 from autograder.limits import Limits
@@ -125,6 +127,18 @@ def test_security_its_folder_of_sockets_holds_nothing_else(isolation, tmp_path):
     assert answer_to(tried, tmp_path, isolation, Layer.LANDLOCK) == "written"
     link = "os.symlink('/run/service', folder + '/k-1')\nanswer = 'linked'"
     assert answer_to(link, tmp_path, isolation) == "PermissionError"
+
+
+@pytest.mark.parametrize(
+    ("has_namespaces", "user", "may"), [(True, 64_000, False), (False, None, False), (False, 1, True)]
+)
+def test_security_modes_are_changed_only_where_a_user_of_its_own_has_the_files(has_namespaces, user, may):
+    """Bubblewrap's devices are the machine's own, and root's number owns them."""
+    request = KernelRequest(
+        command=("made-up",), sockets="", given="", scratch="", threads=1, memory_bytes=1, cpu_s=1, file_bytes=1,
+        processes=0, has_namespaces=has_namespaces, user=user,
+    )  # fmt: skip
+    assert filter_of(request, 42)["fchmodat"] == (Allow() if may else Refuse(0))
 
 
 @closed

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder.box.backends import PROCESS, RESTRICTED
+from autograder.box.backends import NAMESPACES, PROCESS, RESTRICTED
 from autograder.box.linux import capabilities, landlock, namespaces
 from autograder.box.linux.namespaces import Namespace
 from autograder.box.probe import lacking
-from tests.box.conftest import sealed_only
+from tests.box.conftest import BACKENDS, sealed_only
 from tests.box.linux.conftest import in_fork, own_namespaces
 from tests.tiny_course import make_course
 
@@ -86,6 +86,35 @@ def test_root_of_a_container_gives_each_box_a_user_of_its_own(scratch):
     assert {"own_user", "restricted"} & set(missing) == set()
     assert judge_user == 0
     assert box_user in namespaces.unused_ids()
+
+
+@as_root
+def test_root_of_a_container_without_dockers_filter_has_sealed_boxes(scratch):
+    """It has no right to mount, and builds the box's root as an ordinary user does."""
+    backends, _, box_user, judge_user = json.loads(in_container("unconfined", scratch, "-c", SHOW).stdout)
+    assert backends[0] == NAMESPACES
+    assert (box_user, judge_user) == (namespaces.INSIDE_ID, 0)
+
+
+OUTSIDE = """
+import json, sys
+from autograder.box.client import BoxClient
+from autograder.box.spec import BoxSpec
+client = BoxClient(BoxSpec({"answer.py": b""}, "answer.py", (), isolation=sys.argv[1]))
+client.loaded()
+print(json.dumps([list(member.uids()) for member in client._running.members()]))
+client.close()
+"""
+
+
+@as_root
+@pytest.mark.parametrize("isolation", [name for name in BACKENDS if name != PROCESS])
+def test_security_no_box_is_roots_to_the_kernel(isolation, scratch):
+    """Whatever its namespaces call it: were one of them to leak, root's number would reach everything."""
+    done = in_container("unconfined", scratch, "-c", OUTSIDE, isolation)
+    users = {user for of_one in json.loads(done.stdout) for user in of_one}
+    assert users
+    assert users <= namespaces.unused_ids()
 
 
 @as_root

@@ -229,6 +229,11 @@ class Gone(Member):
         raise psutil.NoSuchProcess(1)
 
 
+class Closed(Member):
+    def memory_full_info(self) -> SimpleNamespace:
+        raise psutil.AccessDenied(1)
+
+
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Watches made-up processes with a limit of 100 bytes; says whether the box was ended within some rounds."""
@@ -269,6 +274,10 @@ def test_pages_that_forked_processes_share_count_once(watched):
 
 def test_where_no_shares_are_known_the_resident_size_counts(watched):
     assert watched(Member(101))
+
+
+def test_security_a_process_whose_shares_may_not_be_asked_for_counts_as_it_is(watched):
+    assert watched(Closed(60), Closed(60))
 
 
 def test_a_process_that_ends_while_it_is_counted_counts_nothing(watched):

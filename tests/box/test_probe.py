@@ -192,7 +192,7 @@ def test_a_system_that_refuses_a_call_is_found_out_by_trying(refused, layer):
     machine = seccomp._same_architecture(os.uname().machine)
     refuse_one = [seccomp.Instruction(seccomp.IF_EQUAL, 0, 1, known), seccomp._answer(seccomp.ERRNO | errno.EPERM)]
     encoded = seccomp.encode((*machine, *refuse_one, seccomp._answer(seccomp.ALLOW)))
-    said = in_fork(lambda: seccomp.apply(encoded), lambda: list(try_in_fork(module._namespaces).__dict__.values()))
+    said = in_fork(lambda: seccomp.apply(encoded), lambda: list(try_in_fork(module._seal_one).__dict__.values()))
     assert said.value == [layer, f"[Errno 1] {refused}: Operation not permitted"]
 
 

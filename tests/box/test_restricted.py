@@ -338,6 +338,16 @@ def test_security_boxes_end_with_a_judge_or_a_zygote_that_is_killed(until, who):
     assert ended
 
 
+def test_security_a_box_without_a_judge_ends_though_its_zygote_serves_others(opened, until):
+    """What the judge of one attempt had open is closed, and its box waits; of other attempts there are boxes."""
+    one, other = opened(ONE), opened(ONE)
+    assert [one.call("one"), other.call("one")] == [1, 1]
+    (worker,) = one.client._running.process.members()
+    one.client._running.process._status.shutdown(socket.SHUT_RDWR)  # the channel is open still, and the worker waits
+    assert until(lambda: has_ended(worker), LONG_S)
+    assert other.call("one") == 1
+
+
 @as_root  # another's zygote can't be looked into
 def test_many_boxes_in_a_row_leave_nothing_behind(opened, until):
     zygotes.close_zygotes()  # those of other tests
@@ -574,6 +584,20 @@ def test_security_metadata_is_left_alone(tmp_path):
     assert (file.stat().st_mode & 0o777, file.stat().st_mtime) == (0o600, 1)
     assert in_fork(strict(), change).error == ""
     assert (file.stat().st_mode & 0o777, file.stat().st_mtime) == (0o777, 2)
+
+
+@pytest.mark.skipif("bwrap" not in BACKENDS, reason="no bwrap here")
+def test_security_metadata_is_left_alone_where_devices_are_the_machines_own():
+    source = """
+        import os
+        def change():
+            open("file", "w").close()
+            before = os.stat("file").st_mode
+            os.chmod("file", 0o777)
+            return os.stat("file").st_mode == before
+    """
+    for box in opened_as("bwrap"):
+        assert box(source).call("change") is True
 
 
 @pytest.mark.skipif(landlock.abi() < 1, reason="no landlock in this kernel")

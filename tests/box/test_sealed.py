@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -273,6 +274,41 @@ def test_security_an_init_that_ends_with_a_question_unread_has_told_how(monkeypa
     monkeypatch.setattr(sealed, "receive", lambda sock: (sock.recv(100), []))
     with pytest.raises(ConnectionResetError):  # the kernel tells that first
         exit_told()
+
+
+def test_security_a_box_that_is_forked_while_it_is_given_up_is_killed():
+    """Between the judge's last look and its end of the line: nobody else would know of the box."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = sealed.SealedProcess(ours, SimpleNamespace(ends_within=lambda timeout_s: False))
+    box = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+    class Forked(socket.socket):
+        def shutdown(self, how: int) -> None:
+            pidfd = os.pidfd_open(box.pid)
+            zygote.send_descriptor(theirs.fileno(), seal.STARTED, pidfd)
+            os.close(pidfd)
+            super().shutdown(how)
+
+    process._status = Forked(fileno=ours.detach())
+    with theirs, box:
+        process.kill()
+        process.close()
+        theirs.close()
+        assert box.stdin is not None
+        box.stdin.close()
+    assert box.returncode == -signal.SIGKILL
+
+
+def test_security_a_forked_process_keeps_no_zygote_alive(opened):
+    """It has copies of what zygotes are held by; one that it keeps would outlive the judge, with all of its boxes."""
+    assert opened(ONE).call("one") == 1
+    held = list(zygotes._zygotes.values())
+    assert all(one.alive for one in held)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(zygotes._zygotes) + sum(one._control.fileno() >= 0 for one in held))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert all(one.alive for one in held)
 
 
 def test_a_box_can_be_given_up_before_it_is_forked(opened, until):

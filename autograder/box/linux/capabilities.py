@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograder.box.linux.syscalls import Prctl, call, prctl
 
-CHOWN, KILL, SETGID, SETUID, SETPCAP = 0, 5, 6, 7, 8
+CHOWN, KILL, SETGID, SETUID, SETPCAP, SYS_ADMIN = 0, 5, 6, 7, 8, 21
 
 _VERSION_3 = 0x20080522
 _CLEAR_ALL = 4

@@ -300,7 +300,8 @@ def for_zygote() -> dict[str, Rule]:
     Each box is under this filter, too, and an errno of this one comes before the question that the box's own would ask
     of its listener: a refusal that is to be told of must be left to that one. So a socket for the network can be made,
     as a program can be run; none can be connected or bound, and sent from only by `sendmsg`, which the zygote
-    needs: its address lies in memory, where a filter can't look. Boxes are refused both by their own.
+    needs: its address lies in memory, where a filter can't look. Boxes are refused both by their own. Of the calls that
+    change the user it needs two or three, and the others can do no more.
     """
     made = rules(Profile(processes=True)) | dict.fromkeys(_SOCKET_ADDRESSES, Refuse(errno.EAFNOSUPPORT))
     made |= {
@@ -341,7 +342,8 @@ _SERVING = _names("bind listen accept accept4")
 
 _SETTING_UP = _names(
     """
-    execve execveat prctl capset setgroups setresgid setresuid setrlimit prlimit64 pidfd_open pidfd_send_signal
+    execve execveat prctl capset setgroups setresgid setresuid setregid setreuid setgid setuid setrlimit prlimit64
+    pidfd_open pidfd_send_signal
     landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp memfd_create inotify_init1
     """
 )

@@ -60,7 +60,8 @@ def test_only_what_does_nothing_but_start_a_process_is_a_fork():
     ("release", "scope", "can"),
     [
         ("5.4.0-90-generic", "0", False),
-        ("5.5", "0", True),
+        ("5.5", "0", False),  # init can't take the listener there
+        ("5.6", "0", True),
         ("6.18.5", "1", True),
         ("6.1", "2", False),
         ("6.1", "3", False),

@@ -18,11 +18,14 @@ from typing import Any
 
 import pytest
 
-from autograder.box import seal
+from autograder.box import kernel, seal
 from autograder.box.linux import capabilities, landlock, mounts, namespaces, rlimits, seccomp, syscalls
 from autograder.box.linux.landlock import Rules
 from autograder.box.linux.namespaces import INSIDE_ID, Namespace
 from autograder.box.linux.policy import Profile
+from autograder.box.linux.python import needed_folders
+from autograder.box.restrict import restrict as restrict_box
+from autograder.box.restrict import rules_for
 from tests.box.linux.conftest import in_fork, own_namespaces
 
 MB = 1 << 20
@@ -539,16 +542,44 @@ def test_security_a_32_bit_call_kills():
     assert in_fork(filtered(), attack).status == -31
 
 
-def test_security_a_process_with_a_second_thread_is_not_sealed():
+def test_security_a_folder_is_not_shown_because_python_imports_from_it(monkeypatch, tmp_path):
+    """The course's own is one, wherever a command was typed in it."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert not any(tmp_path.is_relative_to(folder) for folder in needed_folders([]))
+    assert str(tmp_path) in needed_folders([tmp_path])
+
+
+def _restricted() -> None:
+    request = seal.SealRequest(
+        threads=1, memory_bytes=1 << 30, cpu_s=9, file_bytes=MB, disk_bytes=MB, files=9, scratch="/nowhere", user=64_000
+    )
+    restrict_box(request, seal.Prepared(rules_for(("/usr",), ()), {}))
+
+
+def _a_kernel() -> None:
+    kernel.restrain(
+        kernel.KernelRequest(
+            command=("python", "-m", "made_up"), sockets="/nowhere", given="/nowhere", scratch="/nowhere", threads=1,
+            memory_bytes=1 << 30, cpu_s=9, file_bytes=MB, processes=0, has_namespaces=True,
+        )
+    )  # fmt: skip
+
+
+def _sealed() -> None:
+    request = seal.SealRequest(threads=1, memory_bytes=1 << 30, cpu_s=9, file_bytes=MB, disk_bytes=MB, files=9)
+    seal.limit(request, seal.prepare(()))
+
+
+@pytest.mark.parametrize("closed", [_sealed, _restricted, _a_kernel])
+def test_security_a_process_with_a_second_thread_is_not_sealed(closed):
     """The filter would bind one of them only."""
 
     def start_thread() -> None:
         threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 
     def limit() -> None:
-        request = seal.SealRequest(threads=1, memory_bytes=1 << 30, cpu_s=9, file_bytes=MB, disk_bytes=MB, files=9)
         syscalls.set_no_new_privileges()
-        seal.limit(request, seal.prepare(()))
+        closed()
 
     assert in_fork(limit).error == ""
     assert "2 threads" in in_fork(start_thread, limit).error
