@@ -26,9 +26,9 @@ _ASSIGNED_NAMES = re.compile(r"[\w, \t]+")
 _PYTHON_CELL_MAGICS = frozenset(["time", "timeit", "capture", "prun", "python", "python3", "grade"])
 
 
-# SECURITY: of one cell, to be looked through for where statements end: each line with a % looks at all lines since the
-# last statement that has ended, and a file of a few KB could keep the judge busy for hours.
-_MOST_CHARS = 1_000_000
+# SECURITY: of one notebook, to be looked through for where statements end: each line with a % looks at all lines since
+# the last statement that has ended. A cell of 3 KB could keep the judge busy for a second, and a file holds thousands.
+_MOST_CHARS = 2_000_000
 
 
 class NotebookModule(NamedTuple):
@@ -46,9 +46,10 @@ def notebook_to_module(content: bytes, name: str) -> NotebookModule:
     """
     lines: list[str] = []
     cells: list[CellStart] = []
+    magics = _Magics()
     for source in _code_cells(content, name):
         cells.append(CellStart(len(lines) + 1, len(cells) + 1))
-        lines += [] if _only_checks(source) else _without_magics(source)
+        lines += [] if _only_checks(source) else magics.taken_from(source)
     if not any(line.strip() for line in lines):
         raise UsageError(text("usage.empty_notebook", file=name), hint=text("usage.empty_file_hint"))
     return NotebookModule("\n".join(lines) + "\n", tuple(cells))
@@ -84,27 +85,38 @@ def _only_checks(source: str) -> bool:
     return ASKS_FOR_CHECKS in lines and all(line == ASKS_FOR_CHECKS or _CHECK_CALL.fullmatch(line) for line in lines)
 
 
-def _without_magics(source: str) -> list[str]:
-    lines = source.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    if first.startswith("%%"):
-        magic = first[2:].split()[0] if first[2:].split() else ""
-        if magic not in _PYTHON_CELL_MAGICS:
-            return [f"# {line}" for line in lines]
-    done: list[str] = []
-    goes_on = False  # a shell command with a backslash at its end
-    closed = 0  # lines of `done` up to which no statement goes on: they need not be looked at again
-    left = _MOST_CHARS
-    for line in lines:
-        is_magic = False
-        if _MAGIC_LINE.match(line) and not goes_on:
-            left -= sum(map(len, done[closed:]))
-            is_magic = left >= 0 and not _is_open(done[closed:])
-        if is_magic:
-            closed = len(done)
-        done.append(f"# {line}" if goes_on else _replaced(line) if is_magic else _without_assigned_magic(line))
-        goes_on = (goes_on or is_magic) and line.rstrip().endswith("\\")
-    return done
+class _Magics:
+    """Takes IPython's own lines out of a notebook's cells."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_CHARS
+
+    def taken_from(self, source: str) -> list[str]:
+        """Return a cell's lines without them."""
+        lines = source.splitlines()
+        first = next((line for line in lines if line.strip()), "")
+        if first.startswith("%%"):
+            magic = first[2:].split()[0] if first[2:].split() else ""
+            if magic not in _PYTHON_CELL_MAGICS:
+                return [f"# {line}" for line in lines]
+        done: list[str] = []
+        goes_on = False  # a shell command with a backslash at its end
+        closed = 0  # lines of `done` up to which no statement goes on: they need not be looked at again
+        for line in lines:
+            is_magic = bool(_MAGIC_LINE.match(line)) and not goes_on and self._has_ended(done, closed)
+            if is_magic:
+                closed = len(done)
+            done.append(f"# {line}" if goes_on else _replaced(line) if is_magic else _without_assigned_magic(line))
+            goes_on = (goes_on or is_magic) and line.rstrip().endswith("\\")
+        return done
+
+    def _has_ended(self, done: list[str], closed: int) -> bool:
+        """Whether the next line begins a statement; after too many looks none does."""
+        if self._left <= 0:
+            return False
+        lines = done[closed:]
+        self._left -= sum(map(len, lines)) + len(lines)  # an empty line is to be looked at, too
+        return self._left > 0 and not _is_open(lines)
 
 
 def _replaced(line: str) -> str:

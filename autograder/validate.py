@@ -8,7 +8,6 @@ it is not implemented yet, and every wrong answer fails the checks that are name
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from autograder import yaml_file
 from autograder.assignment import Framework
 from autograder.course import LoadedAssignment
 from autograder.errors import GradeError
-from autograder.judge.judges import Judges, Pending, Refused, open_judges
+from autograder.judge.judges import Judges, Pending, Refused, one_per_core, open_judges
 from autograder.judge.options import AttemptOptions
 from autograder.messages import Text, text
 from autograder.release import StubState, release_stubs
@@ -238,7 +237,7 @@ def validate(
         more, seen = plan(assignment)
         jobs += [replace(job, python=python) for job in more]
         outcomes += seen
-    for done, outcome in enumerate(_run_all(jobs, workers or os.cpu_count() or 1, warm=warm), start=1):
+    for done, outcome in enumerate(_run_all(jobs, workers or one_per_core(), warm=warm), start=1):
         outcomes.append(outcome)
         tell(done, len(jobs), f"{outcome.assignment} {outcome.title}")
     order = {(job.assignment.id, job.title): position for position, job in enumerate(jobs)}

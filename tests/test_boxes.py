@@ -265,6 +265,16 @@ def test_the_whole_attempt_has_a_time_of_its_own(make):
     assert (cause(caught).status, cause(caught).kind) == (Status.TIMEOUT, "attempt")
 
 
+def test_security_an_attempt_whose_time_is_over_waits_for_no_import(make):
+    boxes = make("import time; time.sleep(600)", attempt_s=0.001, import_s=1)
+    for hidden in (False, True):
+        begin(boxes, hidden=hidden)
+        with pytest.raises(BoxDied) as caught:
+            Submission(boxes).count()
+        assert cause(caught).kind == "attempt"  # and not import_wall
+        boxes.end_check()
+
+
 def test_an_import_that_failed_stands_for_every_box(make):
     boxes = make("import os\nopen(os.devnull)\nraise ValueError('at import')")
     for hidden in (False, True, True):

@@ -6,6 +6,7 @@ import tokenize
 
 import pytest
 
+from autograder import notebook_source
 from autograder.course import load_course
 from autograder.errors import UsageError
 from autograder.notebook_source import notebook_to_module
@@ -126,22 +127,34 @@ def test_security_no_cell_keeps_the_judge_busy(cell):
     assert _source(cell)
 
 
-def test_work_grows_with_the_notebook_and_not_with_its_square(monkeypatch):
-    count = 0
-    tokens = tokenize.generate_tokens
+@pytest.fixture
+def tokens(monkeypatch):
+    """What has been looked at so far."""
+    seen = []
+    generate = tokenize.generate_tokens
 
-    def counted(readline):
-        nonlocal count
-        for token in tokens(readline):
-            count += 1
+    def noted(readline):
+        for token in generate(readline):
+            seen.append(token.type)
             yield token
 
-    monkeypatch.setattr(tokenize, "generate_tokens", counted)
+    monkeypatch.setattr(tokenize, "generate_tokens", noted)
+    return seen
+
+
+@pytest.mark.parametrize("cells", [["x = (\n" + "%\n" * 100] * 50, ["x = (\n" + "\n" * 10_000 + "%\n" * 100]])
+def test_security_no_notebook_keeps_the_judge_busy(monkeypatch, tokens, cells):
+    monkeypatch.setattr(notebook_source, "_MOST_CHARS", 20_000)
+    assert _source(*cells)
+    assert 0 < len(tokens) <= 2 * 20_000
+
+
+def test_work_grows_with_the_notebook_and_not_with_its_square(tokens):
     counts = []
     for lines in (50, 200):
-        count = 0
+        tokens.clear()
         _source("%x\n" * lines)
-        counts.append(count)
+        counts.append(len(tokens))
     assert counts[1] <= 8 * counts[0]
 
 

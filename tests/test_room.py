@@ -6,7 +6,7 @@ import pytest
 
 from autograder.box import memory
 from autograder.box.grant import slots
-from autograder.box.linux.cgroup import MemoryGroup, memory_groups
+from autograder.box.linux.cgroup import LimitingGroup, limiting_groups
 from autograder.box.nvml import Gpu
 from autograder.course import load_course
 from autograder.judge.judges import Refused
@@ -99,9 +99,9 @@ def test_a_containers_limit_counts_and_those_above_it(tmp_path, own, mounts, inn
         write(each / f"memory.{limit}", f"{most}\n")
         write(each / f"memory.{usage}", f"{used}\n")
         write(each / "memory.stat", f"cache 5\n{inactive} 50\n")
-    groups = list(memory_groups(own, mounts.format(folder=tmp_path)))
-    assert groups[0] == MemoryGroup(folder, version)
-    assert groups[-1] == MemoryGroup(tmp_path, version)
+    groups = list(limiting_groups("memory", own, mounts.format(folder=tmp_path)))
+    assert groups[0] == LimitingGroup(folder, version)
+    assert groups[-1] == LimitingGroup(tmp_path, version)
     assert memory.left_in_groups(iter(groups)) == [350]
 
 
@@ -145,6 +145,6 @@ def test_more_attempts_than_gpus_share_them(monkeypatch, with_framework, asked, 
 
 def test_without_a_framework_there_is_nothing_to_do_for_a_gpu(monkeypatch, assignment):
     monkeypatch.setattr(rooms, "gpus_here", lambda: GPUS)
-    monkeypatch.setattr(rooms.os, "cpu_count", lambda: 7)
+    monkeypatch.setattr(rooms, "one_per_core", lambda: 7)
     assert attempts_at_once(assignment, AttemptOptions(), None) == 7
     assert room_for(assignment, AttemptOptions(), 7).free == []

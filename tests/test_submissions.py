@@ -28,6 +28,7 @@ import pytest
 
 import autograder
 from autograder import cli
+from autograder.box import cores
 from autograder.box.zygotes import close_zygotes
 from autograder.course import LoadedAssignment, load_course
 from autograder.judge import check
@@ -146,7 +147,7 @@ def warm(courses: Courses, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for name, value in (ENVIRONMENT | dict.fromkeys(TEMPORARY, str(scratch))).items():
             patched.setenv(name, value)
         # For as many attempts as there are cores: where one is idle a box may be started ahead, and be taken for left.
-        with open_judges(os.cpu_count() or 1) as judges:
+        with open_judges(cores.usable()) as judges:
             yield Warm(courses, scratch, judges)
         close_zygotes()
     assert not list(scratch.iterdir())

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.box import sealed, zygotes
+from autograder.box import cores, sealed, zygotes
 from autograder.box.backends import NAMESPACES
 from autograder.box.linux import cgroup
 from autograder.course import load_course
@@ -23,7 +23,7 @@ from autograder.errors import ConfigError, InternalError, UsageError
 from autograder.judge import judge_zygote, session, time_limits
 from autograder.judge.attempt import run_attempt
 from autograder.judge.isolation import Choice
-from autograder.judge.judges import ColdJudges, JudgeDied, open_judges
+from autograder.judge.judges import JudgeDied, open_judges
 from autograder.judge.options import AttemptOptions
 from autograder.judge.time_limits import Measured
 from autograder.judge.warm import WarmJudges
@@ -146,17 +146,6 @@ def test_waiting_has_an_end(course, judges):
     assert judges.wait([pending], 0.2) == []
 
 
-def test_cold_judges_have_the_same_interface(course):
-    with ColdJudges(2) as judges:
-        started = [judges.start(load(course), submission(one), AttemptOptions()) for one in (SOLUTION, LOOP[:20])]
-        done = judges.wait(started)
-        assert done
-        assert without_times(started[0].result()) == without_times(cold(course))
-        assert started[1].result().score == 0
-    with ColdJudges(1) as judges, pytest.raises(UsageError, match=r"no task '9'|9"):
-        judges.start(load(course), submission(), AttemptOptions(tasks=("9",))).result()
-
-
 def test_an_attempt_takes_its_own_time_only(course, judges):
     for _ in range(2):
         began = time.monotonic()
@@ -215,7 +204,7 @@ def descriptors(process):
 def test_thousands_of_attempts_need_no_more_than_a_few(course, judges, until, monkeypatch, spares):
     if spares and "namespaces" not in BACKENDS:
         pytest.skip("no sealed boxes here")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8 if spares else 1)))
+    monkeypatch.setattr(judges, "_cores", 8 if spares else 1)
 
     def grade(count):
         for _ in range(count):
@@ -462,17 +451,17 @@ def sparing(monkeypatch):
     """Judges that a core is idle beside."""
     if "namespaces" not in BACKENDS:
         pytest.skip("no sealed boxes here")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(cores, "usable", lambda: 2)
     with open_judges(1) as opened:
         yield opened
 
 
 @pytest.mark.parametrize(
-    ("at_once", "threads", "cores", "kept"),
+    ("at_once", "threads", "usable", "kept"),
     [(1, 1, 2, True), (2, 1, 2, False), (1, 2, 2, False), (3, 2, 8, True), (1, 1, 1, False), (None, 1, 8, False)],
 )
-def test_a_box_waits_where_a_core_is_idle(monkeypatch, at_once, threads, cores, kept):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+def test_a_box_waits_where_a_core_is_idle(monkeypatch, at_once, threads, usable, kept):
+    monkeypatch.setattr(cores, "usable", lambda: usable)
     key = zygotes.Key((), threads, cpu_only=True)
     judges = WarmJudges(at_once)
     assert judges._has_idle_core(key) is kept
@@ -550,7 +539,7 @@ def test_security_no_waiting_box_outlives_its_zygotes(course, sparing, until, ki
     assert warm(sparing, course).score == 20
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="no idle core")
+@pytest.mark.skipif(cores.usable() == 1, reason="no idle core")
 def test_security_no_waiting_box_outlives_the_command(course, until):
     ends = textwrap.dedent(CALLER).replace("AttemptOptions())", "AttemptOptions()).result()")
     command = [sys.executable, "-c", ends, course, SOLUTION]

@@ -35,7 +35,7 @@ from autograder.box.interpreter import ours
 from autograder.box.kernel import CONNECTION, SEALED, KernelRequest, seen_from_inside
 from autograder.box.linux import cgroup, mounts
 from autograder.box.linux.python import needed_folders
-from autograder.box.scratch import make_scratch, room_of
+from autograder.box.scratch import MOST_ONLY_MAPPED, make_scratch, room_of, unnamed_in
 from autograder.box.seal import Layer
 from autograder.limits import MB, Limits
 from autograder.messages import text
@@ -50,6 +50,7 @@ _SEALED_S = 60.0  # a Python that is started for the first time on a network dri
 _GONE_S = 10.0
 _LONGEST_SOCKET = 100  # the kernel takes 107 bytes
 _EVERY_S = 0.2
+_MOST_SOCKETS = 256  # in its folder; a kernel makes five
 _NPROC_ROOM = 1024  # for what else the user starts while the kernel runs
 # What the tests in a notebook may ask for: nbgrader says by it what it runs them for.
 _PASSED_ON = ("NBGRADER_EXECUTION", "NBGRADER_VALIDATING")
@@ -302,6 +303,7 @@ class _Watch(threading.Thread):
     ) -> None:
         super().__init__(name="kernel", daemon=True)
         self._kernel, self._limits, self._scratch = kernel, limits, scratch
+        self._pid = process.pid
         self._deadline = time.monotonic() + limits.attempt_s
         self._stopped = threading.Event()
         self._memory = None
@@ -321,16 +323,22 @@ class _Watch(threading.Thread):
             if time.monotonic() > self._deadline:
                 self._kernel.end_for("time")
                 return
-            if self._scratch is not None and self._is_full(self._scratch):
+            # SECURITY: of sockets there may be as many as the machine's disk has room for names.
+            folders = [(self._kernel.folder / "s", _MOST_SOCKETS)]
+            folders += [(self._scratch, self._limits.files)] if self._scratch is not None else []
+            if any(self._is_full(folder, files) for folder, files in folders):
                 self._kernel.end_for("disk")
                 return
 
-    def _is_full(self, scratch: Path) -> bool:
+    def _is_full(self, folder: Path, files: int) -> bool:
         try:
-            room = room_of(scratch, self._limits.files)
+            room = room_of(folder, files)
         except OSError:  # a folder that can't be looked into: there may be anything in it
-            return scratch.exists() and not self._stopped.is_set()
-        return room.disk_bytes > self._limits.room_mb * MB or room.files > self._limits.files
+            return folder.exists() and not self._stopped.is_set()
+        unnamed = [unnamed_in(folder, member.pid) for member in plain.family_of(self._pid)]
+        held_bytes = room.disk_bytes + sum(one.disk_bytes for one in unnamed)
+        only_mapped = sum(one.only_mapped for one in unnamed)
+        return held_bytes > self._limits.room_mb * MB or room.files > files or only_mapped > MOST_ONLY_MAPPED
 
 
 def _environment(scratch: Path, limits: Limits) -> dict[str, str]:

@@ -37,16 +37,16 @@ def available_bytes() -> int:
     left = [psutil.virtual_memory().available]
     with contextlib.suppress(OSError):  # no Linux
         own, mountinfo = Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text()
-        left += left_in_groups(cgroup.memory_groups(own, mountinfo))
+        left += left_in_groups(cgroup.limiting_groups("memory", own, mountinfo))
     return max(min(left), 0)
 
 
-def left_in_groups(groups: Iterator[cgroup.MemoryGroup]) -> list[int]:
+def left_in_groups(groups: Iterator[cgroup.LimitingGroup]) -> list[int]:
     """Return what each group that has a limit leaves."""
     return [left for group in groups if (left := _left_in(group)) is not None]
 
 
-def _left_in(group: cgroup.MemoryGroup) -> int | None:
+def _left_in(group: cgroup.LimitingGroup) -> int | None:
     files = _FILES[group.version]
     # Not there, as in the topmost group of version 2; or "max".
     with contextlib.suppress(OSError, ValueError):

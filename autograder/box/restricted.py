@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from autograder.box.answerer import Answerer
 from autograder.box.backends import RESTRICTED, Evidence
 from autograder.box.init import Room
 from autograder.box.linux import cgroup, namespaces
-from autograder.box.scratch import DATASETS, make_scratch, put_datasets, room_of, unnamed_bytes
+from autograder.box.scratch import DATASETS, MOST_ONLY_MAPPED, make_scratch, put_datasets, room_of, unnamed_in
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.spec import BoxSpec
 from autograder.box.zygotes import Zygote, zygote_for
@@ -35,10 +35,10 @@ def start(spec: BoxSpec, without: tuple[Layer, ...] = ()) -> RestrictedBox:
         spec: what it is for.
         without: layers to leave out; for the tests that show what each is good for.
     """
-    key = sealed.key_for(spec, RESTRICTED)
+    zygote = zygote_for(sealed.key_for(spec, RESTRICTED))
     request = sealed.request_for(spec.limits, without)
     group = sealed.make_group(request.memory_bytes, request.processes)
-    return RestrictedBox(zygote_for(key), request, group, spec.datasets)
+    return RestrictedBox(zygote, request, group, spec.datasets)
 
 
 class RestrictedBox(sealed.SealedBox):
@@ -54,15 +54,15 @@ class RestrictedBox(sealed.SealedBox):
         datasets: Mapping[str, Path],
     ) -> None:
         self._zygote = zygote
-        self._user = own_user()
-        if self._user is not None:
-            _users.add(self._user)
-        self._scratch = make_scratch(zygote.folder, self._user)
-        self._answerer = Answerer()
         self._is_watched = False
         self._full = False
         self._held: Room | None = None  # what it had when it was ended for that, files without a name with it
-        try:
+        with contextlib.ExitStack() as taken:
+            self._user = taken.enter_context(_own_user_taken())
+            self._scratch = make_scratch(zygote.folder, self._user)
+            taken.callback(leftovers.remove_tree, self._scratch)
+            self._answerer = Answerer()
+            taken.callback(self._close_answerer)
             self._copied = copied = put_datasets(datasets, self._scratch / DATASETS)
             self._request = msgspec.structs.replace(
                 request, disk_bytes=request.disk_bytes + copied.disk_bytes, files=request.files + copied.files
@@ -72,14 +72,12 @@ class RestrictedBox(sealed.SealedBox):
                 placed = msgspec.structs.replace(placed, tasks=count_tasks(os.getuid()) + _ROOM_TASKS)
             super().__init__(zygote, placed, group, [self._answerer.theirs.fileno()])
             self._answerer.theirs.close()
-        except BaseException:
-            self._let_go()
-            raise
+            self._taken = taken.pop_all()
 
     def end(self) -> None:
         """Kill it, wait until it is gone, and remove its scratch folder."""
         super().end()
-        self._let_go()
+        self._taken.close()
 
     def evidence(self) -> Evidence:
         """Return what is known of its end."""
@@ -117,8 +115,11 @@ class RestrictedBox(sealed.SealedBox):
             if self._scratch.exists():
                 self._end_for(None)
             return
-        unnamed = sum(unnamed_bytes(member.pid) for member in self.process.members())
-        held = room._replace(disk_bytes=room.disk_bytes + unnamed)
+        unnamed = [unnamed_in(self._scratch, member.pid) for member in self.process.members()]
+        if sum(one.only_mapped for one in unnamed) > MOST_ONLY_MAPPED:
+            self._end_for(None)
+            return
+        held = room._replace(disk_bytes=room.disk_bytes + sum(one.disk_bytes for one in unnamed))
         if held.disk_bytes > self._request.disk_bytes or held.files > self._request.files:
             self._end_for(self._beside_datasets(held))
 
@@ -130,12 +131,9 @@ class RestrictedBox(sealed.SealedBox):
     def _beside_datasets(self, room: Room) -> Room:
         return Room(room.disk_bytes - self._copied.disk_bytes, room.files - self._copied.files)
 
-    def _let_go(self) -> None:
-        if not self._is_watched:
+    def _close_answerer(self) -> None:
+        if not self._is_watched:  # else by the watch's thread
             self._answerer.close()
-        leftovers.remove_tree(self._scratch)
-        if self._user is not None:
-            _users.discard(self._user)
 
 
 class RestrictedWatch(sealed.SealedMemoryWatch):
@@ -186,6 +184,18 @@ def own_user() -> int | None:
         return None
     # By chance: another judge, of which nothing is known here, takes them, too.
     return random.choice(sorted(namespaces.unused_ids() - _users))  # noqa: S311 - no secret
+
+
+@contextlib.contextmanager
+def _own_user_taken() -> Iterator[int | None]:
+    user = own_user()
+    if user is not None:
+        _users.add(user)
+    try:
+        yield user
+    finally:
+        if user is not None:
+            _users.discard(user)
 
 
 def count_tasks(user: int) -> int:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
+import re
 import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder.box import leftovers
 from autograder.box.init import Room
@@ -20,8 +23,12 @@ from autograder.box.restrict import ZYGOTE_FOLDER
 
 DATASETS = "datasets"  # of the scratch folder
 
+MOST_ONLY_MAPPED = 16  # files without a name or a descriptor: nobody can tell from outside how large they are
 _MOST_DEPTH = 100  # of folders in folders: deeper than any saved model, and far from where listing them ends
 _BLOCK_BYTES = 512  # of st_blocks, whatever the disk's own are
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_MAPPED = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ (\d+) +(/.*) \(deleted\)$", re.MULTILINE)
+_REPLACED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def make_folder() -> Path:
@@ -84,25 +91,87 @@ def room_of(folder: Path, most_files: int = sys.maxsize - 1) -> Room:
 
 
 def _sizes(folder: Path) -> Iterator[int]:
-    def fail(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):  # removed meanwhile
-            raise error
+    top = os.open(folder, _FOLDER)
+    try:
+        yield from _sizes_in(top, 0)
+    finally:
+        os.close(top)
 
-    for path, folders, files, descriptor in os.fwalk(folder, onerror=fail):
-        if path.count("/") - str(folder).count("/") > _MOST_DEPTH:
-            raise OSError("too deep")
-        for name in (*folders, *files):
+
+def _sizes_in(folder: int, depth: int) -> Iterator[int]:
+    if depth > _MOST_DEPTH:
+        raise OSError("too deep")
+    names: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
             with contextlib.suppress(FileNotFoundError):
-                yield os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * _BLOCK_BYTES
+                found = entry.stat(follow_symlinks=False)
+                names += [entry.name] if stat.S_ISDIR(found.st_mode) else []
+                yield found.st_blocks * _BLOCK_BYTES
+    for name in names:
+        inner = _open_folder(name, folder)
+        if inner is not None:
+            try:
+                yield from _sizes_in(inner, depth + 1)
+            finally:
+                os.close(inner)
 
 
-def unnamed_bytes(pid: int) -> int:
-    """Return what a process holds in files that have no name any more, as far as it may be looked into."""
-    total = 0
+def _open_folder(name: str, parent: int) -> int | None:
+    """Return a descriptor of a folder; None where that has been removed or replaced since it was listed.
+
+    SECURITY: the box goes on meanwhile, and the judge has more rights. os.fwalk opens whatever the name leads to by
+    then: a link to a named pipe holds up for ever who looks at memory and disk, and some devices do something when they
+    are opened.
+    """
+    try:
+        return os.open(name, _FOLDER, dir_fd=parent)
+    except OSError as error:
+        if error.errno in _REPLACED:
+            return None
+        raise
+
+
+class Unnamed(NamedTuple):
+    """What a process holds in files that have no name any more."""
+
+    disk_bytes: int
+    only_mapped: int
+    """How many of them it has closed and only mapped: they may be larger than what is mapped of them."""
+
+
+def unnamed_in(folder: Path, pid: int) -> Unnamed:
+    """Return what a process holds in files without a name that were in a folder, as far as it may be looked into.
+
+    SECURITY: a thread may have descriptors of its own, and a file stays as long as one of its pages is mapped.
+    """
+    opened: dict[int, int] = {}
     with contextlib.suppress(OSError):
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            opened |= _opened_by(task)
+    mapped = {inode: size for inode, size in _mapped_by(pid, folder).items() if inode not in opened}
+    return Unnamed(sum(opened.values()) + sum(mapped.values()), len(mapped))
+
+
+def _opened_by(task: Path) -> dict[int, int]:
+    """Return the sizes of a thread's open files without a name, by inode."""
+    sizes: dict[int, int] = {}
+    with contextlib.suppress(OSError):
+        for descriptor in (task / "fd").iterdir():
             with contextlib.suppress(OSError):
                 found = descriptor.stat()
                 if stat.S_ISREG(found.st_mode) and not found.st_nlink:
-                    total += found.st_blocks * _BLOCK_BYTES
-    return total
+                    sizes[found.st_ino] = found.st_blocks * _BLOCK_BYTES
+    return sizes
+
+
+def _mapped_by(pid: int, folder: Path) -> dict[int, int]:
+    """Return how far into a process's files without a name it has mapped them, by inode."""
+    sizes: dict[int, int] = {}
+    with contextlib.suppress(OSError):
+        for line in _MAPPED.finditer(Path(f"/proc/{pid}/maps").read_bytes()):
+            begin, end, offset, inode, path = line.groups()
+            if path.startswith(os.fsencode(folder) + b"/"):
+                size = int(offset, 16) + int(end, 16) - int(begin, 16)
+                sizes[int(inode)] = max(size, sizes.get(int(inode), 0))
+    return sizes

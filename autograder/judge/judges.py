@@ -16,14 +16,18 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
+from autograder.box import cores
 from autograder.course import LoadedAssignment
 from autograder.errors import InternalError
 from autograder.judge.attempt import run_attempt
@@ -32,6 +36,9 @@ from autograder.judge.options import AttemptOptions
 from autograder.messages import Language, language, set_language, text
 from autograder.results import Report
 from autograder.submission import Submission
+
+_TERMINATED = 128 + signal.SIGTERM
+_CLOSES_S = 10.0  # what an attempt may take to close its boxes
 
 
 class JudgeDied(InternalError):
@@ -113,6 +120,11 @@ def open_judges(at_once: int, *, warm: bool = True, alone: bool = True) -> Judge
     return ColdJudges(at_once)
 
 
+def one_per_core() -> int:
+    """Return how many attempts at a time there are where nobody says: one for each core that we can keep busy."""
+    return cores.usable()
+
+
 class ColdPending(Pending):
     """An attempt in a spawned process."""
 
@@ -163,11 +175,22 @@ class ColdJudges(Judges):
 
 
 def _run(assignment: LoadedAssignment, submission: Submission, options: AttemptOptions) -> Report:
+    idle = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return run_attempt(assignment, submission, options)
     except KeyboardInterrupt:
         # The boxes are closed. Raised further, the pool would take it for this attempt's result and give the next one.
-        os._exit(128 + signal.SIGTERM)
+        os._exit(_TERMINATED)
+    finally:
+        signal.signal(signal.SIGTERM, idle)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt  # not SystemExit: pytest would take that for the result of the check that runs
+
+
+def _leave(_signal: int, _frame: object) -> None:
+    sys.exit(_TERMINATED)  # not KeyboardInterrupt: multiprocessing would show its traceback
 
 
 @contextmanager
@@ -183,8 +206,14 @@ def _begin_worker(chosen: Language) -> None:
     set_language(chosen)
     # Ctrl-C goes to the whole process group; the parent answers it for all, by SIGTERM. (Windows inherits nothing.)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt  # not SystemExit: pytest would take that for the result of the check that runs
 
-    signal.signal(signal.SIGTERM, interrupt)
+def _end_with(parent: BaseProcess) -> None:
+    """End this process where its parent was killed: the pool's queue, both ends of which are held here, never ends."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_CLOSES_S)
+    os._exit(_TERMINATED)  # boxes end with their judge

@@ -25,7 +25,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from autograder.box import sealed, zygotes
+from autograder.box import cores, sealed, zygotes
 from autograder.box.backends import NAMESPACES, RESTRICTED
 from autograder.box.spec import BoxSpec
 from autograder.box.zygote import receive
@@ -189,6 +189,7 @@ class WarmJudges(Judges):
 
     def __init__(self, at_once: int | None) -> None:
         self._at_once = at_once
+        self._cores = cores.usable()
         self._zygotes: dict[tuple[Path, bool, Language], JudgeZygoteProcess] = {}
         self._running: list[WarmPending] = []
 
@@ -247,7 +248,7 @@ class WarmJudges(Judges):
         """
         if self._at_once is None or key.isolation != NAMESPACES or key.nodes:
             return False
-        return self._at_once * key.threads < len(os.sched_getaffinity(0))
+        return self._at_once * key.threads < self._cores
 
     def _zygote_for(self, assignment: LoadedAssignment, *, hidden: bool) -> JudgeZygoteProcess:
         key = (assignment.folder, hidden, language())

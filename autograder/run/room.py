@@ -9,24 +9,20 @@ It is a reservation and no promise: other programs grow, too. What the system th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from autograder.box.grant import Grant, slots
 from autograder.box.memory import available_bytes
 from autograder.box.nvml import Gpu
 from autograder.course import LoadedAssignment
 from autograder.judge.isolation import gpus_here
+from autograder.judge.judges import Judges, Pending, one_per_core
 from autograder.judge.options import AttemptOptions
 from autograder.limits import MB
 from autograder.messages import text
 from autograder.submission import Submission
-
-if TYPE_CHECKING:
-    from autograder.judge.judges import Judges, Pending
 
 # Of an attempt one box computes at a time. The others wait for their check, with what they have trained; and there is
 # the judge. Those of a course's assignments take less.
@@ -37,7 +33,7 @@ _ZYGOTES_MB = {False: 128, True: 768}  # by whether there is a framework
 
 def attempts_at_once(assignment: LoadedAssignment, options: AttemptOptions, asked: int | None) -> int:
     """Return how many attempts run at a time where memory allows: what was asked for, else one per GPU or per core."""
-    return asked or len(_gpus(assignment, options)) or os.cpu_count() or 1
+    return asked or len(_gpus(assignment, options)) or one_per_core()
 
 
 def room_for(assignment: LoadedAssignment, options: AttemptOptions, at_once: int) -> Room:

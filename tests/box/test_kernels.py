@@ -233,6 +233,24 @@ def test_security_all_that_it_writes_has_a_size(isolation, tmp_path):
             assert wait_for(lambda: kernel.why_it_ended() == "disk")
 
 
+@pytest.mark.skipif(RESTRICTED not in WORKING, reason="restricted does not work here")
+def test_security_what_it_writes_to_files_without_a_name_counts(tmp_path):
+    tried = """\
+import tempfile
+files = [tempfile.TemporaryFile() for number in range(20)]
+for file in files: file.write(b'x' * (1 << 20)); file.flush()
+answer = 'written'"""
+    with running(tried, tmp_path, RESTRICTED, disk_mb=4) as kernel:
+        assert wait_for(lambda: kernel.why_it_ended() == "disk")
+
+
+@closed
+def test_security_its_folder_of_sockets_is_not_filled(isolation, tmp_path):
+    tried = "for number in range(3000): socket.socket(socket.AF_UNIX).bind(f'{folder}/{number}')\nanswer = 'filled'"
+    with running(tried, tmp_path, isolation) as kernel:
+        assert wait_for(lambda: kernel.why_it_ended() == "disk")
+
+
 # --- what it is given -------------------------------------------------------------------------------------------------
 
 

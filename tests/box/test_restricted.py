@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
+import platform
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -117,6 +120,21 @@ def test_the_scratch_folder_goes_with_its_box(opened):
     assert not folder.exists()
 
 
+def test_a_box_that_cannot_be_made_leaves_nothing(opened, monkeypatch):
+    box = opened(ONE)
+    folder = folder_of(box).parent
+    assert box.call("one") == 1
+    before = sorted(folder.iterdir()), {*restricted._users}
+
+    def refuse():
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(restricted, "Answerer", refuse)
+    with pytest.raises(OSError, match="too many open files"):
+        opened(ONE).call("one")
+    assert (sorted(folder.iterdir()), restricted._users) == before
+
+
 def test_security_a_scratch_folder_that_outgrows_its_limit_ends_the_box(opened):
     source = """
         import time
@@ -137,6 +155,56 @@ def test_security_files_without_a_name_count(opened):
             time.sleep(600)
     """
     assert opened(source, file_mb=8).death_in("fill", timeout_s=LONG_S)[:3] == (Status.OUTPUT, "disk", "8")
+
+
+LIBC = """
+    import ctypes, os, time
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 4)
+    kept = []
+    def written(name):
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT)
+        os.write(descriptor, bytes(2 << 20))
+        os.unlink(name)
+        return descriptor
+"""
+
+
+def test_security_files_of_which_only_a_page_is_mapped_are_few(opened):
+    source = f"""{LIBC}
+    def fill():
+        for number in range(40):
+            descriptor = written("file")
+            assert libc.mmap(None, 4096, 1, 2, descriptor, 0) > 0
+            os.close(descriptor)
+        time.sleep(600)
+    """
+    assert opened(source, file_mb=8).death_in("fill", timeout_s=LONG_S)[:2] == (Status.OUTPUT, "depth")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="clone() takes its arguments otherwise there")
+def test_security_descriptors_that_a_thread_alone_has_count(opened):
+    source = f"""{LIBC}
+    def fill():
+        descriptors = [written(f"file{{number}}") for number in range(20)]
+        kept.append(ctypes.create_string_buffer(1 << 16))
+        top = (ctypes.addressof(kept[-1]) + (1 << 16)) & ~15
+        # CLONE_VM, SIGHAND and THREAD: of the descriptors it has copies.
+        assert libc.clone(libc.pause, ctypes.c_void_p(top - 64), 0x100 | 0x800 | 0x10000, None) > 0
+        for descriptor in descriptors: os.close(descriptor)
+        time.sleep(600)
+    """
+    assert opened(source, file_mb=32).death_in("fill", timeout_s=LONG_S)[:3] == (Status.OUTPUT, "disk", "32")
+
+
+def test_a_file_that_is_open_and_mapped_counts_once(tmp_path):
+    with tempfile.TemporaryFile(dir=tmp_path) as file:
+        file.write(bytes(1 << 20))
+        file.flush()
+        with mmap.mmap(file.fileno(), 1 << 20):
+            held = scratch.unnamed_in(tmp_path, os.getpid())
+            assert (1 << 20 <= held.disk_bytes < 1 << 21, held.only_mapped) == (True, 0)
+        assert scratch.unnamed_in(tmp_path / "elsewhere", os.getpid()).only_mapped == 0
 
 
 @pytest.mark.parametrize("hide", ["os.mkdir('closed', 0o300)", "deep()"])
@@ -162,6 +230,46 @@ def test_what_a_folder_holds_is_counted(tmp_path):
     room = scratch.room_of(tmp_path)
     assert room.files == 4
     assert 15_000 <= room.disk_bytes < 60_000
+
+
+def test_security_a_link_in_place_of_a_folder_holds_up_nobody_who_counts(opened, tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # an accomplice's, or any of the machine's: whoever opens it waits for ever
+    source = f"""
+        import os, threading, time
+        def swap():
+            for number in range(10**9):
+                os.symlink("{tmp_path}/pipe" if number % 2 else "/usr", "new")
+                os.rename("new", "folder")
+                time.sleep(0.003)
+        def fill():
+            for number in range(3000): open(f"file{{number}}", "w").close()
+            threading.Thread(target=swap, daemon=True).start()
+            time.sleep(2)
+            with open("large", "wb") as file:
+                for _ in range(40): file.write(bytes(1 << 18)); file.flush()
+            open("larger", "wb").write(bytes(7 << 20))
+            time.sleep(600)
+    """
+    assert opened(source, file_mb=10).death_in("fill", timeout_s=LONG_S)[:3] == (Status.OUTPUT, "disk", "10")
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_security_what_has_taken_the_place_of_a_folder_is_not_opened(tmp_path, link):
+    (tmp_path / "scratch" / "folder").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").touch()
+    sizes = scratch._sizes(tmp_path / "scratch")
+    next(sizes)
+    folder = tmp_path / "scratch" / "folder"
+    folder.rmdir()
+    if link:
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        os.mkfifo(folder)
+        writer = os.open(folder, os.O_RDWR)  # so that who opens it fails and does not wait
+    assert list(sizes) == []
+    if not link:
+        os.close(writer)
 
 
 # --- its life ---------------------------------------------------------------------------------------------------------

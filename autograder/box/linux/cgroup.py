@@ -190,30 +190,31 @@ def find_places(own: str, mountinfo: str) -> tuple[Place, ...]:
     return tuple(found)
 
 
-class MemoryGroup(NamedTuple):
-    """A group that counts this process's memory, its own or one above it."""
+class LimitingGroup(NamedTuple):
+    """A group that may limit what this process has, its own or one above it."""
 
     folder: Path
     version: int
 
 
-def memory_groups(own: str, mountinfo: str) -> Iterator[MemoryGroup]:
-    """Yield the groups that may limit this process's memory, the innermost first; a limit holds for all below it.
+def limiting_groups(controller: str, own: str, mountinfo: str) -> Iterator[LimitingGroup]:
+    """Yield the groups that may limit what this process has, the innermost first; a limit holds for all below it.
 
     Args:
+        controller: what they would limit, "memory" or "cpu".
         own: the text of /proc/self/cgroup.
         mountinfo: the text of /proc/self/mountinfo.
     """
-    mounted = {controller: mount for mount in _mounts(mountinfo) for controller in mount.controllers}
+    mounted = {each: mount for mount in _mounts(mountinfo) for each in mount.controllers}
     for line in own.splitlines():
         _, names, path = line.split(":", 2)
-        name = "memory" if "memory" in names.split(",") else names
-        if name not in {"", "memory"} or (mount := mounted.get(name)) is None:
+        name = controller if controller in names.split(",") else names
+        if name not in {"", controller} or (mount := mounted.get(name)) is None:
             continue
         folder = mount.folder / path.removeprefix(mount.root.rstrip("/")).lstrip("/")
         for each in (folder, *folder.parents):
             if each.is_relative_to(mount.folder):
-                yield MemoryGroup(each, 1 if name else 2)
+                yield LimitingGroup(each, 1 if name else 2)
 
 
 class _Mount(NamedTuple):
