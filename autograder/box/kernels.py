@@ -323,22 +323,31 @@ class _Watch(threading.Thread):
             if time.monotonic() > self._deadline:
                 self._kernel.end_for("time")
                 return
-            # SECURITY: of sockets there may be as many as the machine's disk has room for names.
-            folders = [(self._kernel.folder / "s", _MOST_SOCKETS)]
-            folders += [(self._scratch, self._limits.files)] if self._scratch is not None else []
-            if any(self._is_full(folder, files) for folder, files in folders):
+            if self._has_many_sockets() or (self._scratch is not None and self._is_full(self._scratch)):
                 self._kernel.end_for("disk")
                 return
 
-    def _is_full(self, folder: Path, files: int) -> bool:
+    def _has_many_sockets(self) -> bool:
+        # SECURITY: there may be as many as the machine's disk has room for names.
+        folder = self._kernel.folder / "s"
         try:
-            room = room_of(folder, files)
-        except OSError:  # a folder that can't be looked into: there may be anything in it
-            return folder.exists() and not self._stopped.is_set()
-        unnamed = [unnamed_in(folder, member.pid) for member in plain.family_of(self._pid)]
+            return room_of(folder, _MOST_SOCKETS).files > _MOST_SOCKETS
+        except OSError:
+            return self._is_there(folder)
+
+    def _is_full(self, scratch: Path) -> bool:
+        try:
+            room = room_of(scratch, self._limits.files)
+        except OSError:
+            return self._is_there(scratch)
+        unnamed = [unnamed_in(scratch, member.pid) for member in plain.family_of(self._pid)]
         held_bytes = room.disk_bytes + sum(one.disk_bytes for one in unnamed)
-        only_mapped = sum(one.only_mapped for one in unnamed)
-        return held_bytes > self._limits.room_mb * MB or room.files > files or only_mapped > MOST_ONLY_MAPPED
+        too_many = room.files > self._limits.files or sum(one.only_mapped for one in unnamed) > MOST_ONLY_MAPPED
+        return held_bytes > self._limits.room_mb * MB or too_many
+
+    def _is_there(self, folder: Path) -> bool:
+        """Whether a folder that can't be looked into is there, while the kernel runs: there may be anything in it."""
+        return folder.exists() and not self._stopped.is_set()
 
 
 def _environment(scratch: Path, limits: Limits) -> dict[str, str]:
