@@ -302,7 +302,7 @@ def test_ctrl_c_leaves_nothing_of_sealed_boxes(course, command, kind):
     family = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, kind)
     stdout, stderr = process.communicate(timeout=60)
-    _, left = psutil.wait_procs(family, timeout=20)
+    _, left = psutil.wait_procs(family, timeout=60)
     assert (process.returncode, stdout, left) == (130, b"", [])
     assert b"Traceback" not in stderr
 
@@ -339,7 +339,7 @@ def test_ctrl_c_in_the_middle_of_validate_leaves_no_process(course, tmp_path):
     try:
         stdout, stderr = process.communicate(timeout=60)
         # multiprocessing's own resource tracker ends by itself, a moment after its parent.
-        _, left = psutil.wait_procs(family, timeout=20)
+        _, left = psutil.wait_procs(family, timeout=60)
     finally:
         for one in family:
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -291,13 +291,13 @@ def test_a_scheduler_that_ends_in_the_middle_is_said_and_the_next_run_goes_on(he
     address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
     worker = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "2", "--no-dashboard"],
-        stderr=subprocess.DEVNULL, env=environment(DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s"),
+        stderr=subprocess.DEVNULL, env=environment(DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="5s"),
     )  # fmt: skip
-    running = start(held.course, Where("dask", address), DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s")
+    running = start(held.course, Where("dask", address), DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="5s")
     judge, *_ = processes_of(held.flag, running)
     scheduler.kill()
     scheduler.communicate()
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=120)
     worker.terminate()
     worker.wait(60)
     assert (running.returncode, "the scheduler is gone" in err, "Traceback" in err) == (2, True, False), err

@@ -334,7 +334,8 @@ def thread_count() -> int:
 def use_threads(count: int, prepared: Prepared) -> None:
     """Have numpy's library compute with this many threads, as it would have from its environment in a fresh process.
 
-    The zygote has to be single-threaded when it forks, so it imported numpy with one. Other counts give other bits.
+    The zygote has to be single-threaded when it forks, so it imported numpy with one. Other counts give other bits. In
+    a fresh process it takes no more than there are cores; here the bits are the same with fewer of them.
     """
     os.environ["OPENBLAS_NUM_THREADS"] = str(count)
     for set_threads in prepared.set_threads:

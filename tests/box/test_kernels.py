@@ -69,10 +69,10 @@ def running(tried, folder, isolation, *without, **limits):
 
 
 def told_by(kernel):
-    path, deadline = kernel.folder / "s" / "out", time.monotonic() + 30
+    path, deadline = kernel.folder / "s" / "out", time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(FileNotFoundError, ConnectionRefusedError), socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(30)
+            client.settimeout(60)
             client.connect(str(path))
             return json.loads(client.makefile().read())
         time.sleep(0.05)
@@ -211,7 +211,7 @@ def test_security_what_all_processes_take_together_is_bounded(isolation, tmp_pat
 
 
 def wait_for(condition):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
     return condition()

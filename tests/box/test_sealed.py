@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import signal
 import socket
@@ -86,12 +87,14 @@ TRAININGS = {
 )
 @pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.ci)])
 def test_a_training_gives_the_same_bits_forked_from_a_zygote_as_in_a_fresh_process(opened, name, threads):
+    if name == "numpy" and threads > len(os.sched_getaffinity(0)):
+        pytest.skip("a fresh process has numpy's library start no more threads than there are cores")
     frameworks = () if name == "numpy" else (name,)
     seen = []
     for isolation in ("process", "namespaces", "namespaces"):
         box = opened(TRAININGS[name], frameworks, isolation, threads=threads)
         weights = box.call("train", seed_=3)
-        seen.append([array.tobytes() for array in weights])
+        seen.append([hashlib.sha256(array.tobytes()).hexdigest() for array in weights])
         assert box.loaded().environment.threads == threads
     assert seen[0] == seen[1] == seen[2]
 

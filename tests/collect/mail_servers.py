@@ -152,7 +152,7 @@ class MailServers:
 
     @contextlib.contextmanager
     def box(self) -> Iterator[MailBoxUnencrypted]:
-        with MailBoxUnencrypted("127.0.0.1", self.imap, timeout=20).login(self.user, PASSWORD) as box:
+        with MailBoxUnencrypted("127.0.0.1", self.imap, timeout=60).login(self.user, PASSWORD) as box:
             yield box
 
     def put(self, mail: EmailMessage | bytes, at: datetime | None = None, folder: str = "INBOX") -> None:
