@@ -86,7 +86,10 @@ FAMILIES = {
     "ledger.log.how.": {"manifest", "alias", "id", "name", "group", "hand", "set_aside"},
     "note.": set(KINDS),
     **{key: {"program", "process", "network", "peer", "system"} for key in ("check.forbidden_", "hint.forbidden_")},
-    "isolation.": {"namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"},
+    "isolation.": {
+        *("namespaces", "root", "closed_python", "seal", "landlock", "cgroup"),
+        *("no_bwrap", "bwrap", "restricted", "own_user"),
+    },
 }
 # How a box can end (autograder.box.causes.Cause.kind), apart from exit and signal, which have words of their own.
 CAUSES = {"wall", "training", "import_wall", "attempt", "cpu", "memory", "output", "protocol", "broken", "call",

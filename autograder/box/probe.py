@@ -33,9 +33,11 @@ _MOST_BYTES = 4096
 _ERROR_NUMBER = re.compile(r"^\[Errno \d+\] ")
 _DONE = b".\n"
 
-Layer = Literal["namespaces", "root", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"]
+Layer = Literal[
+    "namespaces", "root", "closed_python", "seal", "landlock", "cgroup", "no_bwrap", "bwrap", "restricted", "own_user"
+]  # fmt: skip
 _WITHOUT_IT_THERE_IS_NO: dict[str, tuple[Layer, ...]] = {
-    NAMESPACES: ("namespaces", "root", "seal"),
+    NAMESPACES: ("namespaces", "root", "closed_python", "seal"),
     BWRAP: ("no_bwrap", "bwrap"),
     RESTRICTED: ("restricted",),
 }
@@ -138,7 +140,7 @@ def _namespaces() -> Missing | None:
     # A container's root may not mount. The root is built by another user then, who has to find Python there.
     if failed is None and os.getuid() == 0 and not capabilities.held() >> capabilities.SYS_ADMIN & 1:
         closed = no_own_user()
-        return None if closed is None else Missing("root", closed.problem)
+        return None if closed is None else Missing("closed_python", closed.problem)
     return failed
 
 

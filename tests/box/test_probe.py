@@ -166,7 +166,7 @@ def test_elsewhere_there_is_the_plain_backend(monkeypatch, platform):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(
-    "layer", ["namespaces", "root", "seal", "landlock", "cgroup", "bwrap", "restricted", "own_user"]
+    "layer", ["namespaces", "root", "seal", "landlock", "cgroup", "bwrap", "restricted", "own_user", "closed_python"]
 )
 def test_each_missing_layer_is_explained_with_what_the_system_said(language, layer):
     set_language(language)

@@ -66,6 +66,7 @@ MESSAGES: dict[str, str] = {
     "usage.no_isolation_hint": "Leave --isolation out: the strictest that works here is taken.",
     "isolation.namespaces": "This system makes no user namespaces for you ({problem}).\nA container has to be started with:\n  --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined\nOn Ubuntu 23.10 and later, run:\n  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
     "isolation.root": "A namespace can be made, but no root of its own ({problem}).\nA container has to be started with:\n  --security-opt systempaths=unconfined --security-opt apparmor=unconfined",
+    "isolation.closed_python": "A container's root can't seal boxes here, because Python or the folder for temporary files is closed to other users ({problem}). Install Python where everybody can read it, or run grade as an ordinary user.",
     "isolation.seal": "A box can't be closed here ({problem}). It needs Linux 5.3 or later with seccomp, on x86-64 or ARM64.",
     "isolation.landlock": "The kernel ({problem}) has no landlock, a second lock on files; it came with Linux 5.13 and can be switched off at boot.",
     "isolation.cgroup": "No control group can be made here ({problem}).\nSo memory is bounded for each process by itself, and for all together by a look five times a second. As root, or where systemd has prepared one for you, there is one.",

@@ -66,6 +66,7 @@ MESSAGES: dict[str, str] = {
     "usage.no_isolation_hint": "去掉 --isolation，会自动选用本机可用的最严格的隔离方式。",
     "isolation.namespaces": "系统不允许你创建用户命名空间（{problem}）。\n如果是容器，启动时要加上：\n  --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined\nUbuntu 23.10 及更新版本请运行：\n  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
     "isolation.root": "命名空间可以创建，但无法挂载独立的根目录（{problem}）。\n如果是容器，启动时要加上：\n  --security-opt systempaths=unconfined --security-opt apparmor=unconfined",
+    "isolation.closed_python": "容器里的 root 在这里无法创建密封的沙箱，因为其他用户读不到 Python 或临时文件夹（{problem}）。请把 Python 安装在人人可读的位置，或以普通用户身份运行 grade。",
     "isolation.seal": "本机无法封闭沙箱（{problem}）。需要 Linux 5.3 或更新版本，支持 seccomp，处理器为 x86-64 或 ARM64。",
     "isolation.landlock": "内核（{problem}）没有 landlock，少了文件访问的第二道锁；它从 Linux 5.13 开始提供，也可能在启动时被关闭。",
     "isolation.cgroup": "本机无法创建控制组（{problem}）。\n因此内存只能逐个进程限制，总量靠每秒五次的检查来限制。以 root 身份运行，或由 systemd 预先分配控制组，就没有这个问题。",
