@@ -348,7 +348,8 @@ def is_skipped(parts: tuple[str, ...]) -> bool:
 
 def too_large(name: str) -> UsageError:
     """Return the error for a folder or archive that holds more than may be handed in."""
-    return UsageError(text("usage.folder_too_large", folder=name, files=MAX_FILES, mb=MAX_TOTAL_BYTES >> 20))
+    caps = {"files": MAX_FILES, "mb": MAX_TOTAL_BYTES >> 20, "file_mb": MAX_FILE_BYTES >> 20}
+    return UsageError(text("usage.folder_too_large", folder=name, **caps))
 
 
 def from_files(files: dict[str, bytes], assignment: LoadedAssignment, name: str, shown: str | None) -> Submission:

@@ -12,6 +12,7 @@ import platform
 import re
 import secrets
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -141,6 +142,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         facts = {
             "course": str(course),
             "secret_file": str(hidden),
+            "ledger": str(made_ledger(course, secret)),
             "judge": os.getpid(),
             "neighbour": neighbour.client._running.process.members()[-1].pid,
             "port": server.getsockname()[1],
@@ -149,6 +151,18 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         }
         yield Target(secret, facts, neighbour, tuple(listeners))
         neighbour.client.close()
+
+
+def made_ledger(course: Path, secret: str) -> Path:
+    """Make a file with scores that everybody could read and change, were it there."""
+    file = course / "ledger" / "ledger.sqlite"
+    file.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(file)) as ledger, ledger:
+        ledger.execute("CREATE TABLE finals (student TEXT, points TEXT)")
+        ledger.execute("INSERT INTO finals VALUES ('neighbour', ?)", (secret,))
+    file.parent.chmod(0o777)
+    file.chmod(0o666)
+    return file
 
 
 def open_box(source: str, isolation: str, **limits: float) -> Driven:
@@ -194,7 +208,7 @@ def suffered(attack: Attack, isolation: str, facts: dict[str, Any]) -> tuple[dic
 
 @pytest.mark.parametrize("attack", TABLE)
 def test_security_attack(attack: Attack, target: Target) -> None:
-    files = (*SHARED, target.facts["secret_file"], target.facts["course"])
+    files = (*SHARED, *(target.facts[name] for name in ("secret_file", "course", "ledger")))
     before = seen(files)
     while target.was_called():  # by a test before this one
         pass

@@ -20,7 +20,7 @@ import pytest
 from autograder.box import zygotes
 from autograder.box.probe import no_own_user
 from tests.box.conftest import BACKENDS, Driven
-from tests.box.test_attacks import ATTACKS, FOLDER, Attack, open_box, suffered
+from tests.box.test_attacks import ATTACKS, FOLDER, Attack, made_ledger, open_box, suffered
 
 # By attack: gains that this isolation does not promise to refuse.
 NOT_PROMISED: dict[str, dict[str, set[str]]] = {
@@ -37,6 +37,7 @@ NOT_PROMISED: dict[str, dict[str, set[str]]] = {
         "map_own_code": {"mapped"},
         "hard_links": {"links"},  # between two looks at the disk
         "inodes": {"folders"},
+        "zip_bomb": {"bytes"},
         "device_metadata": {"mode", "time"},  # it says that it was done
         # Processes can be named, and asked about, not changed.
         "ask_about_others": {
@@ -63,6 +64,7 @@ ENDS: dict[str, dict[str, dict[str, Any]]] = {
         "own_session": {"raises": "PermissionError"},
         "inodes": {"dies": {"output": "files"}},
         "disk": {"dies": {"output": "disk"}},
+        "zip_bomb": {"dies": {"output": "disk"}},
         "kill_own_group": {"raises": "PermissionError"},
         "hard_links": {"dies": {"output": "disk"}},
         "odd_file_names": {"dies": {"output": "depth"}},  # where the judge looks at the disk at that moment
@@ -116,6 +118,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         facts = {
             "course": str(course),
             "secret_file": str(hidden),
+            "ledger": str(made_ledger(course, secret)),
             "judge": os.getpid(),
             "neighbour": neighbour.client._running.process.members()[-1].pid,
             "port": server.getsockname()[1],

@@ -17,7 +17,14 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # What a user's rights decide, each time; what of it is much for CI, the rest in the long run (`make test-all`).
 ALWAYS = ("linux/test_layers.py", "test_forbidden.py")
-CI = ("test_conformance.py", "test_sealed.py", "test_spares.py", "test_attacks.py")
+CI = (
+    "test_conformance.py",
+    "test_sealed.py",
+    "test_spares.py",
+    "test_attacks.py",
+    "test_hostile_frames.py",
+    "test_protocol_fuzz.py",
+)
 LONG = (
     "test_sealed_python.py",
     "test_gpu.py",

@@ -96,7 +96,7 @@ MESSAGES: dict[str, str] = {
     "usage.empty_file": "{file} is empty.",
     "usage.empty_file_hint": "Was it saved? Editors keep unsaved text in memory only.",
     "usage.file_too_large": "{file} has {size} MB; at most {limit} MB can be handed in.",
-    "usage.folder_too_large": "{folder} has more than {files} files or {mb} MB.",
+    "usage.folder_too_large": "{folder} has more than {files} files or {mb} MB, or a file of more than {file_mb} MB.",
     "usage.folder_without_code": "There is no .py file and no notebook in {folder}; expected {file}.",
     "usage.bad_notebook": "{file} is not a readable notebook ({problem}).",
     "usage.bad_notebook_hint": "Open it in Jupyter, save it again, and hand in that file.",

@@ -90,7 +90,7 @@ MESSAGES: dict[str, str] = {
     "usage.empty_file": "{file} 是空的。",
     "usage.empty_file_hint": "保存了吗？没保存的内容只在编辑器的内存里。",
     "usage.file_too_large": "{file} 有 {size} MB；最多可交 {limit} MB。",
-    "usage.folder_too_large": "{folder} 超过 {files} 个文件或 {mb} MB。",
+    "usage.folder_too_large": "{folder} 超过 {files} 个文件或 {mb} MB，或其中有超过 {file_mb} MB 的文件。",
     "usage.folder_without_code": "{folder} 里没有 .py 文件也没有 notebook；应有 {file}。",
     "usage.bad_notebook": "{file} 不是可读的 notebook（{problem}）。",
     "usage.bad_notebook_hint": "请在 Jupyter 中打开它，重新保存，再交保存后的文件。",
