@@ -8,13 +8,10 @@ def attack(facts):
     """Read the scores of a class, and change one."""
     file = facts["ledger"]
 
-    def asked(command, address):
-        with sqlite3.connect(address, uri=True) as ledger:
-            return ledger.execute(command).fetchall()
-
     def attempt(command, address):
         try:
-            return asked(command, address)
+            with sqlite3.connect(address, uri=True) as ledger:
+                return ledger.execute(command).fetchall()
         except sqlite3.Error as error:
             raise OSError(str(error)) from None
 
