@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 from autograder.box.linux import cgroup
 
@@ -21,13 +20,10 @@ def usable() -> int:
     A quota is rounded down: limits are on the time that passes, so too many attempts at a time are worse than too few.
     """
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    with contextlib.suppress(OSError):  # no Linux
-        own, mountinfo = Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text()
-        allowed = min([allowed, *map(int, quotas(cgroup.limiting_groups("cpu", own, mountinfo)))])
-    return max(allowed, 1)
+    return max(min([allowed, *map(int, quotas(cgroup.groups_here("cpu")))]), 1)
 
 
-def quotas(groups: Iterator[cgroup.LimitingGroup]) -> list[float]:
+def quotas(groups: Iterable[cgroup.LimitingGroup]) -> list[float]:
     """Return the processor time of each group that has a limit, in seconds for each second that passes."""
     return [quota for group in groups if (quota := _quota_of(group)) is not None]
 

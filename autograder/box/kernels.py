@@ -35,7 +35,7 @@ from autograder.box.interpreter import ours
 from autograder.box.kernel import CONNECTION, SEALED, KernelRequest, seen_from_inside
 from autograder.box.linux import cgroup, mounts
 from autograder.box.linux.python import needed_folders
-from autograder.box.scratch import MOST_ONLY_MAPPED, make_scratch, room_of, unnamed_in
+from autograder.box.scratch import held_in, make_scratch, room_of
 from autograder.box.seal import Layer
 from autograder.limits import MB, Limits
 from autograder.messages import text
@@ -337,16 +337,13 @@ class _Watch(threading.Thread):
 
     def _is_full(self, scratch: Path) -> bool:
         try:
-            room = room_of(scratch, self._limits.files)
+            held = held_in(scratch, (member.pid for member in plain.family_of(self._pid)), self._limits.files)
         except OSError:
             return self._is_there(scratch)
-        unnamed = [unnamed_in(scratch, member.pid) for member in plain.family_of(self._pid)]
-        held_bytes = room.disk_bytes + sum(one.disk_bytes for one in unnamed)
-        too_many = room.files > self._limits.files or sum(one.only_mapped for one in unnamed) > MOST_ONLY_MAPPED
-        return held_bytes > self._limits.room_mb * MB or too_many
+        return held.disk_bytes > self._limits.room_mb * MB or held.files > self._limits.files
 
     def _is_there(self, folder: Path) -> bool:
-        """Whether a folder that can't be looked into is there, while the kernel runs: there may be anything in it."""
+        """Whether a folder that nobody can tell the size of is there, while the kernel runs: it may have any."""
         return folder.exists() and not self._stopped.is_set()
 
 

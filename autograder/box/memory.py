@@ -6,8 +6,7 @@ A container's limit is a control group's, and /proc/meminfo says nothing of it: 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import psutil
@@ -34,14 +33,11 @@ _FILES = {
 
 def available_bytes() -> int:
     """Return how much memory can be had now, without swapping: the least of what the machine and its groups leave."""
-    left = [psutil.virtual_memory().available]
-    with contextlib.suppress(OSError):  # no Linux
-        own, mountinfo = Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text()
-        left += left_in_groups(cgroup.limiting_groups("memory", own, mountinfo))
+    left = [psutil.virtual_memory().available, *left_in_groups(cgroup.groups_here("memory"))]
     return max(min(left), 0)
 
 
-def left_in_groups(groups: Iterator[cgroup.LimitingGroup]) -> list[int]:
+def left_in_groups(groups: Iterable[cgroup.LimitingGroup]) -> list[int]:
     """Return what each group that has a limit leaves."""
     return [left for group in groups if (left := _left_in(group)) is not None]
 

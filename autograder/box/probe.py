@@ -138,7 +138,7 @@ def _namespaces() -> Missing | None:
 
     failed = try_in_fork(_seal_one)
     # A container's root may not mount. The root is built by another user then, who has to find Python there.
-    if failed is None and os.getuid() == 0 and not capabilities.held() >> capabilities.SYS_ADMIN & 1:
+    if failed is None and os.getuid() == 0 and not capabilities.holds(capabilities.SYS_ADMIN):
         closed = no_own_user()
         return None if closed is None else Missing("closed_python", closed.problem)
     return failed
@@ -221,7 +221,7 @@ def no_own_user() -> Missing | None:
 
     def run(attempt: Attempt) -> None:
         attempt.at("own_user")
-        if not capabilities.held() >> capabilities.CHOWN & 1:
+        if not capabilities.holds(capabilities.CHOWN):
             raise OSError("no right to give a folder away")
         namespaces.become(namespaces.unused_id())
         for path in (*folders, *files, tempfile.gettempdir()):

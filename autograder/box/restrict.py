@@ -79,7 +79,7 @@ def enter_jail(folders: tuple[str, ...], scratch: str) -> None:
     os.close(proc_self)
     os.chdir(Path(scratch, ZYGOTE_FOLDER, "work"))
     # As root it gives each box a user id of its own; then only root may end them.
-    kept = [number for number in _FOR_BOXES if capabilities.held() >> number & 1]
+    kept = [number for number in _FOR_BOXES if capabilities.holds(number)]
     capabilities.keep_only(*kept)
     syscalls.set_no_new_privileges()
     syscalls.set_dumpable(dumpable=False)

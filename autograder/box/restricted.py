@@ -20,7 +20,7 @@ from autograder.box.answerer import Answerer
 from autograder.box.backends import RESTRICTED, Evidence
 from autograder.box.init import Room
 from autograder.box.linux import cgroup, namespaces
-from autograder.box.scratch import DATASETS, MOST_ONLY_MAPPED, make_scratch, put_datasets, room_of, unnamed_in
+from autograder.box.scratch import DATASETS, held_in, make_scratch, put_datasets, room_of
 from autograder.box.seal import Layer, SealRequest
 from autograder.box.spec import BoxSpec
 from autograder.box.zygotes import Zygote, zygote_for
@@ -110,16 +110,11 @@ class RestrictedBox(sealed.SealedBox):
     def end_if_full(self) -> None:
         """End it where its scratch folder, which is a part of the machine's disk, has outgrown the limit."""
         try:
-            room = room_of(self._scratch, self._request.files)
-        except OSError:  # a folder that can't be looked into, or one too deep: there may be anything in it
+            held = held_in(self._scratch, (member.pid for member in self.process.members()), self._request.files)
+        except OSError:  # a folder that can't be looked into, one too deep, files only mapped: nobody knows how much
             if self._scratch.exists():
                 self._end_for(None)
             return
-        unnamed = [unnamed_in(self._scratch, member.pid) for member in self.process.members()]
-        if sum(one.only_mapped for one in unnamed) > MOST_ONLY_MAPPED:
-            self._end_for(None)
-            return
-        held = room._replace(disk_bytes=room.disk_bytes + sum(one.disk_bytes for one in unnamed))
         if held.disk_bytes > self._request.disk_bytes or held.files > self._request.files:
             self._end_for(self._beside_datasets(held))
 

@@ -11,7 +11,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from autograder.box.restrict import ZYGOTE_FOLDER
 
 DATASETS = "datasets"  # of the scratch folder
 
-MOST_ONLY_MAPPED = 16  # files without a name or a descriptor: nobody can tell from outside how large they are
+_MOST_ONLY_MAPPED = 16  # files without a name or a descriptor: nobody can tell from outside how large they are
 _MOST_DEPTH = 100  # of folders in folders: deeper than any saved model, and far from where listing them ends
 _BLOCK_BYTES = 512  # of st_blocks, whatever the disk's own are
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -88,6 +88,19 @@ def room_of(folder: Path, most_files: int = sys.maxsize - 1) -> Room:
     """
     sizes = list(itertools.islice(_sizes(folder), most_files + 1))
     return Room(sum(sizes), len(sizes))
+
+
+def held_in(folder: Path, pids: Iterable[int], most_files: int) -> Room:
+    """Return what the files below a folder take, and those without a name that processes hold beside them.
+
+    Raises:
+        OSError: as of `room_of`; or more files that are only mapped than anybody needs.
+    """
+    room = room_of(folder, most_files)
+    unnamed = [unnamed_in(folder, pid) for pid in pids]
+    if sum(one.only_mapped for one in unnamed) > _MOST_ONLY_MAPPED:
+        raise OSError("too many files that are only mapped")
+    return room._replace(disk_bytes=room.disk_bytes + sum(one.disk_bytes for one in unnamed))
 
 
 def _sizes(folder: Path) -> Iterator[int]:

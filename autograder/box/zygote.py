@@ -117,7 +117,7 @@ class Leaving:
         if os.getuid() != 0:
             return
         user = namespaces.unused_id()
-        if capabilities.held() >> capabilities.SYS_ADMIN & 1:
+        if capabilities.holds(capabilities.SYS_ADMIN):
             self._at("namespaces")
             namespaces.unshare(Namespace.MOUNT)
             self._at("root")

@@ -33,7 +33,7 @@ def keep_only(*numbers: int) -> None:
     Why: the process that restricted boxes are forked from gives each a user id of its own, and needs nothing else that
     root can do.
     """
-    if held() >> SETPCAP & 1 and numbers:
+    if holds(SETPCAP) and numbers:
         _drop_bounding_set()
     prctl(Prctl.CAP_AMBIENT, _CLEAR_ALL)
     # Last: dropping the bounding set needs one of them.
@@ -41,10 +41,10 @@ def keep_only(*numbers: int) -> None:
     call("capset", struct.pack("Ii", _VERSION_3, 0), struct.pack("6I", kept, kept, 0, 0, 0, 0))
 
 
-def held() -> int:
-    """Return the capabilities that this process can use, one bit each."""
+def holds(capability: int) -> bool:
+    """Whether this process can use a capability."""
     fields = Path("/proc/self/status").read_text().split("CapEff:")
-    return int(fields[1].split()[0], 16)
+    return bool(int(fields[1].split()[0], 16) >> capability & 1)
 
 
 def _drop_bounding_set() -> None:

@@ -197,6 +197,15 @@ class LimitingGroup(NamedTuple):
     version: int
 
 
+def groups_here(controller: str) -> list[LimitingGroup]:
+    """Return what `limiting_groups` yields for this process; none where this is no Linux."""
+    try:
+        own, mountinfo = Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text()
+    except OSError:
+        return []
+    return list(limiting_groups(controller, own, mountinfo))
+
+
 def limiting_groups(controller: str, own: str, mountinfo: str) -> Iterator[LimitingGroup]:
     """Yield the groups that may limit what this process has, the innermost first; a limit holds for all below it.
 
