@@ -11,25 +11,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.course import LoadedAssignment, load_course
 from autograder.errors import UsageError
 from autograder.judge.attempt import run_attempt
 from autograder.judge.judges import ColdJudges
 from autograder.judge.options import AttemptOptions
-from autograder.results import Report
-from autograder.submission import Submission
-from tests.tiny_course import SOLUTION, make_course
+from tests.tiny_course import LOOP, SOLUTION, load, make_course, submission, without_times
 
 LONG_S = 60.0
-LOOP = "def add(a, b):\n    while True: pass\ndef slope(xs, ys, seed=0): return 0\n"
 # As a program: an attempt that has ended and left its process idle, and one that never ends.
 COMMAND = """
 import sys
 from pathlib import Path
 from autograder.judge.judges import ColdJudges
 from autograder.judge.options import AttemptOptions
-from tests.test_cold_judges import LOOP, load, submission
-from tests.tiny_course import SOLUTION
+from tests.tiny_course import LOOP, SOLUTION, load, submission
 
 if __name__ == "__main__":
     with ColdJudges(2) as judges:
@@ -39,19 +34,6 @@ if __name__ == "__main__":
         print("one has ended", flush=True)
         both[1].result()
 """
-
-
-def load(course: Path) -> LoadedAssignment:
-    return load_course(course).assignment("hw1")
-
-
-def submission(source: str) -> Submission:
-    return Submission("sums.py", {"sums.py": source.encode()}, "sums.py")
-
-
-def without_times(report: Report) -> Report:
-    checks = tuple(check.model_copy(update={"duration_s": 0.0}) for check in report.checks)
-    return report.model_copy(update={"started_at": "", "duration_s": 0.0, "checks": checks})
 
 
 def test_they_make_the_reports_of_a_judge_in_this_process(tmp_path: Path) -> None:

@@ -36,10 +36,14 @@ from tests.tiny_course import (
     CHECK_ADD,
     CHECK_SLOPE,
     IMPORTS,
+    LOOP,
     PUBLIC,
     SOLUTION,
     WRONG,
+    load,
     make_course,
+    submission,
+    without_times,
     write,
     wrong_answer,
 )
@@ -47,7 +51,6 @@ from tests.tiny_course import (
 ROOT = Path(__file__).resolve().parents[1]
 LONG_S = 60.0
 PUBLIC_FILE = "assignments/hw1_sums/tests/test_sums_public.py"
-LOOP = "def add(a, b):\n    while True: pass\ndef slope(xs, ys, seed=0): return 0\n"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="judges are forked on Linux only")
 
@@ -63,25 +66,12 @@ def judges():
         yield opened
 
 
-def load(course):
-    return load_course(course).assignment("hw1")
-
-
-def submission(source=SOLUTION):
-    return Submission("sums.py", {"sums.py": source.encode()}, "sums.py")
-
-
 def warm(judges, course, source=SOLUTION, **options):
     return judges.start(load(course), submission(source), AttemptOptions(**options)).result()
 
 
 def cold(course, source=SOLUTION, **options):
     return run_attempt(load(course), submission(source), AttemptOptions(**options))
-
-
-def without_times(report):
-    checks = tuple(check.model_copy(update={"duration_s": 0.0}) for check in report.checks)
-    return report.model_copy(update={"started_at": "", "duration_s": 0.0, "checks": checks})
 
 
 # --- the same as cold -------------------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder.course import load_course
+from autograder.course import LoadedAssignment, load_course
 from autograder.judge.attempt import run_attempt
 from autograder.judge.options import AttemptOptions
 from autograder.results import CheckResult, Report
 from autograder.stub import make_stub
-from autograder.submission import read_file
+from autograder.submission import Submission, read_file
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -108,6 +108,7 @@ def slope(xs, ys, seed=0):
 
 # Wrong answers: what is put in place of the solution's two returned expressions.
 _ADD, _SLOPE = "a + b", "sum(x * y for x, y in zip(xs, ys)) / sum(x * x for x in xs)"
+LOOP = "def add(a, b):\n    while True: pass\ndef slope(xs, ys, seed=0): return 0\n"
 WRONG = {
     "minus": (_ADD, "a - b"),
     "first": (_ADD, "a"),
@@ -152,6 +153,20 @@ def make_course(folder: Path, *, wrong: bool = False) -> Path:
         write(solutions / "wrong" / name / "sums.py", wrong_answer(name))
         write(solutions / "wrong" / name / "expect.yml", expectation(name))
     return folder
+
+
+def load(course: Path) -> LoadedAssignment:
+    return load_course(course).assignment("hw1")
+
+
+def submission(source: str = SOLUTION) -> Submission:
+    return Submission("sums.py", {"sums.py": source.encode()}, "sums.py")
+
+
+def without_times(report: Report) -> Report:
+    """Return a report as every attempt with the same outcome has it."""
+    checks = tuple(check.model_copy(update={"duration_s": 0.0}) for check in report.checks)
+    return report.model_copy(update={"started_at": "", "duration_s": 0.0, "checks": checks})
 
 
 def attempt(course: Path, source: str = SOLUTION, **options: object) -> Report:
