@@ -27,7 +27,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
-from autograder.box import cores
+from autograder.box import cores, zygotes
 from autograder.course import LoadedAssignment
 from autograder.errors import InternalError
 from autograder.judge.attempt import run_attempt
@@ -186,11 +186,15 @@ def _run(assignment: LoadedAssignment, submission: Submission, options: AttemptO
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
+    # Once: a pool that has lost another process sends it again, which would end the closing of the boxes.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt  # not SystemExit: pytest would take that for the result of the check that runs
 
 
 def _leave(_signal: int, _frame: object) -> None:
-    sys.exit(_TERMINATED)  # not KeyboardInterrupt: multiprocessing would show its traceback
+    # Nothing is raised: the second SIGTERM of such a pool would come while Python ends, and be shown.
+    zygotes.close_zygotes()
+    os._exit(_TERMINATED)
 
 
 @contextmanager
